@@ -1,0 +1,115 @@
+#pragma once
+
+#include "core/base/duration.hpp"
+#include "core/plugin/descriptor.hpp"
+#include "core/plugin/value.hpp"
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace certcast {
+
+/// Where in the pipeline file something stands. Line 0: nowhere in particular.
+struct Location {
+    std::string file;
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+
+    std::string text() const;  ///< file:line:column
+};
+
+/// Something an operator should know about the pipeline: a mistake or a warning.
+struct Diagnostic {
+    enum class Severity { warning, error };
+    Severity severity = Severity::error;
+    Location location;
+    std::string message;
+};
+
+/// Where a secret comes from. Nothing is read until it is needed.
+struct SecretSource {
+    enum class Kind { environment, file, command, credential };
+    Kind kind = Kind::environment;
+    std::string value;                 ///< variable, path or credential name
+    std::vector<std::string> command;  ///< of Kind::command
+    std::string field;  ///< of a JSON or KEY=VALUE document; empty: the whole, less one newline
+    Duration timeout{30'000};
+    Location location;
+};
+
+/// Where one certificate comes from: a folder or file to be searched by content, or separate files.
+struct CertificateSource {
+    std::filesystem::path source;
+    std::filesystem::path certificate;
+    std::filesystem::path key;
+    bool without_key = false;  ///< key = "none"
+    std::filesystem::path chain;
+    std::string passphrase;  ///< name in Pipeline::secrets, or empty
+    Location location;
+};
+
+/// One place where what is served is checked by a handshake.
+struct ProbeCheck {
+    std::string address;  ///< host:port
+    std::string server_name;
+    std::string protocol = "tls";
+    std::uint64_t certificate = 0;  ///< index in Deployment::certificates
+    Duration timeout{10'000};
+    std::uint32_t consecutive = 1;
+    Location location;
+};
+
+struct RetryPolicy {
+    std::uint32_t attempts = 3;
+    Duration backoff{2'000};
+    Duration max_backoff{60'000};
+};
+
+/// One deployer onto one target, with everything substituted and checked.
+struct Deployment {
+    std::string name;    ///< ENTRY, or ENTRY/TARGET
+    std::string entry;
+    std::string target;  ///< empty without targets
+    Value target_values;
+    std::string plugin;
+    const Library* library = nullptr;
+    const Descriptor* descriptor = nullptr;
+    std::vector<std::string> certificates;
+    std::vector<std::string> needs;  ///< names of deployments, expanded
+    std::vector<std::string> tags;
+    std::array<Duration, stage_count> timeouts{};  ///< all of them set
+    Duration grace{5'000};
+    RetryPolicy retry;
+    Value config;
+    std::vector<ProbeCheck> probes;
+    bool disabled = false;
+    std::string disabled_reason;
+    /// Canonical texts, sorted: what is deployed to, what must not overlap, what shares rates.
+    std::vector<std::string> identities;
+    std::vector<std::string> exclusives;
+    std::string account;  ///< empty: none
+    Location location;
+};
+
+struct PluginLimits {
+    std::optional<std::uint32_t> max_parallel;
+};
+
+/// A pipeline file that was read and found right. Deployments are in the order of the file.
+struct Pipeline {
+    std::string name;
+    std::filesystem::path file;
+    std::map<std::string, CertificateSource> certificates;
+    std::map<std::string, SecretSource> secrets;  ///< named ones, and inline ones by their key path
+    std::vector<Deployment> deployments;
+    std::uint32_t max_parallel = 32;
+    std::map<std::string, PluginLimits> plugin_limits;
+};
+
+}  // namespace certcast

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "core/pipeline/pipeline.hpp"
+#include "core/scheduler/run_report.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace certcast {
+
+/// The right to use one of the run's slots, which an attempt may give back while it waits.
+class Slot {
+public:
+    virtual ~Slot() = default;
+    virtual void give_back() = 0;
+    /// False: the calling coroutine was cancelled before there was room.
+    virtual boost::asio::awaitable<bool> take_again() = 0;
+};
+
+/// What one attempt came to.
+struct AttemptResult {
+    Outcome outcome;
+    bool changed = false;
+    RollbackState rollback = RollbackState::none;
+    std::string rollback_message;
+    Proof proof = Proof::none;
+    std::vector<Serving> serving;
+    std::vector<std::string> warnings;
+    std::vector<std::pair<std::string, std::string>> outputs;
+};
+
+/// Runs one attempt of one deployment to its end: every stage, proof, and rollback where it takes
+/// one. The seam that lets the scheduler be tested without a process.
+class AttemptRunner {
+public:
+    virtual ~AttemptRunner() = default;
+    /// Cancelling the calling coroutine asks the attempt to stop; it then still cleans up. Never
+    /// throws.
+    virtual boost::asio::awaitable<AttemptResult> run(const Deployment& deployment,
+                                                      std::uint32_t attempt, Slot& slot) = 0;
+};
+
+}  // namespace certcast

@@ -1,0 +1,83 @@
+#pragma once
+
+#include "core/worker/outcome.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace certcast {
+
+enum class Status {
+    changed,
+    unchanged,
+    failed,
+    timed_out,
+    crashed,
+    cancelled,
+    skipped,
+    deferred,
+};
+std::string_view name_of(Status status);
+
+enum class RollbackState { none, done, failed, pending };
+std::string_view name_of(RollbackState state);
+
+enum class Proof { none, verify, probe };
+std::string_view name_of(Proof proof);
+
+/// What is served now, as far as it was seen.
+struct Serving {
+    std::string sha256;          ///< of the leaf, hexadecimal; empty: not known
+    std::int64_t not_after = 0;  ///< seconds since 1970; 0: not known
+    std::string seen_by;         ///< probe or inspect
+};
+
+/// How one deployment ended, for people and for programs.
+struct DeploymentReport {
+    std::string name;
+    std::string plugin;
+    std::string target;
+    std::vector<std::string> certificates;
+    Status status = Status::failed;
+    /// Of failed: failed, protocol_error, setup_failed, limit:NAME, lock. Of skipped: which need.
+    std::string reason;
+    RollbackState rollback = RollbackState::none;
+    std::string rollback_message;  ///< why it failed, or why it is pending
+    Proof proof = Proof::none;
+    std::vector<Serving> serving;  ///< one per certificate
+    bool late = false;
+    std::uint32_t attempts = 0;
+    Duration duration{};
+    std::optional<Outcome> error;  ///< the last attempt that did not succeed
+    std::vector<std::string> warnings;
+    std::vector<std::pair<std::string, std::string>> outputs;
+
+    bool good() const {
+        return status == Status::changed || status == Status::unchanged ||
+               status == Status::deferred;
+    }
+};
+
+/// How a whole run ended. Deployments are in the order of the pipeline.
+struct RunReport {
+    std::string run;  ///< sortable by time: 20261123T094500Z-1a2b
+    std::string pipeline;
+    std::string pipeline_file;
+    std::chrono::system_clock::time_point started;
+    std::chrono::system_clock::time_point finished;
+    bool interrupted = false;
+    std::vector<DeploymentReport> deployments;
+
+    /// 0, 1, 4 or 130; the other exit statuses mean that there was no run.
+    int exit_status() const;
+    /// "ok", "failed" or "interrupted".
+    std::string_view status() const;
+    const DeploymentReport* find(std::string_view name) const;
+};
+
+}  // namespace certcast

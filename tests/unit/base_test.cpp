@@ -1,0 +1,63 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "core/base/duration.hpp"
+#include "core/base/secret.hpp"
+#include "core/base/wire.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace certcast;
+
+TEST_CASE("a duration is a number and a unit") {
+    CHECK(parse_duration("250ms").value() == Duration(250));
+    CHECK(parse_duration("20s").value() == Duration(20'000));
+    CHECK(parse_duration("5m").value() == Duration(300'000));
+    CHECK(parse_duration("1h").value() == Duration(3'600'000));
+    for (const char* wrong : {"", "5", "s", "-1s", "5 s", "5sec", "1.5s", "99999999999999h", "1d"}) {
+        CAPTURE(wrong);
+        CHECK(parse_duration(wrong).has_error());
+    }
+}
+
+TEST_CASE("a duration is spelled with the largest unit that is exact") {
+    CHECK(to_string(Duration(1500)) == "1500ms");
+    CHECK(to_string(Duration(90'000)) == "90s");
+    CHECK(to_string(Duration(120'000)) == "2m");
+    CHECK(to_string(Duration(0)) == "0ms");
+}
+
+TEST_CASE("what a wire writer wrote a reader reads") {
+    wire::Writer out;
+    out.u8(7);
+    out.u32(0xdeadbeef);
+    out.i64(-5);
+    out.text("päß");
+    wire::Reader in(out.data());
+    CHECK(in.u8() == 7);
+    CHECK(in.u32() == 0xdeadbeef);
+    CHECK(in.i64() == -5);
+    CHECK(in.text() == "päß");
+    CHECK(in.finished());
+}
+
+TEST_CASE("a wire reader never reads past the end") {
+    wire::Writer out;
+    out.u32(1000);  // a length with nothing behind it
+    wire::Reader text(out.data());
+    CHECK(text.text().empty());
+    CHECK_FALSE(text.ok());
+    wire::Reader count(out.data());
+    CHECK(count.count(1) == 0);
+    CHECK_FALSE(count.ok());
+    CHECK(count.u64() == 0);
+}
+
+TEST_CASE("a secret keeps its text over moves, appends and shrinking") {
+    Secret secret("pass");
+    secret.append("word");
+    CHECK(secret.text() == "password");
+    Secret moved = std::move(secret);
+    CHECK(moved.text() == "password");
+    CHECK(moved.clone().text() == "password");
+    moved.shrink(4);
+    CHECK(moved.text() == "pass");
+}
