@@ -10,6 +10,8 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +34,8 @@ struct CertificateParts {
     std::vector<X509Ptr> certificates;
     std::vector<KeyPtr> keys;
     std::vector<std::string> warnings;
+    /// The first file that could not be read or decrypted: the reason, if anything is missing.
+    std::optional<Error> missed;
     std::string where;  ///< for messages
 };
 

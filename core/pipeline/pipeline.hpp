@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/diagnostic.hpp"
 #include "core/base/duration.hpp"
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/value.hpp"
@@ -14,23 +15,6 @@
 #include <vector>
 
 namespace certcast {
-
-/// Where in the pipeline file something stands. Line 0: nowhere in particular.
-struct Location {
-    std::string file;
-    std::uint32_t line = 0;
-    std::uint32_t column = 0;
-
-    std::string text() const;  ///< file:line:column
-};
-
-/// Something an operator should know about the pipeline: a mistake or a warning.
-struct Diagnostic {
-    enum class Severity { warning, error };
-    Severity severity = Severity::error;
-    Location location;
-    std::string message;
-};
 
 /// Where a secret comes from. Nothing is read until it is needed.
 struct SecretSource {

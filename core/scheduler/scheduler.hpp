@@ -16,16 +16,19 @@
 namespace certcast {
 
 struct RunOptions {
-    std::vector<std::string> only;  ///< globs over deployment names; empty: all
-    std::uint32_t max_parallel = 0; ///< 0: the pipeline's
+    /// Globs over deployment names; empty: all. Needs that are left out count as met.
+    std::vector<std::string> only;
+    std::uint32_t max_parallel = 0;  ///< 0: the pipeline's
+    /// How long a lock that another process holds is waited for.
     Duration lock_timeout{60'000};
-    std::filesystem::path lock_folder;
+    std::filesystem::path lock_folder;  ///< empty: only this run's deployments are kept apart
     /// Orders deployments: soonest-expiring certificate first. May be empty.
     std::function<std::chrono::system_clock::time_point(const Deployment&)> expiry;
-    std::uint64_t seed = 0;  ///< of the jitter
+    std::uint64_t seed = 0;  ///< of the jitter; 0: a random one
 };
 
-/// Decides what runs when: needs, locks, limits, retries. Knows nothing of processes.
+/// Decides what runs when: needs, locks, limits, retries. Knows nothing of processes. Once run()
+/// was started it is awaited to its end.
 class Scheduler {
 public:
     /// Everything referred to outlives the scheduler.

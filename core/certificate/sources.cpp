@@ -1,0 +1,228 @@
+#include "core/certificate/sources.hpp"
+
+#include "core/base/fd.hpp"
+#include "core/certificate/parse.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <map>
+
+namespace certcast {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr off_t largest_file = 1024 * 1024;
+constexpr std::size_t most_files = 200;
+constexpr int most_readings = 3;
+
+/// One file as it was found, its path without symbolic links.
+struct SourceFile {
+    fs::path path;
+    dev_t device = 0;
+    ino_t inode = 0;
+    mode_t mode = 0;
+    off_t size = 0;
+    std::int64_t modified_seconds = 0;
+    std::int64_t modified_nanoseconds = 0;
+    bool named_by_link = false;  ///< by a symbolic link in the same folder
+
+    bool operator==(const SourceFile&) const = default;
+};
+using SourceFiles = std::vector<SourceFile>;
+
+Result<SourceFile> resolve(const fs::path& path) {
+    std::error_code failure;
+    SourceFile file;
+    file.path = fs::canonical(path, failure);
+    struct stat status {};
+    if (!failure && ::stat(file.path.c_str(), &status) != 0) {
+        failure = std::error_code(errno, std::generic_category());
+    }
+    if (failure) return system_error("cannot be opened", failure.value(), path.string());
+    file.device = status.st_dev;
+    file.inode = status.st_ino;
+    file.mode = status.st_mode;
+    file.size = status.st_size;
+    file.modified_seconds = status.st_mtim.tv_sec;
+    file.modified_nanoseconds = status.st_mtim.tv_nsec;
+    return file;
+}
+
+Result<Secret> content_of(const SourceFile& file) {
+    const std::string where = file.path.string();
+    if (!S_ISREG(file.mode)) {
+        return Error{ErrorCode::invalid,
+                     "is neither a file nor a folder: expected certificates in PEM, DER or PKCS#12",
+                     where};
+    }
+    if (file.size > largest_file) {
+        return Error{ErrorCode::invalid,
+                     "is larger than 1 MiB: expected one certificate, its chain and its key",
+                     where};
+    }
+    // The file may have become something else since: O_NONBLOCK keeps a FIFO from blocking.
+    const Fd fd(::open(where.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW));
+    struct stat status {};
+    if (!fd || ::fstat(fd.get(), &status) != 0) {
+        return system_error("cannot be read; let this user read it", errno, where);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return Error{ErrorCode::invalid, "was replaced while it was being read: try again", where};
+    }
+    Secret content = Secret::of_size(static_cast<std::size_t>(file.size));
+    std::size_t filled = 0;
+    while (filled < content.size()) {
+        const ssize_t count = ::read(fd.get(), content.data() + filled, content.size() - filled);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return system_error("cannot be read", errno, where);
+        if (count == 0) break;
+        filled += static_cast<std::size_t>(count);
+    }
+    content.shrink(filled);
+    return content;
+}
+
+Result<Found> read_into(CertificateParts& parts, const SourceFile& file, const Secret& passphrase) {
+    const auto content = content_of(file);
+    if (content.has_error()) return content.error();
+    const auto found = parse_into(parts, *content, passphrase, file.path.string());
+    if (found.has_value() && found->key && (file.mode & S_IROTH) != 0) {
+        parts.warnings.push_back(
+            file.path.string() +
+            ": everyone on this machine can read the private key; chmod it 0600");
+    }
+    return found;
+}
+
+/// `list` says what there is to read; when that changed while it was read, a renewal was under way
+/// and all of it is read again.
+template <typename List, typename Read>
+Result<CertificateParts> read_settled(const fs::path& where, List list, Read read) {
+    for (int reading = 0; reading < most_readings; ++reading) {
+        const Result<SourceFiles> before = list();
+        if (before.has_error()) return before.error();
+        Result<CertificateParts> parts = read(*before);
+        const Result<SourceFiles> after = list();
+        if (after.has_value() && *after == *before) {
+            if (parts.has_value()) parts->where = where.string();
+            return parts;
+        }
+    }
+    return Error{ErrorCode::io,
+                 "kept changing while it was being read: try again once the renewal is done",
+                 where.string()};
+}
+
+Result<SourceFiles> list_folder(const fs::path& folder) {
+    std::map<fs::path, SourceFile> files;
+    std::error_code failure;
+    for (fs::directory_iterator it(folder, failure); !failure && it != fs::directory_iterator();
+         it.increment(failure)) {
+        auto file = resolve(it->path());
+        // A dangling link or a file removed meanwhile holds nothing.
+        if (file.has_error() || !S_ISREG(file->mode) || file->size > largest_file) continue;
+        std::error_code ignored;
+        file->named_by_link = it->is_symlink(ignored) && file->path.parent_path() == folder;
+        const auto [known, inserted] = files.try_emplace(file->path, *file);
+        if (!inserted && file->named_by_link) known->second.named_by_link = true;
+    }
+    if (failure) return system_error("the folder cannot be read", failure.value(), folder.string());
+    SourceFiles listed;
+    for (auto& [path, file] : files) listed.push_back(std::move(file));
+    return listed;
+}
+
+CertificateParts read_all(const SourceFiles& files, const Secret& passphrase) {
+    CertificateParts parts;
+    for (const SourceFile& file : files) {
+        const auto found = read_into(parts, file, passphrase);
+        if (found.has_error() && !parts.missed) parts.missed = found.error();
+    }
+    return parts;
+}
+
+Result<CertificateParts> read_folder(const fs::path& folder, const SourceFiles& files,
+                                     const Secret& passphrase) {
+    // Links beside the files they name say which of many renewals is the current one.
+    SourceFiles current;
+    std::copy_if(files.begin(), files.end(), std::back_inserter(current),
+                 [](const SourceFile& file) { return file.named_by_link; });
+    if (!current.empty() && current.size() <= most_files) {
+        CertificateParts parts = read_all(current, passphrase);
+        if (!parts.certificates.empty() && !parts.keys.empty()) return parts;
+    }
+    if (files.size() > most_files) {
+        return Error{ErrorCode::invalid,
+                     "holds more than " + std::to_string(most_files) +
+                         " files: expected the folder of one certificate; name its files instead",
+                     folder.string()};
+    }
+    return read_all(files, passphrase);
+}
+
+Result<Found> read_one(CertificateParts& parts, const SourceFile& file, const Secret& passphrase) {
+    auto found = read_into(parts, file, passphrase);
+    if (found.has_value() && found->nothing()) {
+        return Error{ErrorCode::invalid,
+                     "holds neither a certificate nor a private key: expected PEM, DER or PKCS#12",
+                     file.path.string()};
+    }
+    return found;
+}
+
+}  // namespace
+
+Result<CertificateParts> read_source(const fs::path& source, const Secret& passphrase) {
+    const auto resolved = resolve(source);
+    if (resolved.has_error()) return resolved.error();
+    if (S_ISDIR(resolved->mode)) {
+        const fs::path folder = resolved->path;
+        return read_settled(
+            source, [&] { return list_folder(folder); },
+            [&](const SourceFiles& files) { return read_folder(folder, files, passphrase); });
+    }
+    return read_files(source, {}, {}, passphrase);
+}
+
+Result<CertificateParts> read_files(const fs::path& certificate, const fs::path& key,
+                                    const fs::path& chain, const Secret& passphrase) {
+    const auto list = [&]() -> Result<SourceFiles> {
+        SourceFiles files;
+        for (const fs::path* path : {&certificate, &key, &chain}) {
+            if (path->empty()) {
+                files.emplace_back();
+                continue;
+            }
+            auto file = resolve(*path);
+            if (file.has_error()) return file.error();
+            files.push_back(std::move(*file));
+        }
+        return files;
+    };
+    const auto read = [&](const SourceFiles& files) -> Result<CertificateParts> {
+        CertificateParts parts;
+        for (const SourceFile& file : files) {
+            if (file.path.empty()) continue;
+            const auto found = read_one(parts, file, passphrase);
+            if (found.has_error()) return found.error();
+            if (&file == &files[1] && !found->key) {
+                return Error{ErrorCode::invalid, "holds no private key: expected one in PEM or DER",
+                             file.path.string()};
+            }
+            if (&file == &files[2] && !found->certificate) {
+                return Error{ErrorCode::invalid,
+                             "holds no certificate: expected the intermediates in PEM or DER",
+                             file.path.string()};
+            }
+        }
+        return parts;
+    };
+    return read_settled(certificate, list, read);
+}
+
+}  // namespace certcast

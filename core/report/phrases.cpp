@@ -1,0 +1,105 @@
+#include "core/report/phrases.hpp"
+
+#include <string.h>
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace certcast {
+
+namespace {
+
+std::string utc(std::int64_t seconds, const char* format) {
+    const std::time_t time = static_cast<std::time_t>(seconds);
+    std::tm parts{};
+    std::array<char, 64> text{};
+    if (gmtime_r(&time, &parts) == nullptr) return {};
+    return {text.data(), std::strftime(text.data(), text.size(), format, &parts)};
+}
+
+bool shown_beside_message(const LogLine& line) {
+    return line.level == LogLevel::warning || line.level == LogLevel::error;
+}
+
+}  // namespace
+
+std::string in_words(Status status) {
+    return status == Status::timed_out ? "timed out" : std::string(name_of(status));
+}
+
+std::string reason_of(const Outcome& outcome) {
+    if (!outcome.failure.message.empty()) return outcome.failure.message;
+    switch (outcome.ended) {
+        case Ended::succeeded:
+            break;
+        case Ended::failed:
+            return "the plugin did not say why";
+        case Ended::timed_out:
+            return "its deadline passed";
+        case Ended::crashed: {
+            const char* const what = sigdescr_np(outcome.signal);
+            return "the plugin was ended by signal " + std::to_string(outcome.signal) +
+                   (what == nullptr ? "" : " (" + std::string(what) + ")");
+        }
+        case Ended::cancelled:
+            return "it was asked to stop";
+        case Ended::limit:
+            return "it went over its limit: " + outcome.limit;
+        case Ended::protocol_error:
+            return "the plugin broke the protocol between worker and host";
+        case Ended::setup_failed:
+            return "its worker could not be started";
+    }
+    return {};
+}
+
+std::string one_line(const DeploymentReport& deployment, const TextFilter& filter) {
+    std::string text = in_words(deployment.status);
+    if (deployment.good()) {
+        if (deployment.status == Status::deferred) {
+            return deployment.reason.empty() ? text : text + ": " + filter.line(deployment.reason);
+        }
+        text += " in " + in_words(deployment.duration);
+        if (deployment.attempts > 1) text += ", attempt " + std::to_string(deployment.attempts);
+        if (deployment.proof != Proof::none) {
+            text += ", proven by " + std::string(name_of(deployment.proof));
+        } else if (deployment.status == Status::changed) {
+            text += ", without proof";
+        }
+        return deployment.late ? text + ", late" : text;
+    }
+    if (deployment.attempts == 0 || !deployment.error) {
+        if (!deployment.reason.empty()) text += " (" + filter.line(deployment.reason) + ")";
+        if (deployment.error) text += ": " + filter.line(reason_of(*deployment.error));
+        return text;
+    }
+    text += " in " + std::string(name_of(deployment.error->stage)) + ", attempt " +
+            std::to_string(deployment.attempts) + ", " + in_words(deployment.duration);
+    return text + ": " + filter.line(reason_of(*deployment.error));
+}
+
+std::string one_line(const LogLine& line, const TextFilter& filter) {
+    std::string text;
+    if (shown_beside_message(line)) text = std::string(name_of(line.level)) + ": ";
+    text += filter.line(line.message);
+    for (const auto& [name, value] : line.fields) {
+        text += ", " + filter.line(name) + "=" + filter.line(value);
+    }
+    return text;
+}
+
+std::string rfc3339(std::chrono::system_clock::time_point time) {
+    const auto since_epoch = time.time_since_epoch();
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
+    const auto rest = std::chrono::floor<std::chrono::milliseconds>(since_epoch - seconds);
+    std::array<char, 8> fraction{};
+    std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(rest.count()));
+    return utc(seconds.count(), "%Y-%m-%dT%H:%M:%S") + fraction.data();
+}
+
+std::string rfc3339_seconds(std::int64_t seconds) {
+    return utc(seconds, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+}  // namespace certcast

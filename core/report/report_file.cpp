@@ -1,0 +1,121 @@
+#include "core/report/report_file.hpp"
+
+#include "core/report/phrases.hpp"
+
+#include <certcast/files.hpp>
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace certcast {
+
+namespace {
+
+namespace json = boost::json;
+
+json::value text_or_null(const std::string& text, const TextFilter& filter) {
+    return text.empty() ? json::value(nullptr) : json::value(filter.data(text));
+}
+
+json::array texts(const std::vector<std::string>& all, const TextFilter& filter) {
+    json::array array;
+    for (const std::string& text : all) array.emplace_back(filter.data(text));
+    return array;
+}
+
+json::object to_json(const Serving& serving, const TextFilter& filter) {
+    return {
+        {"sha256", text_or_null(serving.sha256, filter)},
+        {"not_after", serving.not_after == 0 ? json::value(nullptr)
+                                             : json::value(rfc3339_seconds(serving.not_after))},
+        {"seen_by", text_or_null(serving.seen_by, filter)},
+    };
+}
+
+json::value error_of(const DeploymentReport& deployment, const TextFilter& filter) {
+    if (!deployment.error) return nullptr;
+    return json::object{
+        {"category", name_of(deployment.error->failure.category)},
+        {"message", filter.data(reason_of(*deployment.error))},
+        {"retryable", worth_retrying(*deployment.error)},
+    };
+}
+
+}  // namespace
+
+json::object to_json(const DeploymentReport& deployment, const TextFilter& filter) {
+    json::array serving;
+    for (const Serving& one : deployment.serving) serving.push_back(to_json(one, filter));
+    json::object outputs;
+    for (const auto& [name, value] : deployment.outputs) {
+        outputs[filter.data(name)] = filter.data(value);
+    }
+    json::array warnings = texts(deployment.warnings, filter);
+    if (!deployment.rollback_message.empty()) {
+        warnings.emplace_back("rollback: " + filter.data(deployment.rollback_message));
+    }
+    return {
+        {"name", filter.data(deployment.name)},
+        {"plugin", filter.data(deployment.plugin)},
+        {"target", text_or_null(deployment.target, filter)},
+        {"certificates", texts(deployment.certificates, filter)},
+        {"status", name_of(deployment.status)},
+        {"reason", text_or_null(deployment.reason, filter)},
+        {"rollback", name_of(deployment.rollback)},
+        {"proof", name_of(deployment.proof)},
+        {"serving", std::move(serving)},
+        {"late", deployment.late},
+        {"attempts", deployment.attempts},
+        {"duration_ms", deployment.duration.count()},
+        {"error", error_of(deployment, filter)},
+        {"outputs", std::move(outputs)},
+        {"warnings", std::move(warnings)},
+    };
+}
+
+json::object to_json(const RunReport& report, const TextFilter& filter) {
+    json::array deployments;
+    for (const DeploymentReport& deployment : report.deployments) {
+        deployments.push_back(to_json(deployment, filter));
+    }
+    return {
+        {"schema", 1},
+        {"run", filter.data(report.run)},
+        {"pipeline", filter.data(report.pipeline)},
+        {"status", report.status()},
+        {"started", rfc3339(report.started)},
+        {"finished", rfc3339(report.finished)},
+        {"deployments", std::move(deployments)},
+    };
+}
+
+Result<void> report_can_be_written(const std::filesystem::path& file) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(file, ignored)) {
+        return Error{ErrorCode::io, "--report: this is a folder, expected the name of a file",
+                     file.string()};
+    }
+    const std::filesystem::path folder =
+        file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+    if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+        return system_error("--report: cannot write into this folder", errno, folder.string());
+    }
+    return {};
+}
+
+Result<void> write_report(const std::filesystem::path& file, const RunReport& report,
+                          const TextFilter& filter) {
+    try {
+        write_file(file, json::serialize(to_json(report, filter)) + "\n", 0600);
+    } catch (const std::exception& failure) {
+        return Error{ErrorCode::io,
+                     std::string("the report could not be written: ") + failure.what(),
+                     file.string()};
+    }
+    return {};
+}
+
+}  // namespace certcast

@@ -1,0 +1,277 @@
+#include "core/scheduler/attempt_calls.hpp"
+
+#include <boost/asio/this_coro.hpp>
+#include <certcast/plugin.h>
+
+#include <algorithm>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t largest_step = 16 * 1024 * 1024;
+constexpr std::size_t largest_steps = 256 * 1024 * 1024;
+constexpr std::size_t largest_state = 1024 * 1024;
+constexpr std::size_t largest_evidence = 64 * 1024;
+constexpr std::size_t most_facts = 1'000;  ///< of each kind: outputs, findings
+constexpr std::size_t most_output_lines = 200;
+
+Error refused(ErrorCode code, std::string message) {
+    return {code, std::move(message), {}};
+}
+
+Error wrong_stage(std::string_view call, Stage stage) {
+    return refused(ErrorCode::invalid, std::string(call) + " is not for the stage " +
+                                           std::string(name_of(stage)));
+}
+
+bool holds_key(std::uint32_t kind) {
+    return kind == CERTCAST_KEY_PEM || kind == CERTCAST_KEY_DER || kind == CERTCAST_PKCS12;
+}
+
+bool names_secret(const Value& config, const std::string& name) {
+    if (config.type == ParameterType::secret && config.text == name) return true;
+    return std::any_of(config.entries.begin(), config.entries.end(),
+                       [&](const auto& entry) { return names_secret(entry.second, name); });
+}
+
+bool is_variable(const std::string& name) {
+    return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    });
+}
+
+}  // namespace
+
+std::string state_key(const Deployment& deployment) {
+    std::string key = deployment.plugin;
+    if (deployment.identities.empty()) return key + '\n' + deployment.name;
+    for (const std::string& identity : deployment.identities) key += '\n' + identity;
+    return key;
+}
+
+void AttemptCalls::begin(Stage stage, Clock::time_point deadline) {
+    stage_ = stage;
+    deadline_ = deadline;
+}
+
+void AttemptCalls::log(LogLine line) {
+    services_.observer.log(deployment_, line);
+}
+
+void AttemptCalls::progress(std::uint32_t permille, std::string what) {
+    services_.observer.progress(deployment_, std::min(permille, 1000u), what);
+}
+
+asio::awaitable<Result<Secret>> AttemptCalls::secret(std::string name, bool refresh) {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    if (stage_ == Stage::validate) co_return wrong_stage("a secret", stage_);
+    if (role_ == Role::probe || !names_secret(deployment_.config, name)) {
+        co_return refused(ErrorCode::denied,
+                          "no parameter of this deployment holds the secret \"" + name + "\"");
+    }
+    co_return co_await services_.secrets.resolve(std::move(name), refresh);
+}
+
+Result<Secret> AttemptCalls::material(MaterialQuery query) {
+    if (query.certificate >= deployment_.certificates.size()) {
+        return refused(ErrorCode::invalid,
+                       "the deployment has no certificate " + std::to_string(query.certificate));
+    }
+    if (query.generation == CERTCAST_FORMER) return former_material(query);
+    if (query.generation != CERTCAST_CURRENT || query.pkcs12_profile > CERTCAST_PKCS12_LEGACY) {
+        return refused(ErrorCode::invalid, "a material query holds a number that means nothing");
+    }
+    if (holds_key(query.kind)) {
+        if (stage_ == Stage::validate) return wrong_stage("a private key", stage_);
+        if (!descriptor_.needs_flag(CERTCAST_NEEDS_KEY)) {
+            return refused(ErrorCode::denied,
+                           "the plugin does not declare that it needs private keys");
+        }
+    }
+    const std::string& name = deployment_.certificates[query.certificate];
+    const CertificateBundle* bundle = services_.certificates.find(name);
+    if (bundle == nullptr) {
+        return refused(ErrorCode::not_found, "the certificate \"" + name + "\" was not loaded");
+    }
+    return bundle->material(query.kind, query.password.text(), query.friendly_name,
+                            static_cast<Pkcs12Profile>(query.pkcs12_profile));
+}
+
+Result<Secret> AttemptCalls::former_material(const MaterialQuery& query) const {
+    // A rollback may belong to an attempt whose inspect ran long ago.
+    const std::vector<Live>& remembered = services_.memory.former(deployment_.name);
+    const std::vector<Live>& former = remembered.empty() ? facts_.inspected : remembered;
+    const auto found = std::find_if(former.begin(), former.end(), [&](const Live& live) {
+        return live.certificate == query.certificate && live.presence == CERTCAST_PRESENT;
+    });
+    if (found != former.end()) {
+        if (found->evidence_kind == CERTCAST_EVIDENCE_DER) {
+            return material_of_der(found->evidence, query.kind);
+        }
+        if (found->evidence_kind == CERTCAST_EVIDENCE_SHA256 && query.kind == CERTCAST_SHA256) {
+            return Secret(found->evidence);
+        }
+    }
+    return refused(ErrorCode::not_found, "this is not known of the former certificate");
+}
+
+Result<void> AttemptCalls::live(Live live) {
+    std::vector<Live>* known = nullptr;
+    switch (stage_) {
+        case Stage::inspect: known = &facts_.inspected; break;
+        case Stage::verify: known = &facts_.verified; break;
+        case Stage::validate:
+        case Stage::discover:
+        case Stage::deploy:
+        case Stage::settle:
+        case Stage::rollback:
+        case Stage::close: return wrong_stage("live", stage_);
+    }
+    const bool makes_sense =
+        live.certificate < deployment_.certificates.size() && live.presence <= CERTCAST_ABSENT &&
+        live.evidence_kind <= CERTCAST_EVIDENCE_SERIAL && live.evidence.size() <= largest_evidence &&
+        (live.evidence_kind != CERTCAST_EVIDENCE_SHA256 || live.evidence.size() == sizeof(Sha256));
+    if (!makes_sense) return refused(ErrorCode::invalid, "live was told something impossible");
+    std::erase_if(*known, [&](const Live& one) { return one.certificate == live.certificate; });
+    known->push_back(std::move(live));
+    return {};
+}
+
+asio::awaitable<Result<void>> AttemptCalls::step(std::string label, Secret undo) {
+    if (role_ == Role::probe || (stage_ != Stage::deploy && stage_ != Stage::settle)) {
+        co_return wrong_stage("step", stage_);
+    }
+    std::size_t all = undo.size();
+    for (const Step& step : services_.memory.steps(deployment_.name)) all += step.undo.size();
+    if (undo.size() > largest_step || all > largest_steps) {
+        co_return refused(ErrorCode::invalid,
+                          "a step holds at most 16 MiB, all of them together 256 MiB");
+    }
+    Step step{.label = std::move(label), .undo = std::move(undo), .attempt = attempt_};
+    co_return co_await services_.memory.add_step(deployment_.name, std::move(step),
+                                                 facts_.inspected);
+}
+
+asio::awaitable<Result<void>> AttemptCalls::step_undone(std::uint64_t index) {
+    if (role_ == Role::probe || stage_ != Stage::rollback) {
+        co_return wrong_stage("step_undone", stage_);
+    }
+    if (index >= services_.memory.steps(deployment_.name).size()) {
+        co_return refused(ErrorCode::invalid, "there is no step " + std::to_string(index));
+    }
+    co_return co_await services_.memory.mark_undone(deployment_.name, index);
+}
+
+asio::awaitable<Result<void>> AttemptCalls::set_state(Secret state) {
+    if (role_ == Role::probe || stage_ == Stage::validate) {
+        co_return wrong_stage("set_state", stage_);
+    }
+    if (state.size() > largest_state) {
+        co_return refused(ErrorCode::invalid, "the state of a plugin holds at most 1 MiB");
+    }
+    DeploymentMemory::State stored{.bytes = std::move(state), .version = descriptor_.version};
+    co_return co_await services_.memory.set_state(state_key(deployment_), std::move(stored));
+}
+
+asio::awaitable<Result<void>> AttemptCalls::wait(Duration duration, std::string why) {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    if (slot_ == nullptr || duration.count() < 0) co_return wrong_stage("wait", stage_);
+    services_.observer.waiting(deployment_, why, duration);
+    slot_->give_back();
+    // Nothing is waited for beyond the deadline, so a huge duration cannot overflow the clock.
+    const auto longest = std::max(Clock::time_point::duration::zero(),
+                                  deadline_ - services_.clock.now()) + deployment_.grace;
+    const auto until = services_.clock.now() + std::min<Clock::time_point::duration>(
+                                                   std::min(duration, Duration(24 * 3'600'000)), longest);
+    bool elapsed = co_await services_.clock.sleep_until(until);
+    elapsed = elapsed && co_await slot_->take_again();
+    if (!elapsed) co_return refused(ErrorCode::cancelled, "the attempt is being stopped");
+    co_return Result<void>();
+}
+
+Result<Command> AttemptCalls::command_of(const std::string& param) const {
+    if (stage_ == Stage::validate || role_ == Role::probe) return wrong_stage("a command", stage_);
+    const Value* value = deployment_.config.find(param);
+    if (value == nullptr || value->type != ParameterType::command || value->entries.empty()) {
+        return refused(ErrorCode::not_found,
+                       "the pipeline gives no command under config." + param);
+    }
+    const auto left = std::chrono::duration_cast<Duration>(deadline_ - services_.clock.now());
+    if (left.count() <= 0) return refused(ErrorCode::cancelled, "the time of the stage is over");
+    Command command;
+    command.argv = value->texts();
+    command.timeout = left;
+    return command;
+}
+
+asio::awaitable<Result<CommandResult>> AttemptCalls::run_command(
+    std::string param, std::vector<std::pair<std::string, std::string>> variables) {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    Result<Command> command = command_of(param);
+    if (command.has_error()) co_return command.error();
+    command->environment = {{"CERTCAST_DEPLOYMENT", deployment_.name},
+                            {"CERTCAST_TARGET", deployment_.target}};
+    for (auto& [name, value] : variables) {
+        const bool taken = name == "DEPLOYMENT" || name == "TARGET";
+        if (taken || !is_variable(name) || value.find('\0') != std::string::npos) {
+            co_return refused(ErrorCode::invalid, "a command cannot be given the variable \"" +
+                                                      name + "\": names are of A-Z, 0-9 and _");
+        }
+        command->environment.emplace_back("CERTCAST_" + name, std::move(value));
+    }
+    Command to_run = std::move(*command);
+    Result<CommandResult> result = co_await services_.commands.run(std::move(to_run));
+    if (result.has_value()) log_output(param, *result);
+    co_return result;
+}
+
+asio::awaitable<Result<CommandResult>> AttemptCalls::request_reload(std::string identity,
+                                                                    std::string param) {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    Result<Command> command = command_of(param);
+    if (command.has_error()) co_return command.error();
+    Command to_run = std::move(*command);
+    Result<CommandResult> result =
+        co_await services_.reloads.ask(std::move(to_run), std::move(identity));
+    if (result.has_value()) log_output(param, *result);
+    co_return result;
+}
+
+void AttemptCalls::log_output(const std::string& param, const CommandResult& result) {
+    std::string_view rest = result.output.text();
+    for (std::size_t lines = 0; !rest.empty() && lines < most_output_lines; ++lines) {
+        const std::size_t end = rest.find('\n');
+        LogLine line{.level = LogLevel::debug,
+                     .message = std::string(rest.substr(0, end)),
+                     .fields = {{"command", param}},
+                     .from_output = true};
+        services_.observer.log(deployment_, line);
+        rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    }
+}
+
+void AttemptCalls::diagnose(Finding finding) {
+    const bool taken = stage_ == Stage::validate || stage_ == Stage::inspect;
+    if (taken && facts_.findings.size() < most_facts) facts_.findings.push_back(std::move(finding));
+}
+
+Result<void> AttemptCalls::set_changed(std::uint64_t certificate, bool yes) {
+    if (certificate >= deployment_.certificates.size()) {
+        return refused(ErrorCode::invalid,
+                       "the deployment has no certificate " + std::to_string(certificate));
+    }
+    if (role_ == Role::probe || stage_ != Stage::deploy) return wrong_stage("set_changed", stage_);
+    facts_.changed[certificate] = yes;
+    return {};
+}
+
+void AttemptCalls::output(std::string name, std::string value) {
+    if (facts_.outputs.size() < most_facts) {
+        facts_.outputs.emplace_back(std::move(name), std::move(value));
+    }
+}
+
+}  // namespace certcast

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "core/scheduler/attempt_runner.hpp"
+#include "core/scheduler/attempt_services.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace certcast {
+
+/// What the stages of one attempt have told the host.
+struct AttemptFacts {
+    std::vector<Live> inspected;  ///< what was there before
+    std::vector<Live> verified;
+    std::map<std::uint64_t, bool> changed;  ///< by certificate
+    std::vector<Finding> findings;
+    std::vector<std::string> warnings;
+    std::vector<std::pair<std::string, std::string>> outputs;
+};
+
+/// Answers a worker's calls: knows what each stage may do and what each deployment may ask for. The
+/// worker is not trusted; a call that breaks a rule gets an error and changes nothing.
+class AttemptCalls : public HostCalls {
+public:
+    enum class Role { deployer, probe };
+
+    /// Everything referred to outlives it. `descriptor` is that of the deployer or of the probe.
+    AttemptCalls(AttemptServices& services, const Deployment& deployment,
+                 const Descriptor& descriptor, Role role, std::uint32_t attempt, Slot* slot)
+        : services_(services),
+          deployment_(deployment),
+          descriptor_(descriptor),
+          role_(role),
+          attempt_(attempt),
+          slot_(slot) {}
+
+    /// To be called before each stage: calls are judged by the stage that makes them.
+    void begin(Stage stage, Clock::time_point deadline);
+    AttemptFacts& facts() { return facts_; }
+
+    void log(LogLine line) override;
+    void progress(std::uint32_t permille, std::string what) override;
+    boost::asio::awaitable<Result<Secret>> secret(std::string name, bool refresh) override;
+    Result<Secret> material(MaterialQuery query) override;
+    Result<void> live(Live live) override;
+    boost::asio::awaitable<Result<void>> step(std::string label, Secret undo) override;
+    boost::asio::awaitable<Result<void>> step_undone(std::uint64_t index) override;
+    boost::asio::awaitable<Result<void>> set_state(Secret state) override;
+    boost::asio::awaitable<Result<void>> wait(Duration duration, std::string why) override;
+    boost::asio::awaitable<Result<CommandResult>> run_command(
+        std::string param,
+        std::vector<std::pair<std::string, std::string>> variables) override;
+    boost::asio::awaitable<Result<CommandResult>> request_reload(std::string identity,
+                                                                 std::string param) override;
+    void diagnose(Finding finding) override;
+    Result<void> set_changed(std::uint64_t certificate, bool yes) override;
+    void output(std::string name, std::string value) override;
+
+private:
+    Result<Secret> former_material(const MaterialQuery& query) const;
+    Result<Command> command_of(const std::string& param) const;
+    void log_output(const std::string& param, const CommandResult& result);
+
+    AttemptServices& services_;
+    const Deployment& deployment_;
+    const Descriptor& descriptor_;
+    Role role_;
+    std::uint32_t attempt_;
+    Slot* slot_;
+    Stage stage_ = Stage::validate;
+    Clock::time_point deadline_;
+    AttemptFacts facts_;
+};
+
+/// The key of a plugin's state: what it is and what it deploys to, so that renaming a deployment
+/// keeps it.
+std::string state_key(const Deployment& deployment);
+
+}  // namespace certcast

@@ -1,0 +1,59 @@
+#include "core/scheduler/attempt_record.hpp"
+
+#include <iterator>
+
+namespace certcast {
+
+namespace {
+
+void set_status(DeploymentReport& report, const Outcome& outcome, bool changed) {
+    report.reason.clear();
+    switch (outcome.ended) {
+        case Ended::succeeded:
+            report.status = changed ? Status::changed : Status::unchanged;
+            return;
+        case Ended::timed_out: report.status = Status::timed_out; return;
+        case Ended::crashed: report.status = Status::crashed; return;
+        case Ended::cancelled:
+            report.status = Status::cancelled;
+            report.reason = "interrupted";
+            return;
+        case Ended::limit:
+            report.status = Status::failed;
+            report.reason = "limit:" + outcome.limit;
+            return;
+        case Ended::failed:
+        case Ended::protocol_error:
+        case Ended::setup_failed:
+            report.status = Status::failed;
+            report.reason = name_of(outcome.ended);
+            return;
+    }
+}
+
+}  // namespace
+
+void record(DeploymentReport& report, AttemptResult result, bool changed_before) {
+    set_status(report, result.outcome, result.changed || changed_before);
+    report.late = result.outcome.late;
+    report.proof = result.proof;
+    report.serving = std::move(result.serving);
+    report.outputs = std::move(result.outputs);
+    report.warnings.insert(report.warnings.end(), std::make_move_iterator(result.warnings.begin()),
+                           std::make_move_iterator(result.warnings.end()));
+    // An attempt that ended before it touched anything says nothing about what became of earlier ones.
+    if (result.outcome.succeeded() || result.rollback != RollbackState::none) {
+        report.rollback = result.rollback;
+        report.rollback_message = std::move(result.rollback_message);
+    }
+    if (!result.outcome.succeeded()) report.error = std::move(result.outcome);
+}
+
+void record_failure(DeploymentReport& report, Ended ended, Category category,
+                    std::string message) {
+    Outcome outcome = Outcome::of(ended, Stage::inspect, category, std::move(message));
+    set_status(report, outcome, false);
+    report.error = std::move(outcome);
+}
+
+}  // namespace certcast

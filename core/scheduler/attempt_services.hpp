@@ -1,0 +1,27 @@
+#pragma once
+
+#include "core/scheduler/certificate_store.hpp"
+#include "core/scheduler/clock.hpp"
+#include "core/scheduler/deployment_memory.hpp"
+#include "core/scheduler/reload_gathering.hpp"
+#include "core/scheduler/run_observer.hpp"
+#include "core/scheduler/secret_store.hpp"
+
+namespace certcast {
+
+/// What attempts use, all of it shared by the whole run and outliving it.
+struct AttemptServices {
+    SessionFactory& sessions;
+    CommandRunner& commands;
+    CertificateStore& certificates;
+    SecretStore& secrets;
+    ReloadGathering& reloads;
+    DeploymentMemory& memory;
+    Clock& clock;
+    RunObserver& observer;
+    const Library* probe_library = nullptr;
+    const Descriptor* probe = nullptr;  ///< nullptr: there is no probe plugin
+    bool force = false;                 ///< deploy what is as wanted already, too
+};
+
+}  // namespace certcast

@@ -1,0 +1,83 @@
+#include "core/scheduler/certificate_store.hpp"
+
+#include "core/certificate/sources.hpp"
+
+#include <certcast/plugin.h>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Result<CertificateParts> read(const CertificateSource& source, const Secret& passphrase) {
+    if (!source.source.empty()) return read_source(source.source, passphrase);
+    return read_files(source.certificate, source.key, source.chain, passphrase);
+}
+
+Result<CertificateBundle> load_one(const CertificateSource& source, const Secret& passphrase,
+                                   BundleRules rules) {
+    Result<CertificateParts> parts = read(source, passphrase);
+    if (parts.has_error()) return parts.error();
+    rules.without_key = rules.without_key || source.without_key;
+    return CertificateBundle::from(std::move(*parts), rules);
+}
+
+bool by_command(const Pipeline& pipeline, const std::string& secret) {
+    const auto found = pipeline.secrets.find(secret);
+    return found != pipeline.secrets.end() && found->second.kind == SecretSource::Kind::command;
+}
+
+}  // namespace
+
+void CertificateStore::add(std::string name, CertificateBundle bundle) {
+    bundles_.insert_or_assign(std::move(name), std::move(bundle));
+}
+
+const CertificateBundle* CertificateStore::find(std::string_view name) const {
+    const auto found = bundles_.find(name);
+    return found == bundles_.end() ? nullptr : &found->second;
+}
+
+asio::awaitable<std::vector<Diagnostic>> CertificateStore::load(const Pipeline& pipeline,
+                                                                SecretStore& secrets,
+                                                                Redactor& redactor,
+                                                                BundleRules rules,
+                                                                Commands commands) {
+    std::vector<Diagnostic> found;
+    for (const auto& [name, source] : pipeline.certificates) {
+        const auto report = [&](Diagnostic::Severity severity, const std::string& message) {
+            found.push_back({severity, source.location, "certificate " + name + ": " + message});
+        };
+        Secret passphrase;
+        if (!source.passphrase.empty()) {
+            if (commands == Commands::leave_out && by_command(pipeline, source.passphrase)) {
+                report(Diagnostic::Severity::warning,
+                       "not looked at, because a command gives its passphrase");
+                continue;
+            }
+            Result<Secret> resolved = co_await secrets.resolve(source.passphrase);
+            if (resolved.has_error()) {
+                report(Diagnostic::Severity::error, resolved.error().text());
+                continue;
+            }
+            passphrase = std::move(*resolved);
+        }
+        Result<CertificateBundle> bundle = load_one(source, passphrase, rules);
+        if (bundle.has_error()) {
+            report(Diagnostic::Severity::error, bundle.error().text());
+            continue;
+        }
+        for (const std::string& warning : bundle->warnings()) {
+            report(Diagnostic::Severity::warning, warning);
+        }
+        if (bundle->has_key()) {
+            const Result<Secret> key = bundle->material(CERTCAST_KEY_PEM);
+            if (key.has_value()) redactor.add(key->text());
+        }
+        add(name, std::move(*bundle));
+    }
+    co_return found;
+}
+
+}  // namespace certcast

@@ -1,0 +1,124 @@
+#include "core/scheduler/lock_table.hpp"
+
+#include "core/certificate/certificate_bundle.hpp"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <optional>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+namespace {
+
+std::optional<Error> make_private_folder(const std::filesystem::path& folder) {
+    std::filesystem::path so_far;
+    for (const std::filesystem::path& part : std::filesystem::absolute(folder)) {
+        so_far /= part;
+        if (::mkdir(so_far.c_str(), 0700) != 0 && errno != EEXIST && errno != EROFS) {
+            return system_error("cannot make the folder for locks", errno, so_far.string());
+        }
+    }
+    return std::nullopt;
+}
+
+/// Names hold whatever an operator wrote, at any length; file names do not.
+std::string file_name_of(const std::string& name) {
+    Sha256 digest{};
+    unsigned int size = 0;
+    EVP_Digest(name.data(), name.size(), digest.data(), &size, EVP_sha256(), nullptr);
+    return name.substr(0, name.find(':')) + "-" + to_hex(digest) + ".lock";
+}
+
+}  // namespace
+
+void HeldLocks::release() {
+    if (table_ == nullptr) return;
+    LockTable* table = std::exchange(table_, nullptr);
+    files_.clear();
+    for (const std::string& name : names_) table->names_[name].taken = false;
+    table->pass_on(names_);
+    names_.clear();
+}
+
+LockTable::Name* LockTable::first_taken(const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        const auto found = names_.find(name);
+        if (found != names_.end() && found->second.taken) return &found->second;
+    }
+    return nullptr;
+}
+
+void LockTable::pass_on(const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        const auto found = names_.find(name);
+        if (found == names_.end() || found->second.taken) continue;
+        auto& waiting = found->second.waiting;
+        if (waiting.empty()) {
+            names_.erase(found);
+        } else {
+            waiting.begin()->second->set();
+            waiting.erase(waiting.begin());
+        }
+    }
+}
+
+Result<LockTable::Taken> LockTable::try_take(const std::vector<std::string>& names,
+                                             HeldLocks& held) {
+    if (first_taken(names) != nullptr) {
+        pass_on(names);
+        return Taken::held_in_this_run;
+    }
+    std::vector<Fd> files;
+    if (!folder_.empty()) {
+        const Result<Taken> taken = take_files(names, files);
+        if (taken.has_error() || *taken != Taken::all) {
+            pass_on(names);
+            return taken;
+        }
+    }
+    for (const std::string& name : names) names_[name].taken = true;
+    held.table_ = this;
+    held.names_ = names;
+    held.files_ = std::move(files);
+    return Taken::all;
+}
+
+Result<LockTable::Taken> LockTable::take_files(const std::vector<std::string>& names,
+                                               std::vector<Fd>& files) {
+    if (!folder_made_ && !names.empty()) {
+        if (const auto failure = make_private_folder(folder_)) return *failure;
+        folder_made_ = true;
+    }
+    for (const std::string& name : names) {
+        const std::filesystem::path path = folder_ / file_name_of(name);
+        Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!file) return system_error("cannot open the lock file", errno, path.string());
+        if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+            if (errno == EWOULDBLOCK) return Taken::held_elsewhere;
+            return system_error("cannot lock the lock file", errno, path.string());
+        }
+        files.push_back(std::move(file));
+    }
+    return Taken::all;
+}
+
+asio::awaitable<bool> LockTable::until_free_in_this_run(const std::vector<std::string>& names,
+                                                        std::size_t rank) {
+    while (Name* taken = first_taken(names)) {
+        Event freed(executor_);
+        taken->waiting[rank] = &freed;
+        if (co_await freed.wait()) continue;
+        // Not freed, so the name still knows this wait and cannot have been forgotten.
+        taken->waiting.erase(rank);
+        co_return false;
+    }
+    co_return true;
+}
+
+}  // namespace certcast

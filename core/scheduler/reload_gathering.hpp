@@ -1,0 +1,55 @@
+#pragma once
+
+#include "core/scheduler/clock.hpp"
+#include "core/scheduler/event.hpp"
+#include "core/worker/command.hpp"
+
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace certcast {
+
+/// Turns equal reload requests of many deployments into one run of the command: it waits for those
+/// who may still ask, a short while at most, and gives everybody the same answer. Outlives what
+/// was asked of it.
+class ReloadGathering {
+public:
+    ReloadGathering(boost::asio::any_io_executor executor, CommandRunner& commands, Clock& clock,
+                    Duration patience = Duration(2'000))
+        : executor_(std::move(executor)), commands_(commands), clock_(clock), patience_(patience) {}
+
+    /// Says that somebody who runs now may ask for this command; leave() says that they no longer
+    /// will. Whoever asks has left by that.
+    void join(const std::vector<std::string>& argv);
+    void leave(const std::vector<std::string>& argv);
+
+    /// Requests with equal argv and identity are gathered; the command that came first is run. One
+    /// that is running already may have read its files too early, so it is followed by another.
+    boost::asio::awaitable<Result<CommandResult>> ask(Command command, std::string identity);
+
+private:
+    using Key = std::pair<std::vector<std::string>, std::string>;
+    struct Batch;
+    struct Line {
+        std::shared_ptr<Batch> gathering;
+        std::shared_ptr<Batch> running;
+    };
+
+    void start(const Key& key, std::shared_ptr<Batch> batch);
+    boost::asio::awaitable<void> gather_and_run(Key key, std::shared_ptr<Batch> batch);
+    bool complete(const Batch& batch) const;
+
+    boost::asio::any_io_executor executor_;
+    CommandRunner& commands_;
+    Clock& clock_;
+    Duration patience_;
+    std::map<std::vector<std::string>, std::size_t> expected_;
+    std::map<Key, Line> lines_;
+};
+
+}  // namespace certcast

@@ -1,0 +1,132 @@
+#include "core/scheduler/secret_source.hpp"
+
+#include "core/base/fd.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace certcast {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t largest = 1024 * 1024;
+
+std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view space = " \t\r\n";
+    const std::size_t first = text.find_first_not_of(space);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(space) - first + 1);
+}
+
+std::string_view unquoted(std::string_view text) {
+    const bool quoted = text.size() >= 2 && text.front() == text.back() &&
+                        (text.front() == '"' || text.front() == '\'');
+    return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+Error no_field(std::string_view field, std::string_view why) {
+    return {ErrorCode::invalid, "its field \"" + std::string(field) + "\" " + std::string(why), {}};
+}
+
+Result<Secret> json_field(std::string_view document, std::string_view field) {
+    boost::system::error_code failure;
+    const json::value parsed = json::parse(document, failure);
+    if (failure || !parsed.is_object()) return no_field(field, "is asked for, but it is no JSON object");
+    const json::value* found = parsed.get_object().if_contains(field);
+    if (found == nullptr) return no_field(field, "is not in its JSON object");
+    if (const json::string* text = found->if_string()) {
+        return Secret(std::string_view(text->data(), text->size()));
+    }
+    if (found->is_structured() || found->is_null()) return no_field(field, "is no text and no number");
+    return Secret(json::serialize(*found));
+}
+
+Result<Secret> line_field(std::string_view document, std::string_view field) {
+    while (!document.empty()) {
+        const std::size_t end = document.find('\n');
+        std::string_view line = trimmed(document.substr(0, end));
+        document.remove_prefix(end == std::string_view::npos ? document.size() : end + 1);
+        if (line.starts_with("export ")) line = trimmed(line.substr(7));
+        const std::size_t equals = line.find('=');
+        if (equals == std::string_view::npos || trimmed(line.substr(0, equals)) != field) continue;
+        return Secret(unquoted(trimmed(line.substr(equals + 1))));
+    }
+    return no_field(field, "is on none of its KEY=VALUE lines");
+}
+
+}  // namespace
+
+std::optional<Secret> take_from_environment(const std::string& variable) {
+    char* value = std::getenv(variable.c_str());
+    if (value == nullptr) return std::nullopt;
+    const std::size_t size = std::strlen(value);
+    Secret taken(std::string_view(value, size));
+    wipe(value, size);
+    ::unsetenv(variable.c_str());
+    return taken;
+}
+
+Result<Secret> read_secret_file(const std::filesystem::path& path,
+                                std::vector<std::string>& warnings) {
+    // A pipe without a writer would hold the whole run.
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!file) return system_error("cannot open it", errno, path.string());
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) return system_error("cannot read it", errno, path.string());
+    if (!S_ISREG(status.st_mode)) {
+        return Error{ErrorCode::invalid, "it is no regular file", path.string()};
+    }
+    if ((status.st_mode & S_IROTH) != 0) {
+        warnings.push_back(path.string() + ": everybody on this machine can read this secret; chmod o-r");
+    }
+    Secret content = Secret::of_size(largest + 1);
+    std::size_t size = 0;
+    while (size < content.size()) {
+        const ssize_t got = ::read(file.get(), content.data() + size, content.size() - size);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return system_error("cannot read it", errno, path.string());
+        if (got == 0) break;
+        size += static_cast<std::size_t>(got);
+    }
+    if (size > largest) {
+        return Error{ErrorCode::invalid, "it is larger than 1 MiB, which no secret is", path.string()};
+    }
+    content.shrink(size);
+    return content;
+}
+
+Result<std::filesystem::path> credential_path(const std::string& name) {
+    const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
+    if (folder == nullptr || *folder == '\0') {
+        return Error{ErrorCode::not_found,
+                     "CREDENTIALS_DIRECTORY is not set: systemd sets it for a service with "
+                     "LoadCredential=",
+                     {}};
+    }
+    if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
+        return Error{ErrorCode::invalid, "\"" + name + "\" is no name of a credential", {}};
+    }
+    return std::filesystem::path(folder) / name;
+}
+
+Result<Secret> pick_field(const Secret& document, std::string_view field) {
+    std::string_view text = document.text();
+    if (field.empty()) {
+        if (text.ends_with('\n')) text.remove_suffix(1);
+        if (text.ends_with('\r')) text.remove_suffix(1);
+        return Secret(text);
+    }
+    return trimmed(text).starts_with('{') ? json_field(text, field) : line_field(text, field);
+}
+
+}  // namespace certcast

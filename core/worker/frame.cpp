@@ -1,0 +1,219 @@
+#include "core/worker/frame.hpp"
+
+#include "core/base/secret.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace certcast {
+
+namespace {
+
+struct Header {
+    std::uint32_t type;
+    std::uint32_t call;
+    std::uint32_t size;
+    std::uint32_t in_memfd;
+};
+static_assert(sizeof(Header) == 16);
+static_assert(sizeof(Header) + longest_inline_payload <= frame_buffer_size);
+
+constexpr unsigned required_seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+
+union ControlBuffer {
+    cmsghdr align;
+    char bytes[CMSG_SPACE(most_frame_fds * sizeof(int))];
+};
+
+Error violation(std::string message) {
+    return {ErrorCode::protocol, std::move(message), {}};
+}
+
+// Every descriptor that arrived is owned from here on, whatever else is wrong with the message.
+std::vector<Fd> take_fds(msghdr& message) {
+    std::vector<Fd> fds;
+    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+         part = CMSG_NXTHDR(&message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+        const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int fd = -1;
+            std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
+            fds.emplace_back(fd);
+        }
+    }
+    return fds;
+}
+
+// Seals first, then size, then pread: the sender keeps the descriptor and may be hostile.
+Result<std::vector<std::byte>> read_sealed(int memfd, std::size_t size) {
+    const int seals = fcntl(memfd, F_GET_SEALS);
+    if (seals < 0 || (static_cast<unsigned>(seals) & required_seals) != required_seals) {
+        return violation("a large frame came in something that is not a sealed memfd");
+    }
+    struct stat status {};
+    if (fstat(memfd, &status) != 0 || status.st_size < 0 ||
+        static_cast<std::size_t>(status.st_size) != size) {
+        return violation("a large frame is not as long as its header says");
+    }
+    std::vector<std::byte> bytes(size);
+    for (std::size_t done = 0; done < size;) {
+        const ssize_t got =
+            pread(memfd, bytes.data() + done, size - done, static_cast<off_t>(done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return violation("a large frame could not be read");
+        done += static_cast<std::size_t>(got);
+    }
+    return bytes;
+}
+
+Result<Fd> make_sealed(std::span<const std::byte> payload) {
+    Fd memfd(memfd_create("certcast-frame", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!memfd) return system_error("cannot make a memfd for a large frame", errno);
+    for (std::size_t done = 0; done < payload.size();) {
+        const ssize_t written =
+            ::write(memfd.get(), payload.data() + done, payload.size() - done);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return system_error("cannot write a large frame", errno);
+        done += static_cast<std::size_t>(written);
+    }
+    if (fcntl(memfd.get(), F_ADD_SEALS, required_seals | F_SEAL_SEAL) != 0) {
+        return system_error("cannot seal a large frame", errno);
+    }
+    return memfd;
+}
+
+}  // namespace
+
+Frame::~Frame() {
+    wipe(large.data(), large.size());
+}
+
+Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
+    iovec part{buffer.data(), buffer.size()};
+    ControlBuffer control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.bytes;
+    message.msg_controllen = sizeof control.bytes;
+
+    ssize_t size = 0;
+    do {
+        size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    } while (size < 0 && errno == EINTR);
+    if (size < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return Received(NothingYet{});
+        // The peer died with unread data; what it sent before can still lie behind this.
+        if (errno == ECONNRESET) {
+            do {
+                size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+            } while (size < 0 && errno == EINTR);
+        }
+        if (size < 0) return Received(Closed{});
+    }
+    std::vector<Fd> fds = take_fds(message);
+    if (size == 0) return Received(Closed{});
+    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+        return violation("a frame is longer than a frame can be");
+    }
+    Header header{};
+    if (static_cast<std::size_t>(size) < sizeof header) return violation("a frame is too short");
+    std::memcpy(&header, buffer.data(), sizeof header);
+    const std::size_t inline_size = static_cast<std::size_t>(size) - sizeof header;
+
+    Frame frame;
+    frame.type = static_cast<FrameType>(header.type);
+    frame.call = header.call;
+    if (header.in_memfd != 0) {
+        if (inline_size != 0 || fds.size() != 1 || header.size > longest_payload) {
+            return violation("a large frame is malformed");
+        }
+        auto bytes = read_sealed(fds.front().get(), header.size);
+        if (!bytes) return bytes.error();
+        frame.large = std::move(*bytes);
+        frame.payload = frame.large;
+        return Received(std::move(frame));
+    }
+    if (inline_size != header.size) {
+        return violation("a frame is not as long as its header says");
+    }
+    frame.fds = std::move(fds);
+    frame.payload = buffer.subspan(sizeof header, inline_size);
+    return Received(std::move(frame));
+}
+
+Result<OutgoingFrame> make_frame(FrameType type, std::uint32_t call,
+                                 std::span<const std::byte> payload, std::vector<Fd> fds) {
+    if (payload.size() > longest_payload) {
+        return Error{ErrorCode::invalid,
+                     "a message of " + std::to_string(payload.size()) +
+                         " bytes is too long: at most " + std::to_string(longest_payload) +
+                         " can be sent",
+                     {}};
+    }
+    OutgoingFrame frame;
+    Header header{static_cast<std::uint32_t>(type), call,
+                  static_cast<std::uint32_t>(payload.size()), 0};
+    const bool fits = payload.size() <= longest_inline_payload;
+    if (!fits) {
+        auto memfd = make_sealed(payload);
+        if (!memfd) return memfd.error();
+        header.in_memfd = 1;
+        fds.clear();
+        fds.push_back(std::move(*memfd));
+        payload = {};
+    }
+    frame.bytes.resize(sizeof header + payload.size());
+    std::memcpy(frame.bytes.data(), &header, sizeof header);
+    if (!payload.empty()) {
+        std::memcpy(frame.bytes.data() + sizeof header, payload.data(), payload.size());
+    }
+    frame.fds = std::move(fds);
+    return frame;
+}
+
+Sent send_frame(int socket, const OutgoingFrame& frame) {
+    iovec part{const_cast<std::byte*>(frame.bytes.data()), frame.bytes.size()};
+    ControlBuffer control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    if (!frame.fds.empty()) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE(frame.fds.size() * sizeof(int));
+        cmsghdr* rights = CMSG_FIRSTHDR(&message);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(frame.fds.size() * sizeof(int));
+        for (std::size_t i = 0; i < frame.fds.size(); ++i) {
+            const int fd = frame.fds[i].get();
+            std::memcpy(CMSG_DATA(rights) + i * sizeof(int), &fd, sizeof fd);
+        }
+    }
+    while (sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        if (errno == EINTR) continue;
+        // ETOOMANYREFS: too many descriptors are on their way; they arrive in a moment.
+        const bool later = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ||
+                           errno == ETOOMANYREFS;
+        return later ? Sent::not_yet : Sent::closed;
+    }
+    return Sent::yes;
+}
+
+Result<SocketPair> make_socket_pair() {
+    int fds[2] = {-1, -1};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0) {
+        return system_error("cannot make a socket pair", errno);
+    }
+    return SocketPair{Fd(fds[0]), Fd(fds[1])};
+}
+
+}  // namespace certcast

@@ -1,0 +1,109 @@
+#pragma once
+
+#include "core/base/error.hpp"
+#include "core/base/fd.hpp"
+#include "core/base/wire.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <variant>
+#include <vector>
+
+namespace certcast {
+
+/// What a frame says. The sender is in the comment; the payload is what the one function that
+/// writes it and the one that reads it agree on.
+enum class FrameType : std::uint32_t {
+    // host to fork server, fork server to host
+    spawn = 1,
+    loaded,
+    load_failed,
+    described,
+    started,
+    spawn_failed,
+    exited,
+    // host to command helper and back
+    command = 20,
+    command_output,
+    command_ended,
+    // host to worker
+    job = 40,
+    run_stage,
+    finish,
+    reply,
+    // worker to host: no answer
+    stage_ended = 60,
+    result,
+    log,
+    progress,
+    fail,
+    // worker to host: answered by a reply with the same call number
+    secret = 80,
+    material,
+    live,
+    step,
+    step_undone,
+    set_state,
+    wait,
+    protect,
+    unprotect,
+    run_command,
+    request_reload,
+    diagnose,
+    set_changed,
+    output,
+};
+
+/// A longer payload travels in a sealed memfd.
+inline constexpr std::size_t longest_inline_payload = 60 * 1024;
+/// Steps of a whole deployment travel in one frame.
+inline constexpr std::size_t longest_payload = 64 * 1024 * 1024;
+inline constexpr std::size_t most_frame_fds = 4;
+
+/// One received message. The payload is a view into the buffer it was received with, or into the
+/// frame itself; nothing in it is trusted.
+struct Frame {
+    FrameType type{};
+    std::uint32_t call = 0;
+    std::span<const std::byte> payload;
+    std::vector<Fd> fds;
+    std::vector<std::byte> large;
+
+    Frame() = default;
+    Frame(Frame&&) = default;
+    Frame& operator=(Frame&&) = default;
+    Frame(const Frame&) = delete;
+    Frame& operator=(const Frame&) = delete;
+    ~Frame();
+};
+
+struct NothingYet {};
+struct Closed {};
+using Received = std::variant<Frame, NothingYet, Closed>;
+
+/// Receives one frame without waiting. `buffer` holds at least frame_buffer_size bytes. An error is
+/// a violation of the protocol, or the socket broke.
+inline constexpr std::size_t frame_buffer_size = 64 * 1024;
+Result<Received> receive_frame(int socket, std::span<std::byte> buffer);
+
+/// A frame made ready to be sent: header and payload in one piece, or header and memfd.
+struct OutgoingFrame {
+    std::vector<std::byte> bytes;
+    std::vector<Fd> fds;
+};
+Result<OutgoingFrame> make_frame(FrameType type, std::uint32_t call,
+                                 std::span<const std::byte> payload, std::vector<Fd> fds = {});
+
+enum class Sent { yes, not_yet, closed };
+/// Sends one frame without waiting.
+Sent send_frame(int socket, const OutgoingFrame& frame);
+
+struct SocketPair {
+    Fd ours;
+    Fd theirs;
+};
+/// A SOCK_SEQPACKET pair, non-blocking and close-on-exec.
+Result<SocketPair> make_socket_pair();
+
+}  // namespace certcast

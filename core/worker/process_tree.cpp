@@ -1,0 +1,123 @@
+#include "core/worker/process_tree.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace certcast {
+
+namespace {
+
+std::string read_small(const char* path) {
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return {};
+    std::string text;
+    char buffer[4096];
+    ssize_t got = 0;
+    while ((got = read(fd, buffer, sizeof buffer)) > 0) {
+        text.append(buffer, static_cast<std::size_t>(got));
+    }
+    close(fd);
+    return text;
+}
+
+// Kernels with CONFIG_PROC_CHILDREN tell at once; false where this one has no such file.
+bool read_children_file(std::vector<pid_t>& children) {
+    char path[64];
+    std::snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+    if (access(path, R_OK) != 0) return false;
+    const std::string text = read_small(path);
+    const char* position = text.data();
+    const char* const end = text.data() + text.size();
+    while (position < end) {
+        pid_t pid = 0;
+        const auto [next, failure] = std::from_chars(position, end, pid);
+        if (failure != std::errc()) break;
+        children.push_back(pid);
+        position = next + 1;
+    }
+    return true;
+}
+
+pid_t parent_of(std::string_view pid) {
+    char path[64];
+    std::snprintf(path, sizeof path, "/proc/%.*s/stat", static_cast<int>(pid.size()), pid.data());
+    const std::string stat = read_small(path);
+    const std::size_t name_end = stat.rfind(')');  // the name may hold anything, ")" included
+    if (name_end == std::string::npos || name_end + 4 >= stat.size()) return 0;
+    pid_t parent = 0;
+    std::from_chars(stat.data() + name_end + 4, stat.data() + stat.size(), parent);
+    return parent;
+}
+
+// Whether pids were handed out in rising order since this process began, so that all of its
+// descendants have a higher one. Says no for ever once it cannot be sure: numbers that were all used
+// up between two looks would not be noticed.
+bool pids_only_rose() {
+    using std::chrono::steady_clock;
+    static pid_t last = getpid();
+    static steady_clock::time_point looked = steady_clock::now();
+    static bool rose = true;
+    const std::string load = read_small("/proc/loadavg");
+    const std::size_t space = load.rfind(' ');
+    pid_t newest = 0;
+    if (space != std::string::npos) {
+        std::from_chars(load.data() + space + 1, load.data() + load.size(), newest);
+    }
+    const auto now = steady_clock::now();
+    if (newest < last || now - looked > std::chrono::seconds(60)) rose = false;
+    last = newest;
+    looked = now;
+    return rose;
+}
+
+void scan_proc(std::vector<pid_t>& children, const std::function<bool(pid_t)>& is_known) {
+    struct CloseDir {
+        void operator()(DIR* dir) const { closedir(dir); }
+    };
+    const pid_t self = getpid();
+    const pid_t lowest = pids_only_rose() ? self : 0;
+    const std::unique_ptr<DIR, CloseDir> proc(opendir("/proc"));
+    if (!proc) return;
+    while (const dirent* entry = readdir(proc.get())) {
+        const std::string_view name = entry->d_name;
+        pid_t pid = 0;
+        const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
+        if (failure != std::errc() || end != name.data() + name.size()) continue;
+        if (pid <= lowest || pid == self || is_known(pid)) continue;
+        if (parent_of(name) == self) children.push_back(pid);
+    }
+}
+
+}  // namespace
+
+void become_subreaper() {
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    pids_only_rose();
+}
+
+bool sweep_children(const std::function<bool(pid_t)>& is_known) {
+    std::vector<pid_t> children;
+    if (!read_children_file(children)) scan_proc(children, is_known);
+    bool found = false;
+    for (const pid_t child : children) {
+        if (is_known(child)) continue;
+        found = true;
+        kill(child, SIGKILL);
+        waitpid(child, nullptr, WNOHANG);
+    }
+    return found;
+}
+
+}  // namespace certcast

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+
+namespace certcast {
+
+/// Makes orphans among this process's descendants become its children.
+void become_subreaper();
+
+/// Kills every child of this process that `is_known` does not claim, and reaps the dead ones among
+/// them. Their own children become ours in turn, so: call again until it returns false, on SIGCHLD
+/// or after a moment. True: something that is not known was still there.
+bool sweep_children(const std::function<bool(pid_t)>& is_known);
+
+}  // namespace certcast

@@ -1,0 +1,51 @@
+#include "core/worker/program/connection.hpp"
+
+#include "core/worker/worker_wire.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace certcast::program {
+
+void Connection::wait(short events) const {
+    pollfd entry{socket_, events, 0};
+    poll(&entry, 1, -1);
+}
+
+void Connection::send(FrameType type, std::uint32_t call, std::span<const std::byte> payload,
+                      std::vector<Fd> fds) {
+    const auto frame = make_frame(type, call, payload, std::move(fds));
+    if (!frame) _exit(exit_protocol);
+    for (;;) {
+        switch (send_frame(socket_, *frame)) {
+            case Sent::yes: return;
+            case Sent::not_yet: wait(POLLOUT); break;
+            case Sent::closed: _exit(exit_host_gone);
+        }
+    }
+}
+
+void Connection::send_text(FrameType type, std::string_view text) {
+    wire::Writer out;
+    out.text(text);
+    send(type, 0, out.data());
+}
+
+bool Connection::try_receive(Frame& frame) {
+    auto received = receive_frame(socket_, buffer_);
+    if (!received) _exit(exit_protocol);
+    if (std::holds_alternative<Closed>(*received)) _exit(exit_host_gone);
+    if (std::holds_alternative<NothingYet>(*received)) return false;
+    frame = std::move(std::get<Frame>(*received));
+    return true;
+}
+
+Frame Connection::receive() {
+    Frame frame;
+    while (!try_receive(frame)) wait(POLLIN);
+    return frame;
+}
+
+}  // namespace certcast::program

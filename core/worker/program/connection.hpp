@@ -1,0 +1,34 @@
+#pragma once
+
+#include "core/worker/frame.hpp"
+
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace certcast::program {
+
+/// The near end of a frame socket in a process that may wait: fork server, worker, helper. When the
+/// host is gone or breaks the protocol there is nothing left to do, so the process ends.
+class Connection {
+public:
+    explicit Connection(int socket) : socket_(socket) {}
+
+    int socket() const { return socket_; }
+    /// Waits until the frame is on its way.
+    void send(FrameType type, std::uint32_t call, std::span<const std::byte> payload,
+              std::vector<Fd> fds = {});
+    void send_text(FrameType type, std::string_view text);
+    /// Waits for a frame.
+    Frame receive();
+    /// False: there is none now.
+    bool try_receive(Frame& frame);
+
+private:
+    void wait(short events) const;
+
+    int socket_;
+    std::array<std::byte, frame_buffer_size> buffer_;
+};
+
+}  // namespace certcast::program

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+namespace certcast {
+
+/// Descriptors at which the programs of one attempt find what they were given.
+inline constexpr int control_fd = 3;  ///< fork server and command helper: socket to the host
+inline constexpr int attempt_fd = 3;  ///< worker: socket to the host
+inline constexpr int cancel_fd = 4;   ///< worker: eventfd that says to stop, and why
+
+/// First number in what a describing process sends.
+inline constexpr std::uint32_t describe_format = 1;
+
+/// Exit statuses of a worker that could not do its work; the host names them in its message.
+inline constexpr int exit_host_gone = 120;
+inline constexpr int exit_protocol = 121;
+inline constexpr int exit_setup = 122;
+
+}  // namespace certcast

@@ -1,0 +1,237 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "tests/e2e/nginx_server.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+using namespace certcast::testing;
+
+namespace {
+
+/// An nginx that serves an old certificate, and a new one to be put there.
+struct Site {
+    Workspace workspace;
+    Issued old_one = workspace.issue("old");
+    Issued new_one = workspace.issue("new");
+    std::string old_sha256 = sha256_of(old_one);
+    std::string new_sha256 = sha256_of(new_one);
+
+    std::unique_ptr<NginxServer> server(const std::string& name,
+                                        std::vector<std::string> hosts = {"shop.example"}) const {
+        for (const std::string& host : hosts) install(workspace, name, old_one, host);
+        return std::make_unique<NginxServer>(workspace, name, hosts);
+    }
+    std::string head() const { return workspace.head({"new"}); }
+};
+
+/// What changes when a file is written or replaced.
+auto stamp_of(const std::filesystem::path& path) {
+    struct stat status {};
+    REQUIRE(stat(path.c_str(), &status) == 0);
+    return std::tuple(status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                      status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+}
+
+void check_old_files(const Site& site, const NginxServer& nginx) {
+    CHECK(read_text(nginx / "shop.example.crt") == pem(site.old_one.certificate));
+    CHECK(read_text(nginx / "shop.example.key") == pem(site.old_one.key));
+}
+
+}  // namespace
+
+TEST_CASE("three nginx get the new certificate, and a second run changes nothing") {
+    const Site site;
+    std::vector<std::unique_ptr<NginxServer>> servers;
+    std::string pipeline = site.head();
+    for (const char* name : {"web1", "web2", "web3"}) {
+        servers.push_back(site.server(name));
+        pipeline += servers.back()->deployment("new");
+        REQUIRE(servers.back()->served() == site.old_sha256);
+    }
+    const Run first = site.workspace.run(pipeline);
+    CAPTURE(first.output);
+    CAPTURE(first.errors);
+    CHECK(first.status == 0);
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+        const std::string name = "web" + std::to_string(i + 1);
+        CAPTURE(name);
+        CHECK(first.text(name, "status") == "changed");
+        CHECK(first.text(name, "proof") == "probe");
+        CHECK(first[name].at("serving").as_array().at(0).at("sha256") == site.new_sha256);
+        CHECK(servers[i]->served() == site.new_sha256);
+        CHECK(servers[i]->reloads() == 1);
+    }
+
+    const auto certificate = stamp_of(*servers[0] / "shop.example.crt");
+    const auto key = stamp_of(*servers[0] / "shop.example.key");
+    const Run second = site.workspace.run(pipeline);
+    CAPTURE(second.output);
+    CHECK(second.status == 0);
+    for (const char* name : {"web1", "web2", "web3"})
+        CHECK(second.text(name, "status") == "unchanged");
+    CHECK(stamp_of(*servers[0] / "shop.example.crt") == certificate);
+    CHECK(stamp_of(*servers[0] / "shop.example.key") == key);
+    for (const auto& server : servers) CHECK(server->reloads() == 1);
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("files that are right do not hide that the old certificate is still served") {
+    const Site site;
+    const auto nginx = site.server("web");
+    install(site.workspace, "web", site.new_one);  // somebody copied them and did not reload
+    const Run run = site.workspace.run(site.head() + nginx->deployment("new"));
+    CAPTURE(run.output);
+    CHECK(run.text("web", "status") == "changed");
+    CHECK(nginx->served() == site.new_sha256);
+}
+
+TEST_CASE("a configuration that nginx refuses is undone before anyone reloads") {
+    const Site site;
+    const auto nginx = site.server("web");
+    std::string pipeline;
+    std::string message;
+    SUBCASE("it is broken for another reason") {
+        const auto broken = site.workspace.folder().write("broken.conf", "nonsense on;\n");
+        pipeline = nginx->deployment("new", toml_list({"nginx", "-t", "-c", broken.string()}),
+                                     nginx->reload());
+        message = "unknown directive \"nonsense\"";
+    }
+    SUBCASE("the new certificate does not go with the key that nginx reads") {
+        pipeline = nginx->deployment("new");
+        const std::string key = (*nginx / "shop.example.key").string();
+        pipeline.replace(pipeline.find(key), key.size(), (*nginx / "unused.key").string());
+        message = "key values mismatch";
+    }
+    const Run run = site.workspace.run(site.head() + pipeline);
+    CAPTURE(run.output);
+    CAPTURE(run.errors);
+    CHECK(run.status == 1);
+    CHECK(run.text("web", "status") == "failed");
+    CHECK(run.message("web").find(message) != std::string::npos);
+    CHECK((run.output + run.errors).find(message) != std::string::npos);
+    check_old_files(site, *nginx);
+    CHECK_FALSE(std::filesystem::exists(*nginx / "unused.key"));
+    CHECK(nginx->reloads() == 0);
+    CHECK(nginx->served() == site.old_sha256);
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("what the probe does not find is rolled back") {
+    const Site site;
+    const auto nginx = site.server("web");
+    const auto other = site.server("other");
+    std::string pipeline;
+    SUBCASE("because the reload does nothing") {
+        pipeline = nginx->deployment("new", nginx->check(), "[\"true\"]");
+    }
+    SUBCASE("because another server is asked") {
+        pipeline = nginx->deployment("new");
+        for (std::size_t at = 0;
+             (at = pipeline.find(nginx->address(), at)) != std::string::npos;)
+            pipeline.replace(at, nginx->address().size(), other->address());
+    }
+    SUBCASE("because nothing listens there") {
+        pipeline = nginx->deployment("new");
+        const std::string nobody = "127.0.0.1:" + std::to_string(free_port());
+        for (std::size_t at = 0;
+             (at = pipeline.find(nginx->address(), at)) != std::string::npos;)
+            pipeline.replace(at, nginx->address().size(), nobody);
+    }
+    for (std::size_t at = 0; (at = pipeline.find("shop.example\" }]\n[", at)) != std::string::npos;)
+        pipeline.replace(at, 14, "shop.example\", timeout = \"1s\" ");
+    const Run run = site.workspace.run(site.head() + pipeline);
+    CAPTURE(pipeline);
+    CAPTURE(run.output);
+    CAPTURE(run.errors);
+    CHECK(run.status == 1);
+    CHECK(run.text("web", "status") != "changed");
+    CHECK(run.text("web", "rollback") != "none");
+    CHECK_FALSE(run.message("web").empty());
+    check_old_files(site, *nginx);
+    CHECK(nginx->served() == site.old_sha256);
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("files that were absent are absent again after rollback") {
+    const Site site;
+    const auto nginx = site.server("web");
+    std::string pipeline = nginx->deployment("new", nginx->check(), "[\"true\"]");
+    for (const char* kind : {".crt", ".key"}) {
+        const std::string file = (*nginx / ("shop.example" + std::string(kind))).string();
+        pipeline.replace(pipeline.find(file), file.size(),
+                         (*nginx / ("fresh" + std::string(kind))).string());
+    }
+    const Run run = site.workspace.run(site.head() + pipeline);
+    CAPTURE(run.output);
+    CHECK(run.text("web", "status") == "failed");
+    CHECK(run.text("web", "rollback") == "done");
+    CHECK_FALSE(std::filesystem::exists(*nginx / "fresh.crt"));
+    CHECK_FALSE(std::filesystem::exists(*nginx / "fresh.key"));
+}
+
+TEST_CASE("two runs at once on one nginx take turns, and what is served is one of both") {
+    const Site site;
+    const auto nginx = site.server("web");
+    const Issued newer = site.workspace.issue("newer");
+    const auto one = site.workspace.start_run(site.head() + nginx->deployment("new"), {}, "one");
+    const auto two = site.workspace.start_run(
+        site.workspace.head({"newer"}) + nginx->deployment("newer"), {}, "two");
+    const Run first = site.workspace.collect(*one, "one");
+    const Run second = site.workspace.collect(*two, "two");
+    CAPTURE(first.output);
+    CAPTURE(second.output);
+    CHECK(first.status == 0);
+    CHECK(second.status == 0);
+    CHECK(first.text("web", "status") == "changed");
+    CHECK(second.text("web", "status") == "changed");
+    const bool newer_won = nginx->served() == sha256_of(newer);
+    const Issued& winner = newer_won ? newer : site.new_one;
+    CHECK(nginx->served() == sha256_of(winner));
+    CHECK(read_text(*nginx / "shop.example.key") == pem(winner.key));
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("twenty certificates for one nginx cause one reload") {
+    const Site site;
+    std::vector<std::string> hosts;
+    std::vector<std::string> names;
+    std::vector<Issued> issued;
+    for (int i = 1; i <= 20; ++i) {
+        hosts.push_back("h" + std::to_string(i) + ".example");
+        names.push_back("c" + std::to_string(i));
+        issued.push_back(site.workspace.issue(names.back(), {.subject = hosts.back()}));
+    }
+    const auto nginx = site.server("web", hosts);
+    std::string files;
+    std::string probes;
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+        const std::string stem = (*nginx / hosts[i]).string();
+        const std::string place = "certificate = \"" + names[i] + "\", address = \"" +
+                                  nginx->address() + "\", server_name = \"" + hosts[i] + "\"";
+        files += "{ " + place + ", fullchain = \"" + stem + ".crt\", key = \"" + stem + ".key\" },";
+        std::string expected = place;
+        probes += "{ " + expected.replace(0, std::string("certificate").size(), "expect") + " },";
+    }
+    const Run run = site.workspace.run(site.workspace.head(names) +
+                                       "[deploy.web]\n"
+                                       "plugin = \"nginx\"\n"
+                                       "certificates = " + toml_list(names) + "\n"
+                                       "probe = [" + probes + "]\n"
+                                       "[deploy.web.config]\n"
+                                       "files = [" + files + "]\n"
+                                       "config = \"" + nginx->config().string() + "\"\n"
+                                       "check = " + nginx->check() + "\n"
+                                       "reload = " + nginx->reload() + "\n");
+    CAPTURE(run.output);
+    CAPTURE(run.errors);
+    CHECK(run.text("web", "status") == "changed");
+    CHECK(nginx->reloads() == 1);
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+        CAPTURE(hosts[i]);
+        CHECK(nginx->served(hosts[i]) == sha256_of(issued[i]));
+    }
+}

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# install_packages.sh SECTION...
+# Installs what is missing of the given sections of packages.txt (all of them where none is given).
+# Where nothing is missing, apt is not called and no rights are needed.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+list=$here/packages.txt
+
+wanted() {  # SECTION...
+    awk -v sections="${*:-}" '
+        BEGIN { count = split(sections, names, " "); for (i in names) chosen[names[i]] = 1 }
+        { sub(/#.*/, ""); gsub(/[ \t]/, "") }
+        /^\[.*\]$/ { section = substr($0, 2, length($0) - 2); next }
+        $0 != "" && (count == 0 || section in chosen)' "$list"
+}
+
+missing() {  # of the names on standard input
+    local package
+    while read -r package; do
+        [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
+            echo "$package"
+    done
+}
+
+as_root() {
+    if [[ $EUID -eq 0 ]]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "install_packages: this needs root, and there is no sudo. As root, run:" >&2
+        echo "    $*" >&2
+        return 1
+    fi
+}
+
+# Debian starts nginx when it installs it. The tests start servers of their own, so this asks the
+# package scripts, in the way Debian provides for, to leave nginx alone while this script lives.
+readonly policy=/usr/sbin/policy-rc.d
+policy_placed=no
+keep_nginx_stopped() {
+    [[ -e $policy ]] && return
+    local draft
+    draft=$(mktemp)
+    cat >"$draft" <<END
+#!/bin/sh
+# Keeps nginx from being started while certcast's install_packages.sh (process $$) installs it.
+# May be removed.
+case "\$*" in *nginx*) [ -d /proc/$$ ] && exit 101 ;; esac
+exit 0
+END
+    echo "install_packages: nginx will not be started as a system service ($policy, for the moment)"
+    policy_placed=yes
+    as_root install -m 0755 "$draft" "$policy"
+    rm -f "$draft"
+}
+remove_policy() {
+    if [[ $policy_placed == yes ]]; then as_root rm -f "$policy"; fi
+}
+trap remove_policy EXIT
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "install_packages: this is not Debian; install what $list names in your own way" >&2
+    exit 1
+fi
+
+for section in "$@"; do
+    if ! grep -qxF "[$section]" "$list"; then
+        echo "install_packages: $list has no section [$section]" >&2
+        exit 2
+    fi
+done
+mapfile -t packages < <(wanted "$@" | missing)
+[[ ${#packages[@]} -eq 0 ]] && exit 0
+
+echo "install_packages: installing ${packages[*]}"
+brings_nginx=no
+if [[ " ${packages[*]} " == *" nginx "* ]]; then
+    brings_nginx=yes
+    keep_nginx_stopped
+fi
+as_root apt-get update -qq
+as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    "${packages[@]}"
+if [[ $brings_nginx == yes && -d /run/systemd/system ]]; then
+    as_root systemctl disable --quiet nginx.service
+fi

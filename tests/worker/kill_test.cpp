@@ -1,0 +1,164 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "tests/worker/workspace.hpp"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <string>
+
+using namespace certcast::testing;
+
+namespace {
+
+std::string deployment(const std::string& name, const std::string& plugin,
+                       const Announcements& announcements, int milliseconds = 0) {
+    return "[deploy." + name + "]\n"
+           "plugin = \"" + plugin + "\"\n"
+           "certificate = \"shop\"\n"
+           "probe = false\n"
+           "config = { announce = \"" + announcements.path().string() +
+           "\", milliseconds = " + std::to_string(milliseconds) + " }\n";
+}
+
+}  // namespace
+
+TEST_CASE("nothing outlives a host that is killed") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    // A worker that would never end, one that burns time, and a daemon out of its group's reach.
+    const auto host = workspace.start_run(
+        workspace.head() + deployment("sleeps", "test-ignores-cancel", announcements) +
+        deployment("spins", "test-spins", announcements) +
+        deployment("works", "test-works", announcements, 60'000) +
+        deployment("daemon", "test-daemon", announcements, 60'000));
+    for (int i = 0; i < 4; ++i) announcements.next();
+    const Watch watch(descendants(host->pid()));
+    CHECK(watch.size() >= 9);  // four fork servers, four workers, one daemon
+    host->signal(SIGKILL);
+    CHECK(host->wait().status == 128 + SIGKILL);
+    CHECK(watch.all_end_within(10s));
+    wait_until("no process is left", [] { return leftovers().empty(); }, 10s);
+}
+
+TEST_CASE("a host that is killed while it runs an operator's command takes the command with it") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    workspace.folder().write("command.sh", "echo $$ 0 > " + announcements.path().string() +
+                                               "; (setsid sleep 1000 & ); sleep 1000\n");
+    const auto host = workspace.start_run(
+        workspace.head() +
+        "[deploy.file]\n"
+        "plugin = \"file\"\n"
+        "certificate = \"shop\"\n"
+        "probe = false\n"
+        "config = { fullchain = \"" + (workspace / "out.crt").string() + "\", key = \"" +
+        (workspace / "out.key").string() + "\", after = [\"sh\", \"" +
+        (workspace / "command.sh").string() + "\"] }\n");
+    const pid_t command = announcements.next().process;
+    const Watch watch(descendants(host->pid()));
+    CHECK(program_of(command) == "sh");
+    host->signal(SIGKILL);
+    host->wait();
+    CHECK(watch.all_end_within(10s));
+    wait_until("no process is left", [] { return leftovers().empty(); }, 10s);
+}
+
+TEST_CASE("a fork server that is killed fails its deployments and leaves the others alone") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    const auto host = workspace.start_run(
+        workspace.head() + deployment("hit1", "test-ignores-cancel", announcements) +
+        deployment("hit2", "test-ignores-cancel", announcements) +
+        deployment("spared", "test-works", announcements, 500));
+    std::vector<Announcements::Line> lines;
+    for (int i = 0; i < 3; ++i) lines.push_back(announcements.next());
+    // Two of the three have the same parent: it is their fork server.
+    std::sort(lines.begin(), lines.end(),
+              [](const auto& a, const auto& b) { return a.parent < b.parent; });
+    const pid_t fork_server = lines[1].parent;
+    const Watch watch({lines[0].process, lines[1].process, lines[2].process});
+    REQUIRE(kill(fork_server, SIGKILL) == 0);
+    const Run run = workspace.collect(*host);
+    CAPTURE(run.output);
+    CHECK(watch.all_end_within(0ms));
+    for (const char* name : {"hit1", "hit2"}) {
+        CAPTURE(name);
+        const std::string status = run.text(name, "status");
+        CHECK((status == "crashed" || status == "failed"));
+        CHECK_FALSE(run.message(name).empty());
+        CHECK(run.number(name, "duration_ms") < 10'000);
+    }
+    CHECK(run.text("spared", "status") == "changed");
+    CHECK(run.status == 1);
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("a deployment whose fork server was killed is tried again with a new one") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    std::string text = workspace.head() + deployment("hit", "test-works", announcements, 300);
+    text += "[deploy.hit.retry]\nattempts = 2\nbackoff = \"1ms\"\n";
+    const auto host = workspace.start_run(text);
+    REQUIRE(kill(announcements.next().parent, SIGKILL) == 0);
+    const Run run = workspace.collect(*host);
+    CAPTURE(run.output);
+    CHECK(run.text("hit", "status") == "changed");
+    CHECK(run.number("hit", "attempts") == 2);
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("a worker that is killed is a crash by that signal") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    const auto host = workspace.start_run(
+        workspace.head() + deployment("hit", "test-ignores-cancel", announcements));
+    REQUIRE(kill(announcements.next().process, SIGKILL) == 0);
+    const Run run = workspace.collect(*host);
+    CHECK(run.text("hit", "status") == "crashed");
+    CHECK(run.message("hit").find("signal 9") != std::string::npos);
+    CHECK(run.status == 1);
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("an interrupted run asks its workers to stop and reports all of them") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    int signal = 0;
+    SUBCASE("by SIGINT") { signal = SIGINT; }
+    SUBCASE("by SIGTERM") { signal = SIGTERM; }
+    const auto host = workspace.start_run(
+        workspace.head() + "max_parallel = 2\n" +
+        deployment("polite", "test-late", announcements) +
+        deployment("rude", "test-ignores-cancel", announcements) +
+        deployment("never", "test-works", announcements));
+    announcements.next();
+    announcements.next();
+    host->signal(signal);
+    const Run run = workspace.collect(*host);
+    CAPTURE(run.output);
+    CHECK(run.status == 130);
+    CHECK(run.report.at("status") == "interrupted");
+    CHECK(run.text("rude", "status") == "cancelled");
+    CHECK(run.text("never", "status") == "cancelled");
+    CHECK(run.took < 10s);
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("a second interrupt does not wait for the grace") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    const auto host = workspace.start_run(
+        workspace.head() + deployment("rude", "test-ignores-cancel", announcements) +
+        "grace = \"60s\"\n");
+    const pid_t worker = announcements.next().process;
+    const Watch watch({worker});
+    host->signal(SIGINT);
+    wait_until("the host says that it stops",
+               [&] { return !host->errors().empty() || !host->output().empty(); });
+    host->signal(SIGINT);
+    const Ending ending = host->wait(20s);
+    CHECK(ending.status == 130);
+    CHECK(watch.all_end_within(1s));
+    wait_until("no process is left", [] { return leftovers().empty(); }, 5s);
+}

@@ -1,0 +1,218 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "tests/worker/workspace.hpp"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace certcast::testing;
+
+namespace {
+
+/// One deployment of `plugin` called "bad", with a deadline of a second, among neighbours.
+std::string among_neighbours(const Workspace& workspace, const std::string& plugin,
+                             const std::string& config = {}) {
+    std::string text = workspace.head() +
+                       "[deploy.bad]\n"
+                       "plugin = \"" + plugin + "\"\n"
+                       "certificate = \"shop\"\n"
+                       "timeout = \"1s\"\n"
+                       "probe = false\n"
+                       "config = { " + config + " }\n";
+    for (const char* name : {"good1", "good2", "good3", "good4"})
+        text += "[deploy." + std::string(name) + "]\n"
+                "plugin = \"test-works\"\n"
+                "certificate = \"shop\"\n"
+                "probe = false\n"
+                "config = { milliseconds = 100 }\n";
+    return text;
+}
+
+void check_neighbours(const Run& run) {
+    for (const char* name : {"good1", "good2", "good3", "good4"}) {
+        CAPTURE(name);
+        CHECK(run.text(name, "status") == "changed");
+        CHECK(run.number(name, "duration_ms") < 5000);
+    }
+}
+
+struct Misbehaviour {
+    std::string plugin;
+    std::string status;
+    std::string reason;
+    std::string message;  ///< what the error says, among other things
+};
+
+}  // namespace
+
+TEST_CASE("each misbehaviour has its own outcome, spares its neighbours and leaves no process") {
+    const Misbehaviour all[] = {
+        {"test-throws-exception", "crashed", "", "signal 6"},
+        {"test-throws-int", "crashed", "", "signal 6"},
+        {"test-fails-silently", "failed", "failed", ""},
+        {"test-segv", "crashed", "", "signal 11"},
+        {"test-aborts", "crashed", "", "signal 6"},
+        {"test-exits-zero", "failed", "protocol_error", "exit"},
+        {"test-exits-three", "failed", "protocol_error", "3"},
+        {"test-spins", "timed_out", "", "1s"},
+        {"test-ignores-cancel", "timed_out", "", "1s"},
+        {"test-stops-itself", "timed_out", "", "1s"},
+        {"test-closes-descriptors", "failed", "protocol_error", ""},
+        {"test-scribbles", "failed", "protocol_error", ""},
+        {"test-daemon", "changed", "", ""},
+        {"test-holds-stdout", "changed", "", ""},
+        {"test-ignores-sigchld", "changed", "", ""},
+        {"test-static-thread", "changed", "", ""},
+        {"test-late", "changed", "", ""},
+        {"test-huge-step", "changed", "", ""},
+        {"test-prints", "changed", "", ""},
+    };
+    const Workspace workspace;
+    for (const Misbehaviour& one : all) {
+        SUBCASE(one.plugin.c_str()) {
+            const Run run = workspace.run(among_neighbours(workspace, one.plugin));
+            CAPTURE(run.output);
+            CAPTURE(run.errors);
+            CHECK(run.text("bad", "status") == one.status);
+            CHECK(run.text("bad", "reason") == one.reason);
+            CHECK(run.message("bad").find(one.message) != std::string::npos);
+            CHECK((one.status == "changed" || !run.message("bad").empty()));
+            CHECK(run.text("bad", "late") == (one.plugin == "test-late" ? "true" : "false"));
+            CHECK(run.status == (one.status == "changed" ? 0 : 1));
+            CHECK(run.number("bad", "duration_ms") < 5000);
+            check_neighbours(run);
+            CHECK(leftovers().empty());
+        }
+    }
+}
+
+TEST_CASE("a library that cannot be loaded fails what names it, with the reason, and never hangs") {
+    struct Broken {
+        std::string name;
+        std::string message;
+    };
+    const Broken all[] = {
+        {"wrong-abi", "99"},
+        {"no-symbol", "certcast_plugin_v1"},
+        {"not-elf", "ELF"},
+        {"truncated", "test-truncated.so"},
+        {"spins-in-constructor", "test-spins-in-constructor.so"},
+    };
+    Workspace workspace;
+    for (const Broken& one : all) {
+        SUBCASE(one.name.c_str()) {
+            std::string folder = one.name;
+            for (char& letter : folder) letter = letter == '-' ? '_' : letter;
+            workspace.environment()["CERTCAST_PLUGIN_PATH"] += ":" CERTCAST_BROKEN_PLUGINS "/" +
+                                                               folder;
+            const Run run = workspace.run(among_neighbours(workspace, "test-" + one.name));
+            CAPTURE(run.output);
+            CAPTURE(run.errors);
+            CHECK(run.status == 2);
+            CHECK(run.errors.find(one.message) != std::string::npos);
+            CHECK(run.took < 30s);
+            CHECK(leftovers().empty());
+        }
+        SUBCASE(("others run beside " + one.name).c_str()) {
+            std::string folder = one.name;
+            for (char& letter : folder) letter = letter == '-' ? '_' : letter;
+            workspace.environment()["CERTCAST_PLUGIN_PATH"] += ":" CERTCAST_BROKEN_PLUGINS "/" +
+                                                               folder;
+            const Run run = workspace.run(among_neighbours(workspace, "test-works"));
+            CAPTURE(run.output);
+            CAPTURE(run.errors);
+            CHECK(run.status == 0);
+            check_neighbours(run);
+            CHECK(leftovers().empty());
+        }
+    }
+}
+
+TEST_CASE("a daemon that a plugin leaves behind is dead before the run ends") {
+    const Workspace workspace;
+    const char* plugin = "";
+    SUBCASE("in a session of its own") { plugin = "test-daemon"; }
+    SUBCASE("holding every descriptor open") { plugin = "test-holds-stdout"; }
+    const Announcements announcements(workspace / "announce");
+    const auto process = workspace.start_run(among_neighbours(
+        workspace, plugin, "announce = \"" + announcements.path().string() + "\""));
+    const pid_t daemon = announcements.next().process;
+    const Watch watch({daemon});
+    const Run run = workspace.collect(*process);
+    CHECK(run.status == 0);
+    CHECK(watch.all_end_within(0ms));
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("a success within the grace is late, and one that comes after it is none") {
+    const Workspace workspace;
+    SUBCASE("within") {
+        const Run run = workspace.run(among_neighbours(workspace, "test-late", "milliseconds = 50"));
+        CHECK(run.text("bad", "status") == "changed");
+        CHECK(run.text("bad", "late") == "true");
+    }
+    SUBCASE("after") {
+        const Run run =
+            workspace.run(among_neighbours(workspace, "test-late", "milliseconds = 5000"));
+        CHECK(run.text("bad", "status") == "timed_out");
+        CHECK(run.number("bad", "duration_ms") < 4000);
+    }
+    SUBCASE("after, but protected") {
+        const Run run =
+            workspace.run(among_neighbours(workspace, "test-protects", "milliseconds = 1500"));
+        CHECK(run.text("bad", "status") == "changed");
+        CHECK(run.text("bad", "late") == "true");
+    }
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("what a plugin prints becomes log lines of its deployment") {
+    const Workspace workspace;
+    const Run run = workspace.run(among_neighbours(workspace, "test-prints"), {"--output", "json"});
+    std::vector<std::string> lines;
+    std::size_t start = 0;
+    for (std::size_t end = 0; (end = run.output.find('\n', start)) != std::string::npos;
+         start = end + 1) {
+        const boost::json::value line =
+            boost::json::parse(std::string_view(run.output).substr(start, end - start));
+        if (line.at("event") == "log" && line.at("deployment") == "bad")
+            lines.emplace_back(line.at("message").as_string());
+    }
+    for (const char* wanted :
+         {"a line on standard output", "a line on standard error", "no end of line"}) {
+        CAPTURE(wanted);
+        CHECK(std::find(lines.begin(), lines.end(), wanted) != lines.end());
+    }
+}
+
+TEST_CASE("a call that a stage may not make is answered, not punished") {
+    const Workspace workspace;
+    const Run run = workspace.run(among_neighbours(workspace, "test-wrong-stage"));
+    CAPTURE(run.output);
+    CAPTURE(run.errors);
+    REQUIRE(run.text("bad", "status") == "changed");
+    const boost::json::value& answers = run["bad"].at("outputs");
+    CHECK(answers.at("live") == "3");
+    CHECK(answers.at("step_undone") == "3");
+    CHECK(answers.at("key") == "5");
+    CHECK(answers.at("leaf") == "0");
+    for (const char* call : {"material", "secret", "run_command", "set_changed", "diagnose"}) {
+        CAPTURE(call);
+        CHECK(answers.at(call) != "0");
+    }
+}
+
+TEST_CASE("a fork server that is killed takes only its own deployments with it") {
+    const Workspace workspace;
+    const Run run = workspace.run(among_neighbours(workspace, "test-kills-parent"));
+    CAPTURE(run.output);
+    CAPTURE(run.errors);
+    const std::string status = run.text("bad", "status");
+    CHECK((status == "crashed" || status == "failed"));
+    CHECK(run.text("bad", "reason") != "failed");
+    CHECK_FALSE(run.message("bad").empty());
+    check_neighbours(run);
+    CHECK(leftovers().empty());
+}

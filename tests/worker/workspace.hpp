@@ -1,0 +1,68 @@
+#pragma once
+
+#include "tests/unit/temporary_folder.hpp"
+#include "tests/unit/test_certificates.hpp"
+#include "tests/worker/process.hpp"
+
+#include <boost/json.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace certcast::testing {
+
+/// What `certcast run` came to. `report` is empty where there was no run.
+struct Run {
+    int status = 0;
+    boost::json::object report;
+    std::string output;
+    std::string errors;
+    long max_rss_kb = 0;
+    Milliseconds took{0};
+
+    /// The report of one deployment. Throws, with everything that was said, when it is not there.
+    const boost::json::object& operator[](std::string_view deployment) const;
+    std::string text(std::string_view deployment, std::string_view field) const;
+    std::int64_t number(std::string_view deployment, std::string_view field) const;
+    /// error.message, or nothing.
+    std::string message(std::string_view deployment) const;
+};
+
+/// A certcast program with state, locks and plugins of its own, and certificates to deploy.
+class Workspace {
+public:
+    Workspace();
+
+    const TemporaryFolder& folder() const { return folder_; }
+    Environment& environment() { return environment_; }
+    const Environment& environment() const { return environment_; }
+    std::filesystem::path operator/(std::string_view name) const { return folder_ / name; }
+
+    /// Issues NAME.pem and NAME.key, for the host shop.example unless another is wished.
+    Issued issue(std::string_view name, CertificateWish wish = {}) const;
+    const Issued& authority() const { return authority_; }
+
+    /// `format`, `[certificate.NAME]`s and defaults that retry nothing, to be continued.
+    std::string head(const std::vector<std::string>& certificates = {"shop"}) const;
+
+    std::unique_ptr<Process> start(std::vector<std::string> arguments) const;
+    /// Writes the pipeline and starts `certcast run` on it; collect() then waits for its end.
+    std::unique_ptr<Process> start_run(std::string_view pipeline,
+                                       std::vector<std::string> arguments = {},
+                                       std::string_view name = "pipeline") const;
+    Run collect(Process& process, std::string_view name = "pipeline",
+                Milliseconds limit = 60s) const;
+    Run run(std::string_view pipeline, std::vector<std::string> arguments = {}) const;
+
+private:
+    TemporaryFolder folder_;
+    Environment environment_;
+    Issued authority_;
+};
+
+/// Contents of a file; empty where there is none.
+std::string read_text(const std::filesystem::path& path);
+
+}  // namespace certcast::testing
