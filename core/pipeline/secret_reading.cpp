@@ -4,6 +4,7 @@
 #include "core/pipeline/table_reader.hpp"
 #include "core/plugin/text_rules.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -27,13 +28,14 @@ std::string canonical(const SecretSource& source) {
 
 void SecretReading::add_named(const RawEntry& entry, const std::string& path) {
     check_name(entry, "secret", diagnostics_);
+    // A broken source still counts as known, so that its uses are not reported too.
+    named_.push_back(entry.key);
     if (entry.value.kind != RawValue::Kind::table) {
         diagnostics_.error(entry.value.location,
                            path + ": a secret is never written in the file; expected a table with "
                                   "env, file, command or credential");
         return;
     }
-    // A broken source still counts as known, so that its uses are not reported too.
     sources_[entry.key] = source(entry.value, path).value_or(SecretSource{});
 }
 
@@ -53,9 +55,9 @@ std::optional<SecretSource> SecretReading::source(const RawValue& table, const s
     take("env", SecretSource::Kind::environment);
     take("file", SecretSource::Kind::file);
     take("credential", SecretSource::Kind::credential);
+    found.command = reader.texts("command");
     if (const RawValue* command = table.find("command")) {
         found.kind = SecretSource::Kind::command;
-        found.command = reader.texts("command");
         if (command->kind == RawValue::Kind::list && command->entries.empty()) {
             reader.error(command->location, "command", "expected a command, found an empty list");
         }
@@ -68,7 +70,7 @@ std::optional<SecretSource> SecretReading::source(const RawValue& table, const s
         }
         found.timeout = *timeout;
     }
-    if (table.find("command") == nullptr) reader.find("command");
+    reader.find("secret");
     reader.finish();
     if (kinds != 1) {
         diagnostics_.error(table.location,
@@ -101,14 +103,12 @@ std::string SecretReading::reference(const RawValue& value, const std::string& p
         TableReader reader(value, path, diagnostics_);
         const auto name = reader.text("secret");
         reader.finish();
-        if (!name || sources_.count(*name) != 0) return name.value_or("");
-        std::vector<std::string> known;
-        for (const auto& [other, source] : sources_) {
-            if (source.location.line == 0 || inline_keys_.empty()) known.push_back(other);
+        if (!name || std::count(named_.begin(), named_.end(), *name) != 0) {
+            return name.value_or("");
         }
         diagnostics_.error(value.find("secret")->location,
                            path + ": there is no [secret." + *name + "]" +
-                               suggestion(*name, known));
+                               suggestion(*name, named_));
         return {};
     }
     std::optional<SecretSource> found = source(value, path);

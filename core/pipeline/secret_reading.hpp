@@ -3,8 +3,12 @@
 #include "core/pipeline/pipeline.hpp"
 #include "core/plugin/raw_value.hpp"
 
+#include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace certcast {
 
@@ -31,6 +35,7 @@ private:
     std::filesystem::path folder_;
     Diagnostics& diagnostics_;
     std::map<std::string, SecretSource> sources_;
+    std::vector<std::string> named_;
     std::map<std::string, std::string> inline_keys_;  ///< by what makes two sources equal
 };
 

@@ -15,7 +15,7 @@ constexpr std::size_t largest_step = 16 * 1024 * 1024;
 constexpr std::size_t largest_steps = 256 * 1024 * 1024;
 constexpr std::size_t largest_state = 1024 * 1024;
 constexpr std::size_t largest_evidence = 64 * 1024;
-constexpr std::size_t most_facts = 1'000;  ///< of each kind: outputs, findings
+constexpr std::size_t most_facts = 1'000;  // steps, outputs, findings: of each
 constexpr std::size_t most_output_lines = 200;
 
 Error refused(ErrorCode code, std::string message) {
@@ -37,6 +37,24 @@ bool names_secret(const Value& config, const std::string& name) {
                        [&](const auto& entry) { return names_secret(entry.second, name); });
 }
 
+void collect_commands(const Value& config, std::vector<std::vector<std::string>>& commands) {
+    if (config.type == ParameterType::command) {
+        // Twice the same command is one that is asked for once.
+        std::vector<std::string> argv = config.texts();
+        const bool known = std::find(commands.begin(), commands.end(), argv) != commands.end();
+        if (!known && !argv.empty()) commands.push_back(std::move(argv));
+        return;
+    }
+    for (const auto& [name, value] : config.entries) collect_commands(value, commands);
+}
+
+std::vector<std::vector<std::string>> commands_of(const Deployment& deployment,
+                                                  AttemptCalls::Role role) {
+    std::vector<std::vector<std::string>> commands;
+    if (role == AttemptCalls::Role::deployer) collect_commands(deployment.config, commands);
+    return commands;
+}
+
 bool is_variable(const std::string& name) {
     return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
         return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -51,6 +69,17 @@ std::string state_key(const Deployment& deployment) {
     for (const std::string& identity : deployment.identities) key += '\n' + identity;
     return key;
 }
+
+AttemptCalls::AttemptCalls(AttemptServices& services, const Deployment& deployment,
+                           const Descriptor& descriptor, Role role, std::uint32_t attempt,
+                           Slot* slot)
+    : services_(services),
+      deployment_(deployment),
+      descriptor_(descriptor),
+      role_(role),
+      attempt_(attempt),
+      slot_(slot),
+      reloads_(services.reloads, commands_of(deployment, role)) {}
 
 void AttemptCalls::begin(Stage stage, Clock::time_point deadline) {
     stage_ = stage;
@@ -103,7 +132,8 @@ Result<Secret> AttemptCalls::material(MaterialQuery query) {
 Result<Secret> AttemptCalls::former_material(const MaterialQuery& query) const {
     // A rollback may belong to an attempt whose inspect ran long ago.
     const std::vector<Live>& remembered = services_.memory.former(deployment_.name);
-    const std::vector<Live>& former = remembered.empty() ? facts_.inspected : remembered;
+    const bool own = remembered.empty() && role_ == Role::deployer;
+    const std::vector<Live>& former = own ? facts_.inspected : remembered;
     const auto found = std::find_if(former.begin(), former.end(), [&](const Live& live) {
         return live.certificate == query.certificate && live.presence == CERTCAST_PRESENT;
     });
@@ -135,8 +165,15 @@ Result<void> AttemptCalls::live(Live live) {
         live.evidence_kind <= CERTCAST_EVIDENCE_SERIAL && live.evidence.size() <= largest_evidence &&
         (live.evidence_kind != CERTCAST_EVIDENCE_SHA256 || live.evidence.size() == sizeof(Sha256));
     if (!makes_sense) return refused(ErrorCode::invalid, "live was told something impossible");
-    std::erase_if(*known, [&](const Live& one) { return one.certificate == live.certificate; });
-    known->push_back(std::move(live));
+    const auto earlier = std::find_if(known->begin(), known->end(), [&](const Live& one) {
+        return one.certificate == live.certificate;
+    });
+    if (earlier == known->end()) {
+        known->push_back(std::move(live));
+    } else if (stage_ != Stage::inspect || earlier->as_wanted) {
+        // Seen in several places, a certificate is as wanted only if it is so in all of them.
+        *earlier = std::move(live);
+    }
     return {};
 }
 
@@ -144,11 +181,12 @@ asio::awaitable<Result<void>> AttemptCalls::step(std::string label, Secret undo)
     if (role_ == Role::probe || (stage_ != Stage::deploy && stage_ != Stage::settle)) {
         co_return wrong_stage("step", stage_);
     }
+    const std::vector<Step>& earlier = services_.memory.steps(deployment_.name);
     std::size_t all = undo.size();
-    for (const Step& step : services_.memory.steps(deployment_.name)) all += step.undo.size();
-    if (undo.size() > largest_step || all > largest_steps) {
+    for (const Step& step : earlier) all += step.undo.size();
+    if (undo.size() > largest_step || all > largest_steps || earlier.size() >= most_facts) {
         co_return refused(ErrorCode::invalid,
-                          "a step holds at most 16 MiB, all of them together 256 MiB");
+                          "a step holds at most 16 MiB, and 1,000 of them at most 256 MiB");
     }
     Step step{.label = std::move(label), .undo = std::move(undo), .attempt = attempt_};
     co_return co_await services_.memory.add_step(deployment_.name, std::move(step),
@@ -181,12 +219,10 @@ asio::awaitable<Result<void>> AttemptCalls::wait(Duration duration, std::string 
     if (slot_ == nullptr || duration.count() < 0) co_return wrong_stage("wait", stage_);
     services_.observer.waiting(deployment_, why, duration);
     slot_->give_back();
-    // Nothing is waited for beyond the deadline, so a huge duration cannot overflow the clock.
-    const auto longest = std::max(Clock::time_point::duration::zero(),
-                                  deadline_ - services_.clock.now()) + deployment_.grace;
-    const auto until = services_.clock.now() + std::min<Clock::time_point::duration>(
-                                                   std::min(duration, Duration(24 * 3'600'000)), longest);
-    bool elapsed = co_await services_.clock.sleep_until(until);
+    // At the end of the grace the stage is over, so nothing longer has to fit into the clock.
+    const Clock::time_point now = services_.clock.now();
+    const auto left = std::chrono::ceil<Duration>(deadline_ + deployment_.grace - now);
+    bool elapsed = co_await services_.clock.sleep_until(now + std::min(duration, left));
     elapsed = elapsed && co_await slot_->take_again();
     if (!elapsed) co_return refused(ErrorCode::cancelled, "the attempt is being stopped");
     co_return Result<void>();
@@ -235,7 +271,7 @@ asio::awaitable<Result<CommandResult>> AttemptCalls::request_reload(std::string 
     if (command.has_error()) co_return command.error();
     Command to_run = std::move(*command);
     Result<CommandResult> result =
-        co_await services_.reloads.ask(std::move(to_run), std::move(identity));
+        co_await services_.reloads.ask(std::move(to_run), std::move(identity), reloads_);
     if (result.has_value()) log_output(param, *result);
     co_return result;
 }

@@ -16,7 +16,6 @@ struct AttemptFacts {
     std::vector<Live> verified;
     std::map<std::uint64_t, bool> changed;  ///< by certificate
     std::vector<Finding> findings;
-    std::vector<std::string> warnings;
     std::vector<std::pair<std::string, std::string>> outputs;
 };
 
@@ -28,17 +27,12 @@ public:
 
     /// Everything referred to outlives it. `descriptor` is that of the deployer or of the probe.
     AttemptCalls(AttemptServices& services, const Deployment& deployment,
-                 const Descriptor& descriptor, Role role, std::uint32_t attempt, Slot* slot)
-        : services_(services),
-          deployment_(deployment),
-          descriptor_(descriptor),
-          role_(role),
-          attempt_(attempt),
-          slot_(slot) {}
+                 const Descriptor& descriptor, Role role, std::uint32_t attempt, Slot* slot);
 
     /// To be called before each stage: calls are judged by the stage that makes them.
     void begin(Stage stage, Clock::time_point deadline);
     AttemptFacts& facts() { return facts_; }
+    const AttemptFacts& facts() const { return facts_; }
 
     void log(LogLine line) override;
     void progress(std::uint32_t permille, std::string what) override;
@@ -68,7 +62,8 @@ private:
     const Descriptor& descriptor_;
     Role role_;
     std::uint32_t attempt_;
-    Slot* slot_;
+    Slot* slot_;  ///< nullptr: it has none to give back
+    ReloadGathering::Expectation reloads_;
     Stage stage_ = Stage::validate;
     Clock::time_point deadline_;
     AttemptFacts facts_;

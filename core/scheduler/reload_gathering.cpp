@@ -35,8 +35,18 @@ Result<CommandResult> copy_of(const Result<CommandResult>& result) {
 
 }  // namespace
 
-void ReloadGathering::join(const std::vector<std::string>& argv) {
-    ++expected_[argv];
+ReloadGathering::Expectation::Expectation(ReloadGathering& gathering,
+                                          std::vector<std::vector<std::string>> commands)
+    : gathering_(gathering), commands_(std::move(commands)) {
+    for (const auto& argv : commands_) ++gathering_.expected_[argv];
+}
+
+ReloadGathering::Expectation::~Expectation() {
+    for (const auto& argv : commands_) gathering_.leave(argv);
+}
+
+void ReloadGathering::Expectation::drop(const std::vector<std::string>& argv) {
+    if (std::erase(commands_, argv) > 0) gathering_.leave(argv);
 }
 
 void ReloadGathering::leave(const std::vector<std::string>& argv) {
@@ -52,7 +62,8 @@ void ReloadGathering::leave(const std::vector<std::string>& argv) {
 }
 
 asio::awaitable<Result<CommandResult>> ReloadGathering::ask(Command command,
-                                                            std::string identity) {
+                                                            std::string identity,
+                                                            Expectation& asker) {
     co_await asio::this_coro::throw_if_cancelled(false);
     const Key key{command.argv, std::move(identity)};
     const Duration timeout = command.timeout;
@@ -65,7 +76,7 @@ asio::awaitable<Result<CommandResult>> ReloadGathering::ask(Command command,
     ++batch->askers;
     batch->due = clock_.now() + patience_;
     batch->command.timeout = std::max(batch->command.timeout, timeout);
-    leave(key.first);
+    asker.drop(key.first);
     if (first) start(key, batch);
 
     const bool answered = co_await batch->ended.wait();

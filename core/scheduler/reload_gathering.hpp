@@ -23,14 +23,27 @@ public:
                     Duration patience = Duration(2'000))
         : executor_(std::move(executor)), commands_(commands), clock_(clock), patience_(patience) {}
 
-    /// Says that somebody who runs now may ask for this command; leave() says that they no longer
-    /// will. Whoever asks has left by that.
-    void join(const std::vector<std::string>& argv);
-    void leave(const std::vector<std::string>& argv);
+    /// Says which commands somebody who runs now may still ask for. They are waited for until they
+    /// have asked, or this is gone.
+    class Expectation {
+    public:
+        Expectation(ReloadGathering& gathering, std::vector<std::vector<std::string>> commands);
+        Expectation(const Expectation&) = delete;
+        Expectation& operator=(const Expectation&) = delete;
+        ~Expectation();
+
+    private:
+        friend class ReloadGathering;
+        void drop(const std::vector<std::string>& argv);
+
+        ReloadGathering& gathering_;
+        std::vector<std::vector<std::string>> commands_;
+    };
 
     /// Requests with equal argv and identity are gathered; the command that came first is run. One
     /// that is running already may have read its files too early, so it is followed by another.
-    boost::asio::awaitable<Result<CommandResult>> ask(Command command, std::string identity);
+    boost::asio::awaitable<Result<CommandResult>> ask(Command command, std::string identity,
+                                                     Expectation& asker);
 
 private:
     using Key = std::pair<std::vector<std::string>, std::string>;
@@ -40,6 +53,7 @@ private:
         std::shared_ptr<Batch> running;
     };
 
+    void leave(const std::vector<std::string>& argv);
     void start(const Key& key, std::shared_ptr<Batch> batch);
     boost::asio::awaitable<void> gather_and_run(Key key, std::shared_ptr<Batch> batch);
     bool complete(const Batch& batch) const;

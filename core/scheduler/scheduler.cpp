@@ -112,7 +112,8 @@ asio::awaitable<RunReport> Scheduler::Impl::run() {
     for (Task* task : plan_.order) {
         if (task->unmet == 0 && task->place == Task::Place::before_needs) start(*task);
     }
-    while (under_way_ > 0 && !co_await none_under_way_.wait()) {
+    while (under_way_ > 0) {
+        if (co_await none_under_way_.wait()) break;
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         stop();
     }

@@ -74,7 +74,9 @@ std::string served_sha256(std::uint16_t port, std::string_view server_name) {
     if (!connects(socket, port)) return {};
     const std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>> context(SSL_CTX_new(TLS_client_method()));
     const std::unique_ptr<SSL, FreeWith<SSL_free>> tls(SSL_new(context.get()));
-    SSL_set_tlsext_host_name(tls.get(), std::string(server_name).c_str());
+    // SSL_set_tlsext_host_name, without the cast inside that macro.
+    std::string name(server_name);
+    SSL_ctrl(tls.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
     SSL_set_fd(tls.get(), socket.fd);
     if (SSL_connect(tls.get()) != 1) return {};
     return sha256_hex(SSL_get0_peer_certificate(tls.get()));

@@ -5,10 +5,10 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +29,9 @@ std::set<pid_t>& own_children() {
     static std::set<pid_t> children;
     return children;
 }
+
+// glibc 2.36 declares its own without extern "C".
+int open_pidfd(pid_t process) { return static_cast<int>(syscall(SYS_pidfd_open, process, 0)); }
 
 int must(int answer, const char* what) {
     if (answer < 0) throw std::system_error(errno, std::generic_category(), what);
@@ -120,7 +123,7 @@ Process::Process(std::vector<std::string> argv, const Environment& environment)
     posix_spawnattr_destroy(&attributes);
     if (failure != 0) throw std::system_error(failure, std::generic_category(), argv0_);
     own_children().insert(pid_);
-    pidfd_ = must(pidfd_open(pid_, 0), "pidfd_open");
+    pidfd_ = must(open_pidfd(pid_), "pidfd_open");
 }
 
 Process::~Process() {
@@ -194,7 +197,7 @@ void wait_until(std::string_view what, const std::function<bool()>& holds, Milli
 
 Watch::Watch(const std::vector<pid_t>& processes) {
     for (const pid_t process : processes)
-        if (const int fd = pidfd_open(process, 0); fd >= 0) pidfds_.push_back(fd);
+        if (const int fd = open_pidfd(process); fd >= 0) pidfds_.push_back(fd);
 }
 
 Watch::~Watch() {

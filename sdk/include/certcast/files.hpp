@@ -40,6 +40,7 @@ struct FileAccess {
     mode_t mode = 0600;
     std::optional<uid_t> owner;
     std::optional<gid_t> group;
+    bool owner_may_fail = false;  ///< an owner or group that the system refuses is no error
 };
 
 namespace detail {
@@ -243,12 +244,12 @@ private:
         const uid_t owner = access.owner.value_or(replaces ? former.st_uid : fresh.st_uid);
         const gid_t group = access.group.value_or(replaces ? former.st_gid : fresh.st_gid);
         if (group != fresh.st_gid && ::fchown(fd, static_cast<uid_t>(-1), group) != 0 &&
-            (access.group || errno != EPERM)) {
+            ((access.group && !access.owner_may_fail) || errno != EPERM)) {
             detail::throw_errno(errno, place_.path,
                                 "cannot set the group " + std::to_string(group));
         }
         if (owner != fresh.st_uid && ::fchown(fd, owner, static_cast<gid_t>(-1)) != 0 &&
-            (access.owner || errno != EPERM)) {
+            ((access.owner && !access.owner_may_fail) || errno != EPERM)) {
             detail::throw_errno(errno, place_.path,
                                 "cannot set the owner " + std::to_string(owner));
         }
@@ -275,7 +276,7 @@ inline void write_file(const std::filesystem::path& path, ByteView contents,
 }
 
 inline void write_file(const std::filesystem::path& path, ByteView contents, mode_t mode) {
-    write_file(path, contents, FileAccess{.mode = mode, .owner = {}, .group = {}});
+    write_file(path, contents, FileAccess{.mode = mode});
 }
 
 /// Brings back what read_file saw: contents, mode and, as far as the system permits, the owner. A
@@ -295,17 +296,11 @@ inline void restore_file(const std::filesystem::path& path, const FileImage& ima
     }
     detail::remove_leftovers(detail::Place(path));
     if (read_file(path) == image) return;
-    StagedFile staged(path, image.contents, FileAccess{.mode = 0600, .owner = {}, .group = {}});
-    staged.switch_over();
-    // Owner before mode: changing the owner drops set-id bits, and opens the file to nobody yet.
-    const std::filesystem::path real = detail::followed(path);
-    if (::chown(real.c_str(), image.owner, image.group) != 0 && errno != EPERM) {
-        detail::throw_errno(errno, path, "cannot restore the owner");
-    }
-    if (::chmod(real.c_str(), image.mode) != 0) {
-        detail::throw_errno(errno, path, "cannot restore the mode");
-    }
-    staged.sync_folder();
+    write_file(path, image.contents,
+               FileAccess{.mode = image.mode,
+                          .owner = image.owner,
+                          .group = image.group,
+                          .owner_may_fail = true});
 }
 
 }  // namespace certcast

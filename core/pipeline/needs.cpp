@@ -1,0 +1,115 @@
+#include "core/pipeline/needs.hpp"
+
+#include "core/base/nearest.hpp"
+#include "core/plugin/raw_value.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace certcast {
+
+namespace {
+
+using Graph = std::vector<std::vector<std::size_t>>;
+
+/// One deployment on the way that is being followed, and which of its needs comes next.
+struct Visit {
+    std::size_t deployment = 0;
+    std::size_t next = 0;
+};
+
+/// "edge needs fleet, which needs edge".
+std::string cycle_text(const std::vector<Deployment>& deployments, const std::vector<Visit>& way,
+                       std::size_t first) {
+    std::string text = deployments[way[first].deployment].name;
+    for (std::size_t i = first + 1; i <= way.size(); ++i) {
+        const std::size_t at = i == way.size() ? first : i;
+        text += i == first + 1 ? " needs " : ", which needs ";
+        text += deployments[way[at].deployment].name;
+    }
+    return text;
+}
+
+/// Follows the needs without recursion, since a chain may be as long as the pipeline. One cycle is
+/// reported per entry.
+void report_cycles(const std::vector<Deployment>& deployments, const Graph& graph,
+                   const std::map<std::size_t, Location>& locations, Diagnostics& diagnostics) {
+    enum class State { unseen, on_the_way, done };
+    std::vector<State> states(graph.size(), State::unseen);
+    std::set<std::string> reported;
+    for (std::size_t start = 0; start < graph.size(); ++start) {
+        if (states[start] != State::unseen) continue;
+        std::vector<Visit> way{{start, 0}};
+        states[start] = State::on_the_way;
+        while (!way.empty()) {
+            Visit& visit = way.back();
+            if (visit.next == graph[visit.deployment].size()) {
+                states[visit.deployment] = State::done;
+                way.pop_back();
+                continue;
+            }
+            const std::size_t needed = graph[visit.deployment][visit.next++];
+            if (states[needed] == State::unseen) {
+                states[needed] = State::on_the_way;
+                way.push_back({needed, 0});
+            } else if (states[needed] == State::on_the_way &&
+                       reported.insert(deployments[needed].entry).second) {
+                const auto first = std::find_if(way.begin(), way.end(), [&](const Visit& step) {
+                    return step.deployment == needed;
+                });
+                diagnostics.error(
+                    locations.at(needed),
+                    "needs go in a circle: " +
+                        cycle_text(deployments, way,
+                                   static_cast<std::size_t>(first - way.begin())));
+            }
+        }
+    }
+}
+
+}  // namespace
+
+void resolve_needs(std::vector<Deployment>& deployments, const std::vector<WrittenNeed>& needs,
+                   const std::vector<std::string>& entries, Diagnostics& diagnostics) {
+    std::map<std::string, std::vector<std::size_t>, std::less<>> by_name;
+    std::map<std::string, std::vector<std::string>, std::less<>> names_of_entry;
+    for (std::size_t i = 0; i < deployments.size(); ++i) {
+        const Deployment& deployment = deployments[i];
+        by_name[deployment.name].push_back(i);
+        if (deployment.target.empty()) continue;
+        by_name[deployment.entry].push_back(i);
+        names_of_entry[deployment.entry].push_back(deployment.name);
+    }
+    Graph graph(deployments.size());
+    std::map<std::size_t, Location> locations;
+    for (const WrittenNeed& need : needs) {
+        const std::string entry = need.name.substr(0, need.name.find('/'));
+        const auto found = by_name.find(need.name);
+        if (found != by_name.end()) {
+            auto& needed = graph[need.deployment];
+            needed.insert(needed.end(), found->second.begin(), found->second.end());
+            locations.try_emplace(need.deployment, need.location);
+        } else if (std::count(entries.begin(), entries.end(), entry) == 0) {
+            diagnostics.error(need.location, "needs: there is no [deploy." + entry + "]" +
+                                                 suggestion(entry, entries));
+        } else if (const auto names = names_of_entry.find(entry); names != names_of_entry.end()) {
+            diagnostics.error(need.location, "needs: " + entry + " has no target for " +
+                                                 in_quotes(need.name) +
+                                                 suggestion(need.name, names->second));
+        } else if (entry != need.name && by_name.count(entry) != 0) {
+            diagnostics.error(need.location, "needs: " + entry + " has no targets, expected \"" +
+                                                 entry + "\"");
+        }
+    }
+    for (std::size_t i = 0; i < graph.size(); ++i) {
+        std::vector<std::size_t>& needed = graph[i];
+        std::sort(needed.begin(), needed.end());
+        needed.erase(std::unique(needed.begin(), needed.end()), needed.end());
+        for (const std::size_t other : needed) deployments[i].needs.push_back(deployments[other].name);
+    }
+    report_cycles(deployments, graph, locations, diagnostics);
+}
+
+}  // namespace certcast

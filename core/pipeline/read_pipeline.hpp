@@ -1,0 +1,32 @@
+#pragma once
+
+#include "core/pipeline/pipeline.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace certcast {
+
+/// Finds a deployer by its id, or says in the error which there are. What it gives outlives the
+/// pipeline.
+using FindDeployer =
+    std::function<Result<std::pair<const Library*, const Descriptor*>>(const std::string& id)>;
+
+/// What reading a pipeline came to.
+struct PipelineReading {
+    std::optional<Pipeline> pipeline;  ///< only if there is no error among the diagnostics
+    std::vector<Diagnostic> diagnostics;  ///< sorted by position
+};
+
+/// Reads and checks a pipeline file, offline: no secret is resolved, nothing is written.
+PipelineReading read_pipeline(const std::filesystem::path& file, const FindDeployer& find);
+
+/// The same for a text that is said to stand in `file`, which need not exist.
+PipelineReading read_pipeline_text(const std::string& text, const std::filesystem::path& file,
+                                   const FindDeployer& find);
+
+}  // namespace certcast

@@ -1,0 +1,234 @@
+#include "core/scheduler/attempt.hpp"
+
+#include "core/scheduler/probe_request.hpp"
+#include "core/scheduler/shield.hpp"
+
+#include <boost/asio/this_coro.hpp>
+#include <certcast/plugin.h>
+
+#include <algorithm>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+namespace {
+
+asio::awaitable<bool> asked_to_stop() {
+    const auto state = co_await asio::this_coro::cancellation_state;
+    co_return state.cancelled() != asio::cancellation_type::none;
+}
+
+Outcome stopped_before(Stage stage) {
+    return Outcome::of(Ended::cancelled, stage, Category::cancelled,
+                       "the run was interrupted before this stage");
+}
+
+Outcome not_started(Stage stage, const Error& error) {
+    if (error.code == ErrorCode::cancelled) return stopped_before(stage);
+    return Outcome::of(Ended::setup_failed, stage, Category::internal, error.text());
+}
+
+}  // namespace
+
+std::string in_words(const Outcome& outcome) {
+    if (!outcome.failure.message.empty()) return outcome.failure.message;
+    std::string words(name_of(outcome.ended));
+    if (outcome.signal != 0) words += " (signal " + std::to_string(outcome.signal) + ")";
+    return words;
+}
+
+Attempt::Attempt(AttemptServices& services, const Deployment& deployment, std::uint32_t attempt,
+                 Slot& slot)
+    : services_(services),
+      deployment_(deployment),
+      attempt_(attempt),
+      calls_(services, deployment, *deployment.descriptor, AttemptCalls::Role::deployer, attempt,
+             &slot) {}
+
+asio::awaitable<AttemptResult> Attempt::run() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    try {
+        result_.outcome = co_await go_forward();
+    } catch (const std::exception& exception) {
+        result_.outcome = Outcome::of(Ended::failed, Stage::deploy, Category::internal,
+                                      std::string("certcast itself failed: ") + exception.what());
+    }
+    co_await shielded(wind_up());
+    co_return std::move(result_);
+}
+
+asio::awaitable<Outcome> Attempt::go_forward() {
+    if (!deployment_.probes.empty() && services_.probe == nullptr) {
+        co_return Outcome::of(Ended::setup_failed, Stage::inspect, Category::config,
+                              "the deployment has a probe, but the plugin \"probe\" is not "
+                              "installed: install it, or write probe = false");
+    }
+    if (has_steps()) {
+        const bool stop = co_await shielded(undo_earlier());
+        if (result_.rollback != RollbackState::done) {
+            co_return Outcome::of(Ended::failed, Stage::rollback, Category::internal,
+                                  "what an earlier attempt left half-way could not be undone: " +
+                                      result_.rollback_message);
+        }
+        if (stop) co_return stopped_before(Stage::inspect);
+    }
+    Outcome outcome = co_await start_session(Stage::inspect);
+    if (outcome.succeeded()) outcome = co_await inspect_and_deploy();
+    if (!outcome.succeeded() || unchanged_) co_return outcome;
+
+    outcome = co_await prove();
+    if (!outcome.succeeded()) co_return outcome;
+    proven_ = true;
+    const auto& changed = calls_.facts().changed;
+    result_.changed = changed.empty() || std::any_of(changed.begin(), changed.end(),
+                                                     [](const auto& one) { return one.second; });
+    Outcome success = Outcome::success(Stage::deploy);
+    success.late = late_;
+    co_return success;
+}
+
+asio::awaitable<Outcome> Attempt::inspect_and_deploy() {
+    const std::uint64_t flags = services_.force ? std::uint64_t{CERTCAST_JOB_FORCE} : 0;
+    if (has(Stage::inspect)) {
+        Outcome outcome = co_await run_stage(Stage::inspect, flags);
+        if (outcome.succeeded()) outcome = failed_by_findings(Stage::inspect);
+        if (!outcome.succeeded()) co_return outcome;
+        bool wanted = !services_.force && as_wanted();
+        if (wanted && !deployment_.probes.empty()) {
+            // A probe that fails says nothing good of what is served: the deployment is made anew.
+            const Outcome probed = co_await probe(Stage::inspect, deployment_.probes);
+            if (probed.ended == Ended::cancelled) co_return probed;
+            wanted = probed.succeeded() && probe_agrees();
+            if (wanted) result_.proof = Proof::probe;
+        }
+        unchanged_ = wanted;
+        if (unchanged_) co_return outcome;
+    }
+    Outcome outcome = co_await run_stage(Stage::deploy, flags);
+    late_ = outcome.late;
+    co_return outcome;
+}
+
+asio::awaitable<Outcome> Attempt::prove() {
+    Outcome outcome = Outcome::success(Stage::verify);
+    if (has(Stage::verify)) {
+        outcome = co_await run_stage(Stage::verify);
+        if (!outcome.succeeded()) co_return outcome;
+        late_ = late_ || outcome.late;
+        result_.proof = Proof::verify;
+    }
+    if (!deployment_.probes.empty()) {
+        outcome = co_await probe(Stage::verify, deployment_.probes);
+        if (outcome.succeeded()) result_.proof = Proof::probe;
+    }
+    co_return outcome;
+}
+
+/// Everything after the outcome is known. Nothing in it is cancelled: each stage has its timeout.
+asio::awaitable<void> Attempt::wind_up() {
+    const bool went_well = result_.outcome.succeeded();
+    if (proven_) {
+        co_await settle();
+    } else if (!went_well && has_steps() && result_.rollback != RollbackState::failed) {
+        co_await roll_back();
+    }
+    if (session_ && (went_well || session_->alive())) {
+        const Outcome end = co_await session_->finish(timeout_of(Stage::close));
+        // The first cause wins, and a failure that was rolled back stays what it was.
+        if (went_well && result_.outcome.succeeded() && !end.succeeded()) result_.outcome = end;
+    }
+    session_.reset();
+    if (proven_) {
+        const Result<void> forgotten = co_await services_.memory.forget_steps(deployment_.name);
+        if (forgotten.has_error()) warn("its steps still stand: " + forgotten.error().text());
+    }
+    if (went_well) {
+        result_.rollback = RollbackState::none;
+        result_.rollback_message.clear();
+    }
+    result_.outputs = std::move(calls_.facts().outputs);
+    note_what_is_served();
+}
+
+asio::awaitable<void> Attempt::settle() {
+    if (!has(Stage::settle)) co_return;
+    Outcome outcome = co_await run_stage(Stage::settle);
+    if (outcome.succeeded()) co_return;
+    if (outcome.ended == Ended::failed) {
+        warn("deployed, but what it replaced was not cleaned up: " + in_words(outcome));
+    } else {
+        result_.outcome = std::move(outcome);
+    }
+}
+
+asio::awaitable<Outcome> Attempt::start_session(Stage stage) {
+    SessionRequest request;
+    request.library = deployment_.library;
+    request.descriptor = deployment_.descriptor;
+    request.deployment = deployment_.name;
+    request.target = deployment_.target;
+    request.target_values = deployment_.target_values;
+    request.certificates = deployment_.certificates;
+    request.config = deployment_.config;
+    request.attempt = attempt_;
+    if (const auto* state = services_.memory.state(state_key(deployment_))) {
+        request.state = state->bytes.clone();
+        request.state_version = state->version;
+    }
+    Result<std::unique_ptr<Session>> started =
+        co_await services_.sessions.start(std::move(request), calls_);
+    if (started.has_error()) co_return not_started(stage, started.error());
+    session_ = std::move(*started);
+    co_return Outcome::success(stage);
+}
+
+asio::awaitable<Outcome> Attempt::run_stage(Stage stage, std::uint64_t flags) {
+    if (co_await asked_to_stop()) co_return stopped_before(stage);
+    services_.observer.stage(deployment_, attempt_, name_of(stage));
+    StageRequest request;
+    request.stage = stage;
+    request.flags = flags;
+    request.timeout = timeout_of(stage);
+    request.grace = deployment_.grace;
+    request.steps = &services_.memory.steps(deployment_.name);
+    calls_.begin(stage, services_.clock.now() + request.timeout);
+    co_return co_await session_->run(std::move(request));
+}
+
+asio::awaitable<Outcome> Attempt::probe(Stage stage, std::vector<ProbeCheck> checks,
+                                        std::uint64_t flags) {
+    if (co_await asked_to_stop()) co_return stopped_before(stage);
+    services_.observer.stage(deployment_, attempt_, "probe");
+    probed_.clear();
+    AttemptCalls calls(services_, deployment_, *services_.probe, AttemptCalls::Role::probe,
+                       attempt_, nullptr);
+    SessionRequest start;
+    start.library = services_.probe_library;
+    start.descriptor = services_.probe;
+    start.deployment = deployment_.name;
+    start.target = deployment_.target;
+    start.certificates = deployment_.certificates;
+    start.config = probe_config(deployment_, checks);
+    start.attempt = attempt_;
+    Result<std::unique_ptr<Session>> session =
+        co_await services_.sessions.start(std::move(start), calls);
+    if (session.has_error()) co_return not_started(stage, session.error());
+
+    StageRequest request;
+    request.stage = stage;
+    request.flags = flags;
+    request.timeout = probe_timeout(checks);
+    request.grace = deployment_.grace;
+    calls.begin(stage, services_.clock.now() + request.timeout);
+    Outcome outcome = co_await (*session)->run(std::move(request));
+    if (outcome.succeeded()) outcome = co_await (*session)->finish(timeout_of(Stage::close));
+    AttemptFacts& seen = calls.facts();
+    probed_ = std::move(stage == Stage::inspect ? seen.inspected : seen.verified);
+    if (!outcome.succeeded() && outcome.ended != Ended::failed) {
+        outcome.failure.message = "the probe itself: " + in_words(outcome);
+    }
+    co_return outcome;
+}
+
+}  // namespace certcast

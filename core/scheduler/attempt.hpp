@@ -1,0 +1,61 @@
+#pragma once
+
+#include "core/scheduler/attempt_calls.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace certcast {
+
+/// One attempt of one deployment: which stage comes when, what counts as proof, and what is undone.
+class Attempt {
+public:
+    /// Everything referred to outlives it. Run it once.
+    Attempt(AttemptServices& services, const Deployment& deployment, std::uint32_t attempt,
+            Slot& slot);
+
+    boost::asio::awaitable<AttemptResult> run();
+
+private:
+    boost::asio::awaitable<Outcome> go_forward();
+    boost::asio::awaitable<Outcome> inspect_and_deploy();
+    boost::asio::awaitable<Outcome> prove();
+    boost::asio::awaitable<void> undo_earlier();
+    boost::asio::awaitable<void> wind_up();
+    boost::asio::awaitable<void> settle();
+    boost::asio::awaitable<void> roll_back();
+    boost::asio::awaitable<Outcome> check_former();
+
+    boost::asio::awaitable<Outcome> start_session(Stage stage);
+    boost::asio::awaitable<Outcome> run_stage(Stage stage, std::uint64_t flags = 0);
+    boost::asio::awaitable<Outcome> probe(Stage stage, std::vector<ProbeCheck> checks,
+                                          std::uint64_t flags = 0);
+
+    bool has(Stage stage) const { return deployment_.descriptor->has(stage); }
+    bool has_steps() const { return !services_.memory.steps(deployment_.name).empty(); }
+    Duration timeout_of(Stage stage) const {
+        return deployment_.timeouts[static_cast<std::size_t>(stage)];
+    }
+    bool as_wanted() const;
+    bool probe_agrees() const;
+    Outcome failed_by_findings(Stage stage);
+    void note_what_is_served();
+    void warn(std::string message) { result_.warnings.push_back(std::move(message)); }
+
+    AttemptServices& services_;
+    const Deployment& deployment_;
+    std::uint32_t attempt_;
+    AttemptCalls calls_;
+    std::unique_ptr<Session> session_;
+    AttemptResult result_;
+    std::vector<Live> former_;  ///< of what was undone
+    std::vector<Live> probed_;  ///< what the latest probe saw
+    bool unchanged_ = false;
+    bool proven_ = false;  ///< from here on nothing is undone
+    bool late_ = false;
+};
+
+/// The failure's message, or the way it ended where it has none.
+std::string in_words(const Outcome& outcome);
+
+}  // namespace certcast

@@ -1,0 +1,93 @@
+#include "core/scheduler/attempt.hpp"
+#include "core/scheduler/validation.hpp"
+
+#include <certcast/plugin.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace certcast {
+
+namespace {
+
+const Live* find(const std::vector<Live>& lives, std::uint64_t certificate) {
+    const auto found = std::find_if(lives.begin(), lives.end(), [&](const Live& live) {
+        return live.certificate == certificate;
+    });
+    return found == lives.end() ? nullptr : &*found;
+}
+
+std::string hex_of(std::span<const std::byte> bytes) {
+    Sha256 digest{};
+    if (bytes.size() != digest.size()) return {};
+    std::transform(bytes.begin(), bytes.end(), digest.begin(),
+                   [](std::byte byte) { return std::to_integer<std::uint8_t>(byte); });
+    return to_hex(digest);
+}
+
+Serving serving_of(const Live& live, std::string seen_by) {
+    Serving serving{.not_after = live.not_after, .seen_by = std::move(seen_by)};
+    if (live.presence != CERTCAST_PRESENT) return serving;
+    if (live.evidence_kind == CERTCAST_EVIDENCE_SHA256) serving.sha256 = hex_of(live.evidence);
+    if (live.evidence_kind != CERTCAST_EVIDENCE_DER) return serving;
+    const Result<Secret> digest = material_of_der(live.evidence, CERTCAST_SHA256);
+    if (digest.has_value()) serving.sha256 = hex_of(digest->bytes());
+    const Result<Secret> not_after = material_of_der(live.evidence, CERTCAST_NOT_AFTER);
+    if (not_after.has_value()) {
+        const std::string_view text = not_after->text();
+        std::from_chars(text.data(), text.data() + text.size(), serving.not_after);
+    }
+    return serving;
+}
+
+}  // namespace
+
+bool Attempt::as_wanted() const {
+    for (std::uint64_t i = 0; i < deployment_.certificates.size(); ++i) {
+        const Live* live = find(calls_.facts().inspected, i);
+        if (live == nullptr || !live->as_wanted) return false;
+    }
+    return !deployment_.certificates.empty();
+}
+
+bool Attempt::probe_agrees() const {
+    return std::all_of(deployment_.probes.begin(), deployment_.probes.end(),
+                       [&](const ProbeCheck& check) {
+                           const Live* live = find(probed_, check.certificate);
+                           return live != nullptr && live->as_wanted;
+                       });
+}
+
+/// What the stage found out about the configuration: warnings go to the report, an error fails it.
+Outcome Attempt::failed_by_findings(Stage stage) {
+    Outcome outcome = Outcome::success(stage);
+    for (const Finding& finding : std::exchange(calls_.facts().findings, {})) {
+        const std::string text = in_words(finding);
+        if (finding.severity != LogLevel::error) {
+            warn(text);
+        } else if (outcome.succeeded()) {
+            outcome = Outcome::of(Ended::failed, stage, Category::config, text);
+        }
+    }
+    return outcome;
+}
+
+void Attempt::note_what_is_served() {
+    const AttemptFacts& facts = calls_.facts();
+    const bool undone = result_.rollback == RollbackState::done;
+    const bool as_before = undone || (!proven_ && result_.rollback == RollbackState::none);
+    for (std::uint64_t i = 0; i < deployment_.certificates.size(); ++i) {
+        Serving serving;
+        if (const Live* seen = find(probed_, i)) {
+            serving = serving_of(*seen, "probe");
+        } else if (const Live* verified = find(facts.verified, i); verified && proven_) {
+            serving = serving_of(*verified, "verify");
+        } else if (const Live* before = find(undone ? former_ : facts.inspected, i);
+                   before && as_before) {
+            serving = serving_of(*before, "inspect");
+        }
+        result_.serving.push_back(std::move(serving));
+    }
+}
+
+}  // namespace certcast

@@ -1,0 +1,76 @@
+#include "core/scheduler/attempt.hpp"
+#include "core/scheduler/probe_request.hpp"
+
+#include <certcast/plugin.h>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+/// What a killed or crashed attempt left behind, in a session of its own that knows nothing but the
+/// steps.
+asio::awaitable<void> Attempt::undo_earlier() {
+    LogLine line{.level = LogLevel::warning,
+                 .message = "undoing first what an earlier attempt left half-way"};
+    services_.observer.log(deployment_, line);
+    co_await roll_back();
+    if (session_ && session_->alive()) co_await session_->finish(timeout_of(Stage::close));
+    session_.reset();
+}
+
+/// REQUIRES: there are steps. They stand until it is proven that they are undone.
+asio::awaitable<void> Attempt::roll_back() {
+    result_.rollback = RollbackState::failed;
+    result_.proof = Proof::none;
+    probed_.clear();
+    former_ = services_.memory.former(deployment_.name);
+    if (!has(Stage::rollback)) {
+        result_.rollback_message = "the plugin has no rollback";
+        co_return;
+    }
+    Outcome outcome = Outcome::success(Stage::rollback);
+    if (!session_ || !session_->alive()) {
+        session_.reset();
+        outcome = co_await start_session(Stage::rollback);
+    }
+    if (outcome.succeeded()) outcome = co_await run_stage(Stage::rollback, CERTCAST_JOB_RECOVERING);
+    if (!outcome.succeeded()) {
+        result_.rollback_message = in_words(outcome);
+        co_return;
+    }
+    result_.rollback_message.clear();
+    outcome = co_await check_former();
+    if (!outcome.succeeded()) {
+        result_.rollback_message =
+            "undone, but the former certificate is not served: " + in_words(outcome);
+        co_return;
+    }
+    const Result<void> forgotten = co_await services_.memory.forget_steps(deployment_.name);
+    if (forgotten.has_error()) {
+        result_.rollback_message = "undone, but not recorded: " + forgotten.error().text();
+        co_return;
+    }
+    result_.rollback = RollbackState::done;
+}
+
+asio::awaitable<Outcome> Attempt::check_former() {
+    Outcome outcome = Outcome::success(Stage::verify);
+    if (has(Stage::verify)) {
+        outcome = co_await run_stage(Stage::verify, CERTCAST_JOB_RECOVERING);
+        if (!outcome.succeeded() || deployment_.probes.empty()) co_return outcome;
+    }
+    if (deployment_.probes.empty()) co_return outcome;
+    std::vector<ProbeCheck> checks = checks_of_former(deployment_, former_);
+    if (checks.empty()) {
+        result_.rollback_message =
+            "not probed afterwards, because it is not known which certificate was there before";
+        co_return outcome;
+    }
+    if (services_.probe == nullptr) {
+        co_return Outcome::of(Ended::setup_failed, Stage::verify, Category::config,
+                              "the plugin \"probe\" is not installed");
+    }
+    co_return co_await probe(Stage::verify, std::move(checks), CERTCAST_JOB_RECOVERING);
+}
+
+}  // namespace certcast

@@ -1,0 +1,16 @@
+#include "core/scheduler/staged_attempt.hpp"
+
+#include "core/scheduler/attempt.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+namespace certcast {
+
+boost::asio::awaitable<AttemptResult> StagedAttempts::run(const Deployment& deployment,
+                                                          std::uint32_t attempt, Slot& slot) {
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    Attempt one(services_, deployment, attempt, slot);
+    co_return co_await one.run();
+}
+
+}  // namespace certcast

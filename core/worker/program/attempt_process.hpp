@@ -1,0 +1,28 @@
+#pragma once
+
+#include <certcast/plugin.h>
+
+#include "core/base/error.hpp"
+#include "core/base/fd.hpp"
+
+#include <string>
+
+namespace certcast::program {
+
+struct AttemptFds {
+    Fd attempt;
+    Fd cancel;
+    Fd output;
+};
+
+/// Turns a fresh child of the fork server into a worker: session, death signal, limits,
+/// descriptors, folder, environment. What went wrong, or success.
+Result<void> become_worker(AttemptFds fds, const std::string& work_folder);
+
+/// Serves the host's stage frames with the given plugin until it says finish. Never returns.
+[[noreturn]] void serve_attempt(const certcast_plugin& plugin);
+
+/// The worker of a library that cannot be forked: loads it here, then serves. Never returns.
+[[noreturn]] void serve_cold_attempt(const std::string& library);
+
+}  // namespace certcast::program

@@ -1,0 +1,73 @@
+#include "core/worker/program/attempt_process.hpp"
+#include "core/worker/program/process_state.hpp"
+#include "core/worker/worker_wire.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace certcast::program {
+
+namespace {
+
+// dup2 onto itself would keep close-on-exec, and a source among the targets would be overwritten
+// before it is used: so everything moves up first.
+Result<void> place_fds(AttemptFds fds) {
+    const int sources[] = {fds.attempt.get(), fds.cancel.get(), fds.output.get()};
+    int moved[3];
+    for (int i = 0; i < 3; ++i) {
+        moved[i] = fcntl(sources[i], F_DUPFD_CLOEXEC, 16);
+        if (moved[i] < 0) return system_error("cannot move a descriptor", errno);
+    }
+    const int null = open("/dev/null", O_RDONLY);
+    if (null < 0) return system_error("cannot open /dev/null", errno);
+    const bool placed = dup2(null, STDIN_FILENO) >= 0 && dup2(moved[2], STDOUT_FILENO) >= 0 &&
+                        dup2(moved[2], STDERR_FILENO) >= 0 && dup2(moved[0], attempt_fd) >= 0 &&
+                        dup2(moved[1], cancel_fd) >= 0;
+    if (!placed) return system_error("cannot place a descriptor", errno);
+    fds.attempt.release();
+    fds.cancel.release();
+    fds.output.release();
+    close_range(static_cast<unsigned>(cancel_fd) + 1, ~0U, 0);
+    return {};
+}
+
+}  // namespace
+
+Result<void> become_worker(AttemptFds fds, const std::string& work_folder) {
+    const pid_t parent = getppid();
+    restore_process_state();
+    if (setsid() < 0) return system_error("cannot start a session", errno);
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != parent) _exit(exit_host_gone);
+
+    const rlimit no_core{0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    rlimit files{};
+    getrlimit(RLIMIT_NOFILE, &files);
+    constexpr rlim_t worker_files = 1024;
+    if (files.rlim_cur > worker_files) {
+        files.rlim_cur = worker_files;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    if (auto placed = place_fds(std::move(fds)); !placed) return placed;
+    if (mkdir(work_folder.c_str(), 0700) != 0) {
+        return system_error("cannot make the work folder", errno, work_folder);
+    }
+    if (chdir(work_folder.c_str()) != 0) {
+        return system_error("cannot enter the work folder", errno, work_folder);
+    }
+    setenv("TMPDIR", work_folder.c_str(), 1);
+    return {};
+}
+
+}  // namespace certcast::program

@@ -1,0 +1,203 @@
+#include "core/worker/program/fork_server.hpp"
+
+#include "core/worker/process_tree.hpp"
+#include "core/worker/program/attempt_process.hpp"
+#include "core/worker/program/connection.hpp"
+#include "core/worker/program/library.hpp"
+#include "core/worker/program/orphanage.hpp"
+#include "core/worker/worker_wire.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace certcast::program {
+
+namespace {
+
+class ForkServer {
+public:
+    explicit ForkServer(const ForkServerOptions& options)
+        : options_(options), watch_(start_supervising(options.host)), host_(control_fd) {}
+
+    [[noreturn]] void run() {
+        load();
+        for (;;) {
+            pollfd entries[] = {{host_.socket(), POLLIN, 0},
+                                {watch_.children.get(), POLLIN, 0},
+                                {watch_.host.get(), POLLIN, 0}};
+            // Orphans do not always announce themselves to us, so a sweep is repeated by time too.
+            const int pause = ended_.empty() ? -1 : 2;
+            if (poll(entries, 3, pause) < 0 && errno != EINTR) end_everything(1);
+            if (entries[2].revents != 0) end_everything(0);
+            if (entries[0].revents != 0) take_requests();
+            if (entries[1].revents != 0) drain_signals();
+            reap();
+            report_ended();
+        }
+    }
+
+private:
+    struct Ended {
+        std::uint64_t attempt;
+        int code;
+        int signal;
+    };
+
+    void load() {
+        if (options_.cold) {
+            host_.send(FrameType::loaded, 0, {});
+            return;
+        }
+        const auto plugin = load_plugin(options_.library);
+        block_sigchld();
+        if (!plugin) {
+            host_.send_text(FrameType::load_failed, plugin.error().text());
+            end_everything(1);
+        }
+        if (has_threads()) {
+            host_.send_text(FrameType::load_failed,
+                            options_.library +
+                                ": started a thread while it was loaded, although it did not "
+                                "when it was described");
+            end_everything(1);
+        }
+        plugin_ = *plugin;
+        host_.send(FrameType::loaded, 0, {});
+    }
+
+    // Loading restores the process to its beginnings, in which nothing is blocked.
+    static void block_sigchld() {
+        sigset_t child;
+        sigemptyset(&child);
+        sigaddset(&child, SIGCHLD);
+        sigprocmask(SIG_BLOCK, &child, nullptr);
+    }
+
+    void take_requests() {
+        // A few a turn, so that deaths are seen in time.
+        for (int taken = 0; taken < 16; ++taken) {
+            Frame frame;
+            auto received = receive_frame(host_.socket(), buffer_);
+            if (!received || std::holds_alternative<Closed>(*received)) end_everything(0);
+            if (std::holds_alternative<NothingYet>(*received)) return;
+            frame = std::move(std::get<Frame>(*received));
+            if (frame.type != FrameType::spawn || frame.fds.size() != 3) {
+                end_everything(exit_protocol);
+            }
+            wire::Reader in(frame.payload);
+            const std::uint64_t attempt = in.u64();
+            const std::string work_folder(in.text());
+            if (!in.finished()) end_everything(exit_protocol);
+            spawn(attempt, work_folder,
+                  {std::move(frame.fds[0]), std::move(frame.fds[1]), std::move(frame.fds[2])});
+        }
+    }
+
+    void spawn(std::uint64_t attempt, const std::string& work_folder, AttemptFds fds) {
+        const pid_t pid = fork();
+        if (pid == 0) run_worker(work_folder, std::move(fds));
+        wire::Writer out;
+        out.u64(attempt);
+        if (pid < 0) {
+            out.text(system_error("cannot fork", errno).text());
+            host_.send(FrameType::spawn_failed, 0, out.data());
+            return;
+        }
+        workers_.emplace(pid, attempt);
+        out.u32(static_cast<std::uint32_t>(pid));
+        std::vector<Fd> pidfd;
+        pidfd.emplace_back(pidfd_open(pid, 0));
+        host_.send(FrameType::started, 0, out.data(), std::move(pidfd));
+    }
+
+    [[noreturn]] void run_worker(const std::string& work_folder, AttemptFds fds) {
+        const auto ready = become_worker(std::move(fds), work_folder);
+        if (!ready) {
+            const std::string text = ready.error().text() + "\n";
+            if (write(STDERR_FILENO, text.data(), text.size()) < 0) _exit(exit_setup);
+            _exit(exit_setup);
+        }
+        if (plugin_ != nullptr) serve_attempt(*plugin_);
+        execl("/proc/self/exe", "certcast-worker", "--attempt", options_.library.c_str(),
+              static_cast<char*>(nullptr));
+        _exit(exit_setup);
+    }
+
+    void drain_signals() {
+        signalfd_siginfo infos[8];
+        while (read(watch_.children.get(), infos, sizeof infos) > 0) {
+        }
+    }
+
+    void reap() {
+        for (;;) {
+            siginfo_t info{};
+            // Looked at before it is reaped: while it is a zombie its pid, which is the number of
+            // its process group too, cannot belong to anyone else.
+            if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
+                return;
+            }
+            const auto worker = workers_.find(info.si_pid);
+            if (worker != workers_.end()) {
+                kill(-info.si_pid, SIGKILL);
+                const bool exited = info.si_code == CLD_EXITED;
+                ended_.push_back({worker->second, exited ? info.si_status : 0,
+                                  exited ? 0 : info.si_status});
+                workers_.erase(worker);
+            }
+            waitpid(info.si_pid, nullptr, WNOHANG);
+        }
+    }
+
+    // An attempt has ended only when nothing that it left behind runs any more.
+    void report_ended() {
+        if (ended_.empty()) return;
+        const auto is_worker = [this](pid_t pid) { return workers_.contains(pid); };
+        if (sweep_children(is_worker)) return;
+        for (const Ended& ended : ended_) {
+            wire::Writer out;
+            out.u64(ended.attempt);
+            out.u32(static_cast<std::uint32_t>(ended.code));
+            out.u32(static_cast<std::uint32_t>(ended.signal));
+            host_.send(FrameType::exited, 0, out.data());
+        }
+        ended_.clear();
+    }
+
+    const ForkServerOptions& options_;
+    Watch watch_;
+    Connection host_;
+    std::array<std::byte, frame_buffer_size> buffer_;
+    const certcast_plugin* plugin_ = nullptr;
+    std::unordered_map<pid_t, std::uint64_t> workers_;
+    std::vector<Ended> ended_;
+};
+
+}  // namespace
+
+void serve_forks(const ForkServerOptions& options) {
+    ForkServer(options).run();
+}
+
+void describe(const std::string& library, pid_t host) {
+    start_supervising(host);
+    Connection connection(control_fd);
+    const auto plugin = load_plugin(library);
+    if (plugin) {
+        connection.send(FrameType::described, 0, encode_plugin(**plugin, has_threads()));
+    } else {
+        connection.send_text(FrameType::load_failed, plugin.error().message);
+    }
+    end_everything(plugin ? 0 : 1);
+}
+
+}  // namespace certcast::program

@@ -1,0 +1,42 @@
+#include "core/worker/program/orphanage.hpp"
+
+#include "core/worker/process_tree.hpp"
+#include "core/worker/worker_wire.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace certcast::program {
+
+Watch start_supervising(pid_t host) {
+    become_subreaper();
+    const rlimit no_core{0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    Watch watch;
+    watch.host = Fd(pidfd_open(host, 0));
+    if (!watch.host || getppid() != host) _exit(exit_host_gone);
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, nullptr);
+    watch.children = Fd(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+    return watch;
+}
+
+void end_everything(int status) {
+    const auto nobody = [](pid_t) { return false; };
+    // A round that finds nothing ends it; each round waits for a death, or a moment.
+    while (sweep_children(nobody)) {
+        while (waitpid(-1, nullptr, WNOHANG) > 0) {
+        }
+        poll(nullptr, 0, 1);
+    }
+    _exit(status);
+}
+
+}  // namespace certcast::program

@@ -1,0 +1,266 @@
+#pragma once
+
+#include "core/scheduler/attempt_runner.hpp"
+#include "core/scheduler/clock.hpp"
+#include "core/scheduler/event.hpp"
+#include "core/scheduler/run_observer.hpp"
+#include "core/worker/command.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <deque>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+/// A clock that jumps to the next sleeper whenever nothing else is left to do.
+class FakeClock : public Clock {
+public:
+    time_point now() const override { return now_; }
+
+    asio::awaitable<bool> sleep_until(time_point when) override {
+        const auto event = std::make_shared<Event>(co_await asio::this_coro::executor);
+        const auto place = sleepers_.emplace(when, event);
+        const bool slept = co_await event->wait();
+        if (!slept) sleepers_.erase(place);
+        co_return slept;
+    }
+
+    /// False: nobody sleeps.
+    bool turn() {
+        if (sleepers_.empty()) return false;
+        now_ = std::max(now_, sleepers_.begin()->first);
+        const auto event = sleepers_.begin()->second;
+        sleepers_.erase(sleepers_.begin());
+        event->set();
+        return true;
+    }
+
+    Duration since_start() const { return std::chrono::duration_cast<Duration>(now_ - start()); }
+
+private:
+    static time_point start() { return time_point(std::chrono::hours(1)); }
+    time_point now_ = start();
+    std::multimap<time_point, std::shared_ptr<Event>> sleepers_;
+};
+
+/// The one thread of a test, with the clock that belongs to it.
+class Loop {
+public:
+    asio::any_io_executor executor() { return io_.get_executor(); }
+    FakeClock& clock() { return clock_; }
+
+    /// Starts something that is waited for by finish().
+    template <typename T>
+    void start(asio::awaitable<T> work, std::function<void(T)> then) {
+        ++open_;
+        asio::co_spawn(io_, std::move(work), [this, then](std::exception_ptr escaped, T value) {
+            --open_;
+            if (escaped) {
+                escaped_ = escaped;
+            } else {
+                then(std::move(value));
+            }
+        });
+    }
+
+    void finish() {
+        while (open_ > 0) {
+            io_.restart();
+            if (io_.poll() == 0 && open_ > 0 && !clock_.turn()) {
+                throw std::logic_error("nothing is ready, nobody sleeps, and it has not ended");
+            }
+        }
+        if (escaped_) std::rethrow_exception(std::exchange(escaped_, nullptr));
+    }
+
+    template <typename T>
+    T run(asio::awaitable<T> work) {
+        std::optional<T> result;
+        start<T>(std::move(work), [&](T value) { result.emplace(std::move(value)); });
+        finish();
+        return std::move(*result);
+    }
+
+private:
+    asio::io_context io_;
+    FakeClock clock_;
+    std::size_t open_ = 0;
+    std::exception_ptr escaped_;
+};
+
+/// Ends attempts as it was told to, after as long as it was told.
+class FakeAttemptRunner : public AttemptRunner {
+public:
+    struct Script {
+        AttemptResult result = changed();
+        Duration takes{1'000};
+        bool throws = false;
+        Duration gives_slot_back_for{0};
+    };
+
+    explicit FakeAttemptRunner(Clock& clock) : clock_(clock) {}
+
+    static AttemptResult changed() {
+        AttemptResult result;
+        result.changed = true;
+        return result;
+    }
+    static AttemptResult ended(Ended how, Category category = Category::internal) {
+        AttemptResult result;
+        result.outcome = Outcome::of(how, Stage::deploy, category, "as scripted");
+        return result;
+    }
+
+    /// The scripts of one deployment's attempts; the last one counts for all that follow.
+    std::map<std::string, std::deque<Script>> scripts;
+    std::vector<std::string> started;
+    std::map<std::string, std::size_t> most_at_once;  ///< by plugin, "" for all
+    std::map<std::string, Clock::time_point> began;
+    std::map<std::string, std::vector<std::string>> beside;  ///< who ran when it started
+    std::function<void(const std::string&)> on_start;
+
+    asio::awaitable<AttemptResult> run(const Deployment& deployment, std::uint32_t,
+                                       Slot& slot) override {
+        co_await asio::this_coro::throw_if_cancelled(false);
+        const Script script = next_script(deployment.name);
+        started.push_back(deployment.name);
+        began[deployment.name] = clock_.now();
+        beside[deployment.name] = running_;
+        running_.push_back(deployment.name);
+        count(deployment.plugin, 1);
+        if (on_start) on_start(deployment.name);
+        bool whole = co_await clock_.sleep_until(clock_.now() + script.takes);
+        if (whole && script.gives_slot_back_for.count() > 0) {
+            slot.give_back();
+            count(deployment.plugin, -1);
+            whole = co_await clock_.sleep_until(clock_.now() + script.gives_slot_back_for);
+            whole = whole && co_await slot.take_again();
+            count(deployment.plugin, 1);
+        }
+        count(deployment.plugin, -1);
+        std::erase(running_, deployment.name);
+        if (script.throws) throw std::runtime_error("the runner is broken");
+        if (whole) co_return script.result;
+        AttemptResult stopped = ended(Ended::cancelled, Category::cancelled);
+        stopped.rollback = RollbackState::done;
+        co_return stopped;
+    }
+
+private:
+    Script next_script(const std::string& name) {
+        std::deque<Script>& left = scripts[name];
+        if (left.empty()) return {};
+        const Script script = left.front();
+        if (left.size() > 1) left.pop_front();
+        return script;
+    }
+
+    void count(const std::string& plugin, int by) {
+        for (const std::string& key : {plugin, std::string()}) {
+            at_once_[key] += by;
+            most_at_once[key] =
+                std::max(most_at_once[key], static_cast<std::size_t>(at_once_[key]));
+        }
+    }
+
+    Clock& clock_;
+    std::vector<std::string> running_;
+    std::map<std::string, int> at_once_;
+};
+
+/// Remembers what it heard.
+class Listener : public RunObserver {
+public:
+    struct Wait {
+        std::string deployment;
+        std::string why;
+        Duration how_long{};
+    };
+    std::vector<Wait> waits;
+    std::vector<std::string> stages;
+    std::vector<LogLine> lines;
+    std::vector<std::string> finished;
+
+    void stage(const Deployment&, std::uint32_t, std::string_view name) override {
+        stages.emplace_back(name);
+    }
+    void log(const Deployment&, const LogLine& line) override { lines.push_back(line); }
+    void waiting(const Deployment& deployment, std::string_view why,
+                 std::optional<Duration> how_long) override {
+        waits.push_back({deployment.name, std::string(why), how_long.value_or(Duration(0))});
+    }
+    void deployment_finished(const DeploymentReport& report) override {
+        finished.push_back(report.name);
+    }
+};
+
+/// Answers commands without running any.
+class FakeCommands : public CommandRunner {
+public:
+    explicit FakeCommands(Clock& clock) : clock_(clock) {}
+
+    std::vector<std::vector<std::string>> ran;
+    std::vector<std::vector<std::pair<std::string, std::string>>> environments;
+    std::vector<Duration> timeouts;
+    std::size_t cancelled = 0;
+    Duration takes{100};
+    int status = 0;
+    bool timed_out = false;
+    std::string output = "done\n";
+
+    asio::awaitable<Result<CommandResult>> run(Command command) override {
+        co_await asio::this_coro::throw_if_cancelled(false);
+        ran.push_back(command.argv);
+        environments.push_back(command.environment);
+        timeouts.push_back(command.timeout);
+        if (!co_await clock_.sleep_until(clock_.now() + takes)) {
+            ++cancelled;
+            co_return Error{ErrorCode::cancelled, "killed", {}};
+        }
+        CommandResult result;
+        result.status = status;
+        result.timed_out = timed_out;
+        result.output = Secret(output);
+        co_return result;
+    }
+
+private:
+    Clock& clock_;
+};
+
+/// A folder of this test, removed afterwards.
+class ScratchFolder {
+public:
+    ScratchFolder() {
+        std::string name = (std::filesystem::temp_directory_path() / "certcast-XXXXXX").string();
+        if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
+        path_ = name;
+    }
+    ScratchFolder(const ScratchFolder&) = delete;
+    ScratchFolder& operator=(const ScratchFolder&) = delete;
+    ~ScratchFolder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    const std::filesystem::path& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+}  // namespace certcast
