@@ -1,0 +1,223 @@
+#include "core/worker/program/attempt_process.hpp"
+#include "core/worker/program/job_host.hpp"
+#include "core/worker/program/library.hpp"
+#include "core/worker/worker_wire.hpp"
+
+#include <cxxabi.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace certcast::program {
+
+namespace {
+
+/// Values of the job in the shape of the ABI. Their texts lie in the frame, which is kept.
+class ValueTree {
+public:
+    bool read(wire::Reader& in, certcast_value& value, int depth = 0) {
+        constexpr int deepest = 16;
+        value.type = in.u32();
+        value.integer = in.i64();
+        value.text = text(in);
+        const std::uint32_t count = in.count(4);
+        if (depth > deepest || !in.ok()) return false;
+        auto& entries = blocks_.emplace_back(new certcast_entry[count + 1]());
+        certcast_entry* const first = entries.get();
+        for (std::uint32_t i = 0; i < count; ++i) {
+            first[i].key = text(in);
+            if (!read(in, first[i].value, depth + 1)) return false;
+        }
+        value.entries = first;
+        value.count = count;
+        return in.ok();
+    }
+
+    static certcast_str text(wire::Reader& in) {
+        const std::string_view value = in.text();
+        return {value.data(), value.size()};
+    }
+
+private:
+    std::vector<std::unique_ptr<certcast_entry[]>> blocks_;
+};
+
+class Attempt {
+public:
+    Attempt(const certcast_plugin& plugin, Connection& connection)
+        : connection_(connection), host_(connection) {
+        read_job(plugin, connection.receive());
+    }
+
+    [[noreturn]] void run() {
+        for (;;) {
+            Frame frame = connection_.receive();
+            wire::Reader in(frame.payload);
+            if (frame.type == FrameType::run_stage) {
+                run_stage(in);
+            } else if (frame.type == FrameType::finish) {
+                finish(in.i64());
+            } else {
+                _exit(exit_protocol);
+            }
+        }
+    }
+
+private:
+    void read_job(const certcast_plugin& plugin, const Frame& frame) {
+        if (frame.type != FrameType::job) _exit(exit_protocol);
+        kept_.assign(frame.payload.begin(), frame.payload.end());
+        wire::Reader in(kept_);
+        job_.size = sizeof job_;
+        deployer_ = find_deployer(plugin, in.text());
+        job_.deployment = ValueTree::text(in);
+        job_.target = ValueTree::text(in);
+        bool good = values_.read(in, target_values_);
+        job_.target_values = &target_values_;
+        const std::uint32_t certificates = in.count(4);
+        for (std::uint32_t i = 0; i < certificates; ++i) {
+            certificates_.push_back(ValueTree::text(in));
+        }
+        job_.certificates = certificates_.data();
+        job_.certificate_count = certificates_.size();
+        good = good && values_.read(in, config_);
+        job_.config = &config_;
+        job_.attempt = in.u32();
+        const auto state = in.bytes();
+        job_.state = {reinterpret_cast<const std::uint8_t*>(state.data()), state.size()};
+        job_.state_version = ValueTree::text(in);
+        job_.work_folder = ValueTree::text(in);
+        job_.step_stride = sizeof(certcast_step);
+        job_.host = host_.table();
+        if (!good || !in.finished() || deployer_ == nullptr) _exit(exit_protocol);
+    }
+
+    void run_stage(wire::Reader& in) {
+        job_.stage = in.u32();
+        job_.flags = in.u64();
+        const std::int64_t deadline = in.i64();
+        const std::uint32_t count = in.count(13);
+        // The frame's buffer is used again while the stage runs, so undo data is copied.
+        std::vector<std::string> labels(count);
+        std::vector<std::vector<std::byte>> undos(count);
+        std::vector<certcast_step> steps(count);
+        for (std::uint32_t i = 0; i < count; ++i) {
+            labels[i] = in.text();
+            const auto undo = in.bytes();
+            undos[i].assign(undo.begin(), undo.end());
+            steps[i] = {{labels[i].data(), labels[i].size()},
+                        {reinterpret_cast<const std::uint8_t*>(undos[i].data()), undos[i].size()},
+                        in.u32(),
+                        in.u8()};
+        }
+        if (!in.finished()) _exit(exit_protocol);
+        job_.steps = steps.data();
+        job_.step_count = steps.size();
+        host_.begin_stage(deadline);
+        const std::int32_t status = guarded([this] { return call_stage(); });
+        fflush(nullptr);
+        host_.end_stage();
+        wire::Writer out;
+        out.u32(job_.stage);
+        out.u32(static_cast<std::uint32_t>(status));
+        connection_.send(FrameType::stage_ended, 0, out.data());
+    }
+
+    std::int32_t call_stage() {
+        if (self_ == nullptr && !create()) return CERTCAST_FAILED;
+        switch (job_.stage) {
+            case CERTCAST_STAGE_VALIDATE: return call(deployer_->validate);
+            case CERTCAST_STAGE_INSPECT: return call(deployer_->inspect);
+            case CERTCAST_STAGE_DEPLOY: return call(deployer_->deploy);
+            case CERTCAST_STAGE_VERIFY: return call(deployer_->verify);
+            case CERTCAST_STAGE_SETTLE: return call(deployer_->settle);
+            case CERTCAST_STAGE_ROLLBACK: return call(deployer_->rollback);
+            default: return CERTCAST_FAILED;  // a number from a newer host
+        }
+    }
+
+    bool create() {
+        // A deployer without `create` keeps no state: any address does for its self.
+        self_ = deployer_->create == nullptr ? this : deployer_->create(&job_);
+        return self_ != nullptr;
+    }
+
+    std::int32_t call(std::int32_t (*stage)(void*, const certcast_job*)) {
+        return stage == nullptr ? CERTCAST_OK : stage(self_, &job_);
+    }
+
+    // Nothing may cross the ABI; what does cross it is told instead of aborting.
+    template <typename Function>
+    std::int32_t guarded(const Function& function) {
+        std::string message;
+        try {
+            return function();
+        } catch (const abi::__forced_unwind&) {
+            throw;
+        } catch (const std::exception& error) {
+            message = std::string("an exception left the plugin: ") + error.what();
+        } catch (...) {
+            message = "an exception left the plugin that is no std::exception";
+        }
+        job_.host->fail(job_.host, CERTCAST_INTERNAL_ERROR, CERTCAST_RETRY_NEVER, 0, {},
+                        {message.data(), message.size()});
+        return CERTCAST_FAILED;
+    }
+
+    [[noreturn]] void finish(std::int64_t deadline) {
+        host_.begin_stage(deadline);
+        job_.stage = CERTCAST_STAGE_CLOSE;
+        const std::int32_t status = guarded([this]() -> std::int32_t {
+            if (self_ == nullptr) return CERTCAST_OK;
+            const std::int32_t closed = call(deployer_->close);
+            if (deployer_->destroy != nullptr && deployer_->create != nullptr) {
+                deployer_->destroy(self_);
+            }
+            return closed;
+        });
+        fflush(nullptr);
+        wire::Writer out;
+        out.u32(static_cast<std::uint32_t>(status));
+        connection_.send(FrameType::result, 0, out.data());
+        _exit(0);
+    }
+
+    Connection& connection_;
+    JobHost host_;
+    const certcast_deployer* deployer_ = nullptr;
+    void* self_ = nullptr;
+    certcast_job job_{};
+    std::vector<std::byte> kept_;
+    ValueTree values_;
+    certcast_value target_values_{};
+    certcast_value config_{};
+    std::vector<certcast_str> certificates_;
+};
+
+}  // namespace
+
+void serve_attempt(const certcast_plugin& plugin) {
+    Connection connection(attempt_fd);
+    Attempt(plugin, connection).run();
+}
+
+void serve_cold_attempt(const std::string& library) {
+    // exec made the process dumpable again.
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    const std::string work_folder = std::string(get_current_dir_name());
+    const auto plugin = load_plugin(library);
+    if (!plugin) {
+        dprintf(STDERR_FILENO, "%s\n", plugin.error().text().c_str());
+        _exit(exit_setup);
+    }
+    if (chdir(work_folder.c_str()) != 0) _exit(exit_setup);
+    serve_attempt(**plugin);
+}
+
+}  // namespace certcast::program
