@@ -54,13 +54,6 @@ Secret names_text(const X509& leaf) {
     return Secret(text);
 }
 
-// C strings for OpenSSL, in memory that is wiped.
-Secret terminated(std::string_view text) {
-    Secret copy(text);
-    copy.append(std::string_view("", 1));
-    return copy;
-}
-
 }  // namespace
 
 Secret der_of(const X509& certificate) {

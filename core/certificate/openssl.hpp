@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace certcast {
 
@@ -27,6 +28,13 @@ using GeneralNamesPtr = std::unique_ptr<GENERAL_NAMES, FreeWith<GENERAL_NAMES_fr
 using Pkcs12Ptr = std::unique_ptr<PKCS12, FreeWith<PKCS12_free>>;
 using Pkcs8Ptr = std::unique_ptr<PKCS8_PRIV_KEY_INFO, FreeWith<PKCS8_PRIV_KEY_INFO_free>>;
 using EncryptedKeyPtr = std::unique_ptr<X509_SIG, FreeWith<X509_SIG_free>>;
+
+/// A C string for OpenSSL, in memory that is wiped.
+inline Secret terminated(std::string_view text) {
+    Secret copy(text);
+    copy.append(std::string_view("\0", 1));
+    return copy;
+}
 
 /// Why OpenSSL refused something.
 struct OpensslFailure {

@@ -110,12 +110,8 @@ Result<void> Parser::add(KeyPtr key) {
         return error("the private key cannot be read (" + failure.reason +
                      "): expected a complete RSA, ECDSA or Ed25519 key in PKCS#8, SEC 1 or PKCS#1");
     }
+    parts_.keys.push_back(std::move(key));
     found_.key = true;
-    const bool known =
-        std::any_of(parts_.keys.begin(), parts_.keys.end(),
-                    [&](const KeyPtr& other) { return EVP_PKEY_eq(other.get(), key.get()) == 1; });
-    ERR_clear_error();
-    if (!known) parts_.keys.push_back(std::move(key));
     return {};
 }
 
@@ -131,9 +127,8 @@ Result<void> Parser::pkcs12(PKCS12& pkcs12) {
     EVP_PKEY* key = nullptr;
     X509* certificate = nullptr;
     STACK_OF(X509)* others = nullptr;
-    // A C string is wanted, and none at all is not the same as an empty one.
-    Secret text = passphrase_.clone();
-    text.append(std::string_view("", 1));
+    const Secret text = terminated(passphrase_.text());
+    // None at all is not the same as an empty one.
     const char* const passphrase = passphrase_.empty() ? nullptr : text.text().data();
     if (PKCS12_parse(&pkcs12, passphrase, &key, &certificate, &others) != 1) {
         return not_decrypted("the PKCS#12 file");

@@ -2,6 +2,7 @@
 
 #include "core/base/fd.hpp"
 #include "core/certificate/parse.hpp"
+#include "core/certificate/read_settled.hpp"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr off_t largest_file = 1024 * 1024;
+constexpr off_t largest_file = off_t{1024} * 1024;
 constexpr std::size_t most_files = 200;
-constexpr int most_readings = 3;
 
 /// One file as it was found, its path without symbolic links.
 struct SourceFile {
@@ -90,32 +90,13 @@ Result<Secret> content_of(const SourceFile& file) {
 Result<Found> read_into(CertificateParts& parts, const SourceFile& file, const Secret& passphrase) {
     const auto content = content_of(file);
     if (content.has_error()) return content.error();
-    const auto found = parse_into(parts, *content, passphrase, file.path.string());
+    auto found = parse_into(parts, *content, passphrase, file.path.string());
     if (found.has_value() && found->key && (file.mode & S_IROTH) != 0) {
         parts.warnings.push_back(
             file.path.string() +
             ": everyone on this machine can read the private key; chmod it 0600");
     }
     return found;
-}
-
-/// `list` says what there is to read; when that changed while it was read, a renewal was under way
-/// and all of it is read again.
-template <typename List, typename Read>
-Result<CertificateParts> read_settled(const fs::path& where, List list, Read read) {
-    for (int reading = 0; reading < most_readings; ++reading) {
-        const Result<SourceFiles> before = list();
-        if (before.has_error()) return before.error();
-        Result<CertificateParts> parts = read(*before);
-        const Result<SourceFiles> after = list();
-        if (after.has_value() && *after == *before) {
-            if (parts.has_value()) parts->where = where.string();
-            return parts;
-        }
-    }
-    return Error{ErrorCode::io,
-                 "kept changing while it was being read: try again once the renewal is done",
-                 where.string()};
 }
 
 Result<SourceFiles> list_folder(const fs::path& folder) {
@@ -182,9 +163,11 @@ Result<CertificateParts> read_source(const fs::path& source, const Secret& passp
     if (resolved.has_error()) return resolved.error();
     if (S_ISDIR(resolved->mode)) {
         const fs::path folder = resolved->path;
-        return read_settled(
-            source, [&] { return list_folder(folder); },
+        Result<CertificateParts> parts = read_settled(
+            source.string(), [&] { return list_folder(folder); },
             [&](const SourceFiles& files) { return read_folder(folder, files, passphrase); });
+        if (parts.has_value()) parts->where = source.string();
+        return parts;
     }
     return read_files(source, {}, {}, passphrase);
 }
@@ -222,7 +205,9 @@ Result<CertificateParts> read_files(const fs::path& certificate, const fs::path&
         }
         return parts;
     };
-    return read_settled(certificate, list, read);
+    Result<CertificateParts> parts = read_settled(certificate.string(), list, read);
+    if (parts.has_value()) parts->where = certificate.string();
+    return parts;
 }
 
 }  // namespace certcast

@@ -1,3 +1,4 @@
+#include "core/certificate/read_settled.hpp"
 #include "tests/unit/test_authority.hpp"
 
 #include <openssl/provider.h>
@@ -35,8 +36,8 @@ TEST_CASE("certificate, key and chain are found in whatever form they come") {
                                     {})));
     }
     SUBCASE("one PEM file, in the wrong order, with duplicates, prose and Windows line ends") {
-        std::string all = "\xef\xbb\xbf# exported\n" + middle + key + "Bag Attributes\n" + leaf +
-                          middle + leaf + pem(ca().root.certificate);
+        std::string all = "\xef\xbb\xbf" + middle + "# exported\n" + key + "Bag Attributes\n" +
+                          leaf + middle + leaf + pem(ca().root.certificate);
         std::string with_crlf;
         for (const char c : all) with_crlf += c == '\n' ? std::string("\r\n") : std::string(1, c);
         const auto bundle = load(folder.write("all", with_crlf));
@@ -156,8 +157,11 @@ TEST_CASE("a folder is read by content, as each tool leaves it") {
         folder.link("gone", "nowhere");
         folder.link("self", "self");
         folder.write("sub/other.pem", pem(ca().other.certificate));
-        folder.write("large", std::string(1024 * 1024 + 1, '\n') + pem(ca().other.certificate));
-        CHECK(holds_shop(load(folder.path())));
+        folder.write("large",
+                     std::string(std::size_t{1024} * 1024 + 1, '\n') + pem(ca().other.certificate));
+        const auto bundle = load(folder.path());
+        CHECK(holds_shop(bundle));
+        CHECK(bundle.value().warnings().empty());
     }
 }
 
@@ -226,9 +230,10 @@ TEST_CASE("malformed input is an error that names the file") {
     CHECK(says(message_of(load(folder.path())), "no certificate found"));
     CHECK(says(message_of(load(folder.write("x", ""))), "x: holds neither"));
     CHECK(says(message_of(load(folder.write("x", "garbage"))), "x: holds neither"));
-    CHECK(
-        says(message_of(load(folder.write("x", std::string(1024 * 1024, '\0')))), "holds neither"));
-    CHECK(says(message_of(load(folder.write("x", std::string(1024 * 1024 + 1, 'a')))), "1 MiB"));
+    CHECK(says(message_of(load(folder.write("x", std::string(std::size_t{1024} * 1024, '\0')))),
+               "holds neither"));
+    CHECK(says(message_of(load(folder.write("x", std::string(std::size_t{1024} * 1024 + 1, 'a')))),
+               "1 MiB"));
     CHECK(says(message_of(load("/dev/null")), "neither a file nor a folder"));
     REQUIRE(mkfifo((folder / "fifo").c_str(), 0600) == 0);
     CHECK(says(message_of(load(folder / "fifo")), "neither a file nor a folder"));
@@ -259,4 +264,24 @@ TEST_CASE("input cut off or altered anywhere is never more than an error") {
             if (other.has_error()) CHECK_FALSE(other.error().message.empty());
         }
     }
+}
+
+TEST_CASE("what changed while it was read is read again, and not for ever") {
+    int version = 0;
+    int changes = 0;
+    int reads = 0;
+    const auto list = [&]() -> Result<int> { return version; };
+    const auto read = [&](int seen) -> Result<std::string> {
+        ++reads;
+        if (version < changes) ++version;
+        return "version " + std::to_string(seen);
+    };
+    CHECK(read_settled("folder", list, read).value() == "version 0");
+    CHECK(reads == 1);
+    changes = 2;
+    CHECK(read_settled("folder", list, read).value() == "version 2");
+    CHECK(reads == 4);
+    changes = 100;
+    CHECK(says(message_of(read_settled("folder", list, read)), "folder: kept changing"));
+    CHECK(reads == 7);
 }

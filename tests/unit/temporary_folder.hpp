@@ -20,7 +20,9 @@ public:
         path_ = std::filesystem::canonical(pattern);
     }
     TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder(TemporaryFolder&&) = delete;
     TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(TemporaryFolder&&) = delete;
     ~TemporaryFolder() {
         std::error_code ignored;
         std::filesystem::remove_all(path_, ignored);
@@ -31,7 +33,7 @@ public:
 
     /// Folders on the way are made; only the owner may read the file.
     std::filesystem::path write(std::string_view name, std::string_view content) const {
-        const std::filesystem::path file = path_ / name;
+        std::filesystem::path file = path_ / name;
         std::filesystem::create_directories(file.parent_path());
         std::ofstream out(file, std::ios::binary | std::ios::trunc);
         out << content;

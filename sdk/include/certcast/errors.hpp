@@ -55,6 +55,7 @@ public:
     }
 };
 
+// NOLINTBEGIN(readability-identifier-naming): named as the standard's exceptions are
 /// The operator has to change something.
 using config_error = ErrorOf<CERTCAST_CONFIG_ERROR>;
 /// Credentials were refused.
@@ -71,6 +72,7 @@ using timeout_error = ErrorOf<CERTCAST_TIMEOUT_ERROR>;
 using cancelled_error = ErrorOf<CERTCAST_CANCELLED_ERROR>;
 /// A mistake in the deployer itself.
 using internal_error = ErrorOf<CERTCAST_INTERNAL_ERROR>;
+// NOLINTEND(readability-identifier-naming)
 
 namespace detail {
 

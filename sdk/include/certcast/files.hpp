@@ -82,14 +82,14 @@ inline std::filesystem::path followed(const std::filesystem::path& path) {
 
 /// A name in an opened folder, so that nobody can exchange the folder half-way.
 struct Place {
-    explicit Place(const std::filesystem::path& path)
-        : path(followed(path)),
-          name(this->path.filename().string()),
-          folder(::open(this->path.has_parent_path() ? this->path.parent_path().c_str() : ".",
+    explicit Place(const std::filesystem::path& wanted)
+        : path(followed(wanted)),
+          name(path.filename().string()),
+          folder(::open(path.has_parent_path() ? path.parent_path().c_str() : ".",
                         O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-        if (folder.get() < 0) throw_errno(errno, this->path.parent_path(), "cannot open the folder");
+        if (folder.get() < 0) throw_errno(errno, path.parent_path(), "cannot open the folder");
         if (name.empty() || name == "." || name == "..") {
-            throw_errno(EISDIR, this->path, "is not the name of a file");
+            throw_errno(EISDIR, path, "is not the name of a file");
         }
     }
     void sync() const {

@@ -17,7 +17,7 @@ namespace detail {
 /// Overwrites what it gives back, so that a growing buffer leaves no copy behind.
 template <typename T>
 struct WipingAllocator {
-    using value_type = T;
+    using value_type = T;  // NOLINT(readability-identifier-naming): the standard's name
 
     WipingAllocator() = default;
     template <typename U>
