@@ -1,0 +1,248 @@
+#include "core/worker/call_wire.hpp"
+
+#include <certcast/plugin.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+Error violation(std::string message) {
+    return {ErrorCode::protocol, std::move(message), {}};
+}
+
+Fields read_fields(wire::Reader& in) {
+    Fields fields;
+    const std::uint32_t count = in.count(8);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        std::string name(in.text());
+        fields.emplace_back(std::move(name), in.text());
+    }
+    return fields;
+}
+
+std::uint32_t status_of(ErrorCode code) {
+    switch (code) {
+        case ErrorCode::usage:
+        case ErrorCode::invalid: return CERTCAST_E_INVALID;
+        case ErrorCode::not_found: return CERTCAST_E_NOT_FOUND;
+        case ErrorCode::denied: return CERTCAST_E_DENIED;
+        case ErrorCode::cancelled: return CERTCAST_E_CANCELLED;
+        case ErrorCode::io:
+        case ErrorCode::timeout:
+        case ErrorCode::protocol:
+        case ErrorCode::internal: return CERTCAST_E_HOST;
+    }
+    return CERTCAST_E_HOST;
+}
+
+Result<Secret> nothing_or_error(Result<void> result) {
+    if (!result) return result.error();
+    return Secret();
+}
+
+Result<Secret> command_reply(Result<CommandResult> result) {
+    if (!result) return result.error();
+    if (result->timed_out) {
+        return Error{ErrorCode::timeout, "the command did not end in time and was killed", {}};
+    }
+    wire::Writer out;
+    out.u32(static_cast<std::uint32_t>(result->status));
+    out.u32(result->truncated ? 1 : 0);
+    out.bytes(result->output.bytes());
+    return Secret(out.data());
+}
+
+MaterialQuery read_query(wire::Reader& in) {
+    MaterialQuery query;
+    query.certificate = in.u64();
+    query.kind = in.u32();
+    query.generation = in.u32();
+    query.pkcs12_profile = in.u32();
+    query.password = Secret(in.text());
+    query.friendly_name = in.text();
+    return query;
+}
+
+Live read_live(wire::Reader& in) {
+    Live live;
+    live.certificate = in.u64();
+    live.presence = in.u32();
+    live.evidence_kind = in.u32();
+    const auto evidence = in.bytes();
+    live.evidence.assign(evidence.begin(), evidence.end());
+    live.not_after = in.i64();
+    live.as_wanted = in.u32() == 1;
+    return live;
+}
+
+Finding read_finding(wire::Reader& in) {
+    Finding finding;
+    finding.severity = static_cast<LogLevel>(in.u32());
+    finding.path = in.text();
+    finding.summary = in.text();
+    finding.detail = in.text();
+    return finding;
+}
+
+// Calls that are answered on the spot. Nothing: the type is none of them.
+std::optional<Result<Secret>> answer_at_once(FrameType type, wire::Reader& in, HostCalls& calls) {
+    if (type == FrameType::material) {
+        MaterialQuery query = read_query(in);
+        return in.finished() ? calls.material(std::move(query)) : Secret();
+    }
+    if (type == FrameType::live) {
+        Live live = read_live(in);
+        return in.finished() ? nothing_or_error(calls.live(std::move(live))) : Secret();
+    }
+    if (type == FrameType::diagnose) {
+        Finding finding = read_finding(in);
+        if (in.finished()) calls.diagnose(std::move(finding));
+        return Secret();
+    }
+    if (type == FrameType::set_changed) {
+        const std::uint64_t certificate = in.u64();
+        const bool yes = in.u32() != 0;
+        return in.finished() ? nothing_or_error(calls.set_changed(certificate, yes)) : Secret();
+    }
+    if (type == FrameType::output) {
+        std::string name(in.text());
+        std::string value(in.text());
+        if (in.finished()) calls.output(std::move(name), std::move(value));
+        return Secret();
+    }
+    return std::nullopt;
+}
+
+asio::awaitable<Result<Secret>> answer_later(FrameType type, wire::Reader& in, HostCalls& calls) {
+    if (type == FrameType::secret) {
+        std::string name(in.text());
+        const bool refresh = (in.u32() & CERTCAST_SECRET_REFRESH) != 0;
+        if (in.finished()) co_return co_await calls.secret(std::move(name), refresh);
+    } else if (type == FrameType::step) {
+        std::string label(in.text());
+        Secret undo(in.bytes());
+        if (in.finished()) {
+            co_return nothing_or_error(co_await calls.step(std::move(label), std::move(undo)));
+        }
+    } else if (type == FrameType::step_undone) {
+        const std::uint64_t index = in.u64();
+        if (in.finished()) co_return nothing_or_error(co_await calls.step_undone(index));
+    } else if (type == FrameType::set_state) {
+        Secret state(in.bytes());
+        if (in.finished()) co_return nothing_or_error(co_await calls.set_state(std::move(state)));
+    } else if (type == FrameType::wait) {
+        constexpr std::uint64_t a_year = 366ULL * 24 * 3'600'000;
+        const Duration duration(static_cast<std::int64_t>(std::min(in.u64(), a_year)));
+        std::string why(in.text());
+        if (in.finished()) co_return nothing_or_error(co_await calls.wait(duration, std::move(why)));
+    } else if (type == FrameType::run_command) {
+        std::string param(in.text());
+        Fields variables = read_fields(in);
+        if (in.finished()) {
+            co_return command_reply(
+                co_await calls.run_command(std::move(param), std::move(variables)));
+        }
+    } else if (type == FrameType::request_reload) {
+        std::string identity(in.text());
+        std::string param(in.text());
+        if (in.finished()) {
+            co_return command_reply(
+                co_await calls.request_reload(std::move(identity), std::move(param)));
+        }
+    } else {
+        co_return violation("it sent a frame of an unknown type");
+    }
+    co_return Secret();
+}
+
+}  // namespace
+
+std::vector<std::byte> encode_job(const SessionRequest& request, const std::string& work_folder) {
+    wire::Writer out;
+    out.text(request.descriptor->id);
+    out.text(request.deployment);
+    out.text(request.target);
+    encode(request.target_values, out);
+    out.u32(static_cast<std::uint32_t>(request.certificates.size()));
+    for (const std::string& name : request.certificates) out.text(name);
+    encode(request.config, out);
+    out.u32(request.attempt);
+    out.bytes(request.state.bytes());
+    out.text(request.state_version);
+    out.text(work_folder);
+    return out.take();
+}
+
+std::vector<std::byte> encode_stage(const StageRequest& request, std::int64_t deadline_ns) {
+    wire::Writer out;
+    out.u32(static_cast<std::uint32_t>(request.stage));
+    out.u64(request.flags);
+    out.i64(deadline_ns);
+    const std::size_t count = request.steps == nullptr ? 0 : request.steps->size();
+    out.u32(static_cast<std::uint32_t>(count));
+    for (std::size_t i = 0; i < count; ++i) {
+        const Step& step = (*request.steps)[i];
+        out.text(step.label);
+        out.bytes(step.undo.bytes());
+        out.u32(step.attempt);
+        out.u8(step.undone ? 1 : 0);
+    }
+    return out.take();
+}
+
+Result<Failure> decode_failure(const Frame& frame) {
+    wire::Reader in(frame.payload);
+    Failure failure;
+    const std::uint32_t category = in.u32();
+    const std::uint32_t retry = in.u32();
+    const std::uint64_t retry_after = in.u64();
+    failure.code = in.text();
+    failure.message = in.text();
+    if (!in.finished()) return violation("its failure frame is malformed");
+    const bool known = category >= CERTCAST_CONFIG_ERROR && category <= CERTCAST_INTERNAL_ERROR;
+    failure.category = known ? static_cast<Category>(category) : Category::internal;
+    failure.retry = retry <= CERTCAST_RETRY_LATER ? static_cast<Retry>(retry) : Retry::by_category;
+    constexpr std::uint64_t a_day = 24ULL * 3'600'000;
+    if (retry_after != 0) {
+        failure.retry_after = Duration(static_cast<std::int64_t>(std::min(retry_after, a_day)));
+    }
+    return failure;
+}
+
+Result<LogLine> decode_log(const Frame& frame) {
+    wire::Reader in(frame.payload);
+    LogLine line;
+    const std::uint32_t level = in.u32();
+    line.message = in.text();
+    line.fields = read_fields(in);
+    if (!in.finished() || level > CERTCAST_ERROR) return violation("its log frame is malformed");
+    line.level = static_cast<LogLevel>(level);
+    return line;
+}
+
+std::vector<std::byte> encode_reply(const Result<Secret>& answer) {
+    wire::Writer out;
+    out.u32(answer ? CERTCAST_OK : status_of(answer.error().code));
+    out.text(answer ? std::string() : answer.error().text());
+    out.bytes(answer ? answer->bytes() : std::span<const std::byte>());
+    return out.take();
+}
+
+asio::awaitable<Result<std::vector<std::byte>>> answer_call(Call call, HostCalls& calls) {
+    wire::Reader in(call.payload.bytes());
+    auto at_once = answer_at_once(call.type, in, calls);
+    Result<Secret> answer = at_once ? std::move(*at_once) : Result<Secret>(Secret());
+    if (!at_once) answer = co_await answer_later(call.type, in, calls);
+    if (!answer && answer.error().code == ErrorCode::protocol) co_return answer.error();
+    if (!in.finished()) co_return violation("one of its calls is malformed");
+    co_return encode_reply(answer);
+}
+
+}  // namespace certcast

@@ -1,0 +1,514 @@
+#include "core/worker/worker_session.hpp"
+
+#include "core/worker/call_wire.hpp"
+#include "core/worker/output_lines.hpp"
+#include "core/worker/worker_wire.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <certcast/plugin.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+using Timer = asio::steady_timer;
+using TimePoint = Timer::time_point;
+
+namespace {
+
+std::span<std::byte> shared_buffer() {
+    static std::array<std::byte, frame_buffer_size> buffer;
+    return buffer;
+}
+
+constexpr std::uint64_t most_log_frames = 10'000;
+// A killed process is gone in milliseconds; if not, its fork server is what hangs.
+constexpr auto longest_dying = std::chrono::seconds(5);
+
+std::string signal_words(int number) {
+    const char* name = sigabbrev_np(number);
+    return name == nullptr ? "signal " + std::to_string(number) : "SIG" + std::string(name);
+}
+
+}  // namespace
+
+/// Everything about one worker that handlers refer to; lives until the last of them has run.
+class WorkerSession::Link : public std::enable_shared_from_this<Link> {
+public:
+    Link(asio::any_io_executor executor, std::shared_ptr<ForkServer> server, std::uint64_t attempt,
+         std::string work_folder, Duration longest_protect, HostCalls& calls)
+        : server_(std::move(server)),
+          attempt_(attempt),
+          work_folder_(std::move(work_folder)),
+          longest_protect_(longest_protect),
+          calls_(&calls),
+          socket_(executor),
+          output_(executor),
+          wake_(executor) {}
+
+    Result<void> start(const SessionRequest& request);
+    asio::awaitable<Outcome> run(StageRequest request);
+    asio::awaitable<Outcome> finish(Duration timeout);
+    bool alive() const { return !gone_ && !failed_; }
+    void abandon();
+
+private:
+    void await_frames();
+    void read_frames(int most);
+    void handle(Frame frame);
+    void handle_call(Frame frame);
+    void await_output();
+    bool read_output();
+    void violate(std::string what);
+    void send(FrameType type, std::uint32_t call, std::span<const std::byte> payload);
+    void flush();
+    void kill();
+    void on_exit(WorkerExit exit);
+    void clear_cancel();
+    void notify() { wake_.cancel(); }
+    template <typename Done>
+    asio::awaitable<bool> wait_for(Done done, TimePoint until);
+    Outcome stage_outcome(Stage stage) const;
+    Outcome gone_outcome(Stage stage) const;
+    asio::awaitable<void> die();
+
+    std::shared_ptr<ForkServer> server_;
+    std::uint64_t attempt_;
+    std::string work_folder_;
+    Duration longest_protect_;
+    HostCalls* calls_;  ///< nullptr: the session is gone
+    asio::posix::stream_descriptor socket_;
+    asio::posix::stream_descriptor output_;
+    Timer wake_;
+    Fd cancel_;
+    Fd pidfd_;
+    OutputLines lines_;
+    std::deque<OutgoingFrame> queue_;
+    bool flushing_ = false;
+    bool kill_wanted_ = false;
+    bool call_pending_ = false;
+    asio::cancellation_signal stop_call_;
+    std::uint64_t log_frames_ = 0;
+    std::optional<TimePoint> protected_until_;
+    std::optional<std::uint32_t> stage_status_;
+    std::optional<std::uint32_t> result_;
+    std::optional<Failure> failure_;
+    std::optional<std::string> violation_;
+    bool gone_ = false;
+    bool failed_ = false;  ///< killed or on its way out: no stage can run any more
+    WorkerExit exit_;
+};
+
+Result<void> WorkerSession::Link::start(const SessionRequest& request) {
+    auto sockets = make_socket_pair();
+    if (!sockets) return sockets.error();
+    int pipe_fds[2];
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0) return system_error("cannot make a pipe", errno);
+    Fd output(pipe_fds[0]);
+    Fd output_end(pipe_fds[1]);
+    fcntl(output.get(), F_SETFL, O_NONBLOCK);
+    cancel_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    Fd cancel_end(fcntl(cancel_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!cancel_ || !cancel_end) return system_error("cannot make an eventfd", errno);
+    socket_.assign(sockets->ours.release());
+    output_.assign(output.release());
+
+    std::vector<Fd> fds;
+    fds.push_back(std::move(sockets->theirs));
+    fds.push_back(std::move(cancel_end));
+    fds.push_back(std::move(output_end));
+    WorkerEvents events;
+    events.started = [self = shared_from_this()](Fd pidfd) {
+        self->pidfd_ = std::move(pidfd);
+        if (self->kill_wanted_) self->kill();
+    };
+    events.exited = [self = shared_from_this()](WorkerExit exit) {
+        self->on_exit(std::move(exit));
+    };
+    server_->spawn(attempt_, work_folder_, std::move(fds), std::move(events));
+    send(FrameType::job, 0, encode_job(request, work_folder_));
+    await_frames();
+    await_output();
+    return {};
+}
+
+void WorkerSession::Link::send(FrameType type, std::uint32_t call,
+                               std::span<const std::byte> payload) {
+    auto frame = make_frame(type, call, payload);
+    if (!frame) return violate(frame.error().text());
+    queue_.push_back(std::move(*frame));
+    flush();
+}
+
+void WorkerSession::Link::flush() {
+    if (flushing_ || gone_) return;
+    while (!queue_.empty()) {
+        const Sent sent = send_frame(socket_.native_handle(), queue_.front());
+        if (sent == Sent::closed) return;  // how it ended is the fork server's to say
+        if (sent == Sent::not_yet) {
+            flushing_ = true;
+            auto again = [self = shared_from_this()](boost::system::error_code failure) {
+                self->flushing_ = false;
+                if (!failure) self->flush();
+            };
+            socket_.async_wait(asio::posix::stream_descriptor::wait_write, std::move(again));
+            return;
+        }
+        wipe(queue_.front().bytes.data(), queue_.front().bytes.size());
+        queue_.pop_front();
+    }
+}
+
+void WorkerSession::Link::await_frames() {
+    auto ready = [self = shared_from_this()](boost::system::error_code failure) {
+        if (failure || self->gone_ || self->violation_) return;
+        // A few a turn: one worker that floods must not keep the others waiting.
+        self->read_frames(32);
+        if (!self->gone_ && self->socket_.is_open()) self->await_frames();
+    };
+    socket_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(ready));
+}
+
+void WorkerSession::Link::read_frames(int most) {
+    for (int count = 0; count < most && !violation_; ++count) {
+        auto received = receive_frame(socket_.native_handle(), shared_buffer());
+        if (!received) return violate(received.error().text());
+        if (std::holds_alternative<NothingYet>(*received)) return;
+        if (std::holds_alternative<Closed>(*received)) {
+            boost::system::error_code ignored;
+            if (!gone_) socket_.close(ignored);
+            return;
+        }
+        handle(std::move(std::get<Frame>(*received)));
+    }
+}
+
+void WorkerSession::Link::handle(Frame frame) {
+    if (calls_ == nullptr) return;
+    wire::Reader in(frame.payload);
+    if (frame.type == FrameType::stage_ended) {
+        in.u32();
+        const std::uint32_t status = in.u32();
+        if (!in.finished() || stage_status_) return violate("it ended a stage that did not run");
+        stage_status_ = status;
+        notify();
+    } else if (frame.type == FrameType::result) {
+        result_ = in.u32();
+        if (!in.finished()) violate("its result frame is malformed");
+    } else if (frame.type == FrameType::log) {
+        auto line = decode_log(frame);
+        if (!line) return violate(line.error().message);
+        if (++log_frames_ <= most_log_frames) calls_->log(std::move(*line));
+        if (log_frames_ == most_log_frames) {
+            calls_->log({LogLevel::warning, "it logs too much: nothing more is kept", {}, false});
+        }
+    } else if (frame.type == FrameType::progress) {
+        const std::uint32_t permille = in.u32();
+        std::string what(in.text());
+        if (!in.finished()) return violate("its progress frame is malformed");
+        calls_->progress(std::min<std::uint32_t>(permille, 1000), std::move(what));
+    } else if (frame.type == FrameType::fail) {
+        auto failure = decode_failure(frame);
+        if (!failure) return violate(failure.error().message);
+        if (!failure_) failure_ = std::move(*failure);
+    } else if (frame.type == FrameType::protect || frame.type == FrameType::unprotect) {
+        const bool on = frame.type == FrameType::protect;
+        const Duration asked(on ? static_cast<std::int64_t>(std::min<std::uint64_t>(
+                                      in.u64(), static_cast<std::uint64_t>(INT32_MAX)))
+                                : 0);
+        protected_until_.reset();
+        if (on) protected_until_ = Timer::clock_type::now() + std::min(asked, longest_protect_);
+        send(FrameType::reply, frame.call, encode_reply(Secret()));
+        notify();
+    } else {
+        handle_call(std::move(frame));
+    }
+}
+
+void WorkerSession::Link::handle_call(Frame frame) {
+    if (call_pending_) return violate("it called while a call of its was being answered");
+    if (gone_) return;  // nobody waits for the answer
+    call_pending_ = true;
+    Call call;
+    call.type = frame.type;
+    call.number = frame.call;
+    call.payload = Secret(frame.payload);
+    const std::uint32_t number = frame.call;
+    auto done = [self = shared_from_this(), number](std::exception_ptr exception,
+                                                    Result<std::vector<std::byte>> reply) {
+        self->call_pending_ = false;
+        if (exception) reply = encode_reply(Error{ErrorCode::internal, "certcast itself failed", {}});
+        if (!reply) {
+            self->violate(reply.error().message);
+        } else if (!self->gone_) {
+            self->send(FrameType::reply, number, *reply);
+            wipe(reply->data(), reply->size());
+        }
+        self->notify();
+    };
+    asio::co_spawn(wake_.get_executor(), answer_call(std::move(call), *calls_),
+                   asio::bind_cancellation_slot(stop_call_.slot(), std::move(done)));
+}
+
+void WorkerSession::Link::await_output() {
+    auto ready = [self = shared_from_this()](boost::system::error_code failure) {
+        if (failure || self->gone_ || self->calls_ == nullptr) return;
+        if (self->read_output()) self->await_output();
+    };
+    output_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(ready));
+}
+
+bool WorkerSession::Link::read_output() {
+    const auto buffer = shared_buffer().first(16 * 1024);
+    const ssize_t got = ::read(output_.native_handle(), buffer.data(), buffer.size());
+    if (got < 0) return errno == EAGAIN || errno == EINTR;
+    if (got == 0) return false;
+    if (calls_ != nullptr) {
+        for (std::string& line : lines_.take({reinterpret_cast<const char*>(buffer.data()),
+                                              static_cast<std::size_t>(got)})) {
+            calls_->log({LogLevel::info, std::move(line), {}, true});
+        }
+    }
+    return true;
+}
+
+void WorkerSession::Link::violate(std::string what) {
+    if (!violation_) violation_ = "the worker broke the protocol: " + std::move(what);
+    kill();
+    notify();
+}
+
+void WorkerSession::Link::kill() {
+    failed_ = true;
+    kill_wanted_ = true;
+    if (pidfd_ && !gone_) pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0);
+}
+
+void WorkerSession::Link::on_exit(WorkerExit exit) {
+    exit_ = std::move(exit);
+    // What it said before it died lies in the socket and the pipe; nobody else can add to it.
+    if (socket_.is_open()) read_frames(1 << 20);
+    for (int count = 0; count < 64; ++count) {
+        const auto before = lines_.seen();
+        if (!read_output() || lines_.seen() == before) break;
+    }
+    if (calls_ != nullptr) {
+        for (std::string& line : lines_.rest()) {
+            calls_->log({LogLevel::info, std::move(line), {}, true});
+        }
+    }
+    gone_ = true;
+    stop_call_.emit(asio::cancellation_type::terminal);
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    output_.close(ignored);
+    std::error_code left;
+    std::filesystem::remove_all(work_folder_, left);
+    notify();
+}
+
+void WorkerSession::Link::clear_cancel() {
+    std::uint64_t reason = 0;
+    while (::read(cancel_.get(), &reason, sizeof reason) == sizeof reason) {
+    }
+}
+
+/// False: `until` came, or the calling coroutine was cancelled since it last looked.
+template <typename Done>
+asio::awaitable<bool> WorkerSession::Link::wait_for(Done done, TimePoint until) {
+    const auto before = (co_await asio::this_coro::cancellation_state).cancelled();
+    while (!done()) {
+        if (Timer::clock_type::now() >= until) co_return false;
+        wake_.expires_at(until);
+        boost::system::error_code woken;
+        co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != before && !done()) co_return false;
+    }
+    co_return true;
+}
+
+asio::awaitable<void> WorkerSession::Link::die() {
+    kill();
+    stop_call_.emit(asio::cancellation_type::terminal);
+    const auto dead = [this] { return gone_ && !call_pending_; };
+    // Twice, because being cancelled ends a wait early too.
+    for (int round = 0; round < 2; ++round) {
+        if (co_await wait_for(dead, Timer::clock_type::now() + longest_dying)) co_return;
+    }
+    server_->kill();
+    while (!dead()) co_await wait_for(dead, Timer::clock_type::now() + longest_dying);
+}
+
+asio::awaitable<Outcome> WorkerSession::Link::run(StageRequest request) {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    if (gone_) co_return gone_outcome(request.stage);
+    clear_cancel();
+    stage_status_.reset();
+    failure_.reset();
+    protected_until_.reset();
+    const TimePoint deadline = Timer::clock_type::now() + request.timeout;
+    send(FrameType::run_stage, 0, encode_stage(request, deadline.time_since_epoch().count()));
+
+    const auto over = [this] { return stage_status_ || gone_ || violation_; };
+    const auto at_start = co_await asio::this_coro::cancellation_state;
+    bool in_time = false;
+    if (at_start.cancelled() == asio::cancellation_type::none) {
+        in_time = co_await wait_for(over, deadline);
+    }
+    if (in_time && stage_status_ && !violation_) co_return stage_outcome(request.stage);
+    if (in_time) {
+        co_await die();
+        co_return gone_outcome(request.stage);
+    }
+
+    const auto state = co_await asio::this_coro::cancellation_state;
+    const bool cancelled = state.cancelled() != asio::cancellation_type::none;
+    const std::uint64_t reason = cancelled ? CERTCAST_CANCEL_USER : CERTCAST_CANCEL_DEADLINE;
+    if (::write(cancel_.get(), &reason, sizeof reason) < 0) kill();
+    stop_call_.emit(asio::cancellation_type::terminal);
+    const TimePoint patience = Timer::clock_type::now() + request.grace;
+    bool ended = co_await wait_for(over, patience);
+    while (!ended && protected_until_ && *protected_until_ > Timer::clock_type::now()) {
+        const TimePoint until = *protected_until_;
+        ended = co_await wait_for(
+            [this, until] { return stage_status_ || gone_ || violation_ || !protected_until_; },
+            until);
+        ended = ended && over();
+    }
+    if (ended && stage_status_ && !violation_) {
+        Outcome outcome = stage_outcome(request.stage);
+        if (outcome.succeeded()) {
+            outcome.late = !cancelled;
+            co_return outcome;
+        }
+        outcome.ended = cancelled ? Ended::cancelled : Ended::timed_out;
+        co_return outcome;
+    }
+    co_await die();
+    if (ended) co_return gone_outcome(request.stage);
+    if (cancelled) {
+        co_return Outcome::of(Ended::cancelled, request.stage, Category::cancelled,
+                              "asked to stop, it did not within " + in_words(request.grace) +
+                                  " and was killed");
+    }
+    co_return Outcome::of(Ended::timed_out, request.stage, Category::timeout,
+                          "not done after " + in_words(request.timeout) + "; asked to stop, it "
+                          "did not within " + in_words(request.grace) + " and was killed");
+}
+
+Outcome WorkerSession::Link::stage_outcome(Stage stage) const {
+    if (*stage_status_ == CERTCAST_OK) return Outcome::success(stage);
+    Outcome outcome = Outcome::of(Ended::failed, stage, Category::internal,
+                                  "the plugin failed without saying why");
+    if (failure_) outcome.failure = *failure_;
+    return outcome;
+}
+
+Outcome WorkerSession::Link::gone_outcome(Stage stage) const {
+    if (violation_) {
+        return Outcome::of(Ended::protocol_error, stage, Category::internal, *violation_);
+    }
+    if (exit_.server_gone) {
+        const bool started = static_cast<bool>(pidfd_);
+        Outcome outcome = Outcome::of(started ? Ended::crashed : Ended::setup_failed, stage,
+                                      Category::internal, exit_.setup_error);
+        outcome.signal = started ? SIGKILL : 0;
+        return outcome;
+    }
+    if (!exit_.setup_error.empty()) {
+        return Outcome::of(Ended::setup_failed, stage, Category::internal, exit_.setup_error);
+    }
+    if (exit_.signal != 0) {
+        Outcome outcome = Outcome::of(Ended::crashed, stage, Category::internal,
+                                      "the worker was ended by " + signal_words(exit_.signal));
+        outcome.signal = exit_.signal;
+        return outcome;
+    }
+    if (exit_.status == exit_protocol) {
+        return Outcome::of(Ended::protocol_error, stage, Category::internal,
+                           "the worker found its connection to certcast disturbed");
+    }
+    if (exit_.status == exit_setup || exit_.status == exit_host_gone) {
+        return Outcome::of(Ended::setup_failed, stage, Category::internal,
+                           "the worker could not be set up; its output says why");
+    }
+    return Outcome::of(Ended::failed, stage, Category::internal,
+                       "the plugin ended its process with exit status " +
+                           std::to_string(exit_.status) + " before it had a result");
+}
+
+asio::awaitable<Outcome> WorkerSession::Link::finish(Duration timeout) {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    if (gone_) co_return gone_outcome(Stage::close);
+    const TimePoint deadline = Timer::clock_type::now() + timeout;
+    wire::Writer out;
+    out.i64(deadline.time_since_epoch().count());
+    send(FrameType::finish, 0, out.data());
+    const auto dead = [this] { return (gone_ && !call_pending_) || violation_; };
+    bool ended = co_await wait_for(dead, deadline);
+    if (!ended) ended = co_await wait_for(dead, deadline);  // cancelling does not hurry a close
+    if (!ended || violation_) {
+        co_await die();
+        if (violation_) co_return gone_outcome(Stage::close);
+        co_return Outcome::of(Ended::timed_out, Stage::close, Category::timeout,
+                              "closing took longer than " + in_words(timeout) +
+                                  "; the worker was killed");
+    }
+    const bool clean = exit_.signal == 0 && exit_.status == 0 && exit_.setup_error.empty();
+    if (!result_ || !clean) co_return gone_outcome(Stage::close);
+    co_return Outcome::success(Stage::close);
+}
+
+void WorkerSession::Link::abandon() {
+    calls_ = nullptr;
+    if (gone_) return;
+    kill();
+    stop_call_.emit(asio::cancellation_type::terminal);
+}
+
+Result<std::unique_ptr<Session>> WorkerSession::start(asio::any_io_executor executor,
+                                                      std::shared_ptr<ForkServer> server,
+                                                      std::uint64_t attempt,
+                                                      const std::string& work_folder,
+                                                      SessionRequest request, HostCalls& calls) {
+    auto link =
+        std::make_shared<Link>(std::move(executor), std::move(server), attempt, work_folder,
+                               request.descriptor->longest_protect, calls);
+    if (auto started = link->start(request); !started) return started.error();
+    return std::unique_ptr<Session>(new WorkerSession(std::move(link)));
+}
+
+WorkerSession::~WorkerSession() {
+    link_->abandon();
+}
+
+asio::awaitable<Outcome> WorkerSession::run(StageRequest request) {
+    return link_->run(std::move(request));
+}
+
+bool WorkerSession::alive() const {
+    return link_->alive();
+}
+
+asio::awaitable<Outcome> WorkerSession::finish(Duration timeout) {
+    return link_->finish(timeout);
+}
+
+}  // namespace certcast

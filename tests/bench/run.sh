@@ -1,0 +1,212 @@
+#!/usr/bin/env bash
+# run.sh [--json FILE] [--build-dir DIR] [NAME...]
+# Measures what certcast costs, as ratios within one run wherever that is possible, and fails where a
+# limit is missed. NAME is a figure of the table; all of them where none is given.
+# --build-dir: a release build that is there already.
+set -euo pipefail
+shopt -s inherit_errexit
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$root"
+
+readonly all_names=(noop_rate_ratio waiting_wall_ratio waiting_worker_kb kill_late_ms_median
+    kill_late_ms_worst single_run_ratio cold_start_ratio)
+declare -Ar limit_of=(
+    [noop_rate_ratio]='>= 0.5'
+    [waiting_wall_ratio]='<= 1.5'
+    [waiting_worker_kb]='<= 250'
+    [single_run_ratio]='<= 60')
+declare -Ar meaning_of=(
+    [noop_rate_ratio]='attempts a second, against bare fork+exit+wait; 5,000 at 64 in parallel'
+    [waiting_wall_ratio]='wall time of 2,000 that wait 1 s at 1,000 in parallel, against 2 s'
+    [waiting_worker_kb]='PSS and page tables of everything, for each of 1,000 that wait'
+    [kill_late_ms_median]='a hung attempt is dead so long after deadline + grace; 64 others run'
+    [kill_late_ms_worst]='the latest of 16'
+    [single_run_ratio]='one deployment of the file plugin, against posix_spawn of /bin/true'
+    [cold_start_ratio]='exec + dlopen for each attempt, against the fork; 500 at 64 in parallel')
+
+json=
+build=
+names=()
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --json) json=${2:?--json takes a file}; shift ;;
+        --build-dir) build=$(cd "${2:?--build-dir takes a folder}" && pwd); shift ;;
+        *)
+            if [[ -z ${meaning_of[$1]+known} ]]; then
+                echo "run.sh: there is no figure $1; there are: ${all_names[*]}" >&2
+                exit 2
+            fi
+            names+=("$1")
+            ;;
+    esac
+    shift
+done
+[[ ${#names[@]} -gt 0 ]] || names=("${all_names[@]}")
+
+if [[ -z $build ]]; then
+    build=$root/build/release
+    tests/install_packages.sh build test bench >&2
+    cmake --preset release --log-level=WARNING >&2
+    cmake --build --preset release >&2
+fi
+cmake --build "$build" --target bench >&2
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run
+mkdir -m 0700 "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR"
+export CERTCAST_PLUGIN_PATH=$build/tests/bench/plugins
+certcast=$build/bin/certcast
+programs=$build/tests/bench/programs
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=bench \
+    -addext subjectAltName=DNS:bench.test -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
+
+calculate() {  # EXPRESSION
+    awk "BEGIN { printf \"%.3f\", $1 }"
+}
+
+pipeline() {  # FILE MAX_PARALLEL: begins a pipeline
+    cat >"$1" <<END
+format = 1
+[certificate.bench]
+certificate = "cert.pem"
+key = "key.pem"
+[defaults]
+max_parallel = $2
+retry = { attempts = 1 }
+END
+}
+
+entry() {  # FILE NAME PLUGIN COUNT [LINE...]: COUNT deployments of one plugin
+    local file=$1 name=$2 plugin=$3 count=$4
+    shift 4
+    seq -f "$name%g" "$count" >"$work/$name.txt"
+    {
+        printf '[deploy.%s]\nplugin = "%s"\ncertificate = "bench"\nprobe = false\n' "$name" "$plugin"
+        printf 'targets = { file = "%s.txt" }\n' "$name"
+        printf '%s\n' "$@"
+    } >>"$file"
+}
+
+run() {  # FILE [OPTION...]: plain output into a file, as an operator would have it
+    "$certcast" run --output plain "$@" >"$work/output" 2>&1 || {
+        echo "run.sh: certcast run failed:" >&2
+        tail -n 20 "$work/output" >&2
+        return 1
+    }
+}
+
+seconds() {  # COMMAND...
+    local begun=$EPOCHREALTIME
+    "$@" || return
+    calculate "$EPOCHREALTIME - $begun"
+}
+
+median() {
+    sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
+}
+
+declare -A value_of=()
+
+measure_noop() {
+    local ours bare
+    pipeline "$work/noop.toml" 64
+    entry "$work/noop.toml" noop bench-noop 5000
+    ours=$(for _ in 1 2 3; do seconds run "$work/noop.toml"; echo; done | median)
+    bare=$(for _ in 1 2 3; do
+        "$programs/fork_loop" "$CERTCAST_PLUGIN_PATH/bench-noop.so" 5000 64
+    done | median)
+    value_of[noop_rate_ratio]=$(calculate "$bare / $ours")
+}
+
+measure_waiting_wall() {
+    local wall
+    pipeline "$work/waiting.toml" 1000
+    entry "$work/waiting.toml" waiting bench-waiting 2000 'config = { milliseconds = 1000 }'
+    wall=$(seconds run "$work/waiting.toml")
+    value_of[waiting_wall_ratio]=$(calculate "$wall / 2")
+}
+
+measure_waiting_memory() {
+    local host total
+    pipeline "$work/memory.toml" 1000
+    entry "$work/memory.toml" memory bench-waiting 1000 'config = { milliseconds = 8000 }'
+    "$certcast" run --output plain "$work/memory.toml" >"$work/output" 2>&1 &
+    host=$!
+    total=$("$programs/sample_memory" "$host" 1000)
+    wait "$host"
+    value_of[waiting_worker_kb]=$(calculate "$total / 1000")
+}
+
+measure_kills() {
+    local watcher
+    mkfifo "$work/hung.fifo"
+    pipeline "$work/kills.toml" 80
+    printf 'plugin.bench-waiting.max_parallel = 64\n' >>"$work/kills.toml"
+    entry "$work/kills.toml" hung bench-hung 16 'timeouts = { deploy = "1s" }' 'grace = "500ms"' \
+        "config = { announce = \"$work/hung.fifo\" }"
+    entry "$work/kills.toml" others bench-waiting 1500 'config = { milliseconds = 100 }'
+    "$programs/watch_kills" "$work/hung.fifo" 16 500 >"$work/late" &
+    watcher=$!
+    # The hung ones fail, so the exit status is 1.
+    "$certcast" run --output plain "$work/kills.toml" >"$work/output" 2>&1 && return 1
+    wait "$watcher"
+    value_of[kill_late_ms_median]=$(median <"$work/late")
+    value_of[kill_late_ms_worst]=$(tail -n 1 "$work/late")
+}
+
+measure_single_run() {
+    local ours bare
+    pipeline "$work/single.toml" 1
+    cat >>"$work/single.toml" <<END
+[deploy.single]
+plugin = "file"
+certificate = "bench"
+probe = false
+config = { fullchain = "deployed.pem", key = "deployed.key" }
+END
+    ours=$("$programs/spawn_loop" 31 "$work/deployed.pem" "$certcast" run --output plain \
+        "$work/single.toml")
+    bare=$("$programs/spawn_loop" 301 "$work/deployed.pem" /bin/true)
+    value_of[single_run_ratio]=$(calculate "$ours / $bare")
+}
+
+measure_cold_start() {
+    local cold warm
+    pipeline "$work/warm.toml" 64
+    entry "$work/warm.toml" warm bench-noop 500
+    pipeline "$work/cold.toml" 64
+    entry "$work/cold.toml" cold bench-cold 500
+    warm=$(seconds run "$work/warm.toml")
+    cold=$(seconds run "$work/cold.toml")
+    value_of[cold_start_ratio]=$(calculate "$cold / $warm")
+}
+
+declare -Ar measured_by=(
+    [noop_rate_ratio]=measure_noop
+    [waiting_wall_ratio]=measure_waiting_wall
+    [waiting_worker_kb]=measure_waiting_memory
+    [kill_late_ms_median]=measure_kills
+    [kill_late_ms_worst]=measure_kills
+    [single_run_ratio]=measure_single_run
+    [cold_start_ratio]=measure_cold_start)
+
+missed=0
+printf '%-20s %9s  %-8s %-4s %s\n' figure value limit ok 'what it is'
+for name in "${names[@]}"; do
+    [[ -n ${value_of[$name]+measured} ]] || "${measured_by[$name]}"
+    limit=${limit_of[$name]-}
+    ok=-
+    if [[ -n $limit ]]; then
+        ok=$(awk "BEGIN { print (${value_of[$name]} $limit) ? \"yes\" : \"NO\" }")
+        [[ $ok == yes ]] || missed=1
+    fi
+    printf '%-20s %9.3f  %-8s %-4s %s\n' "$name" "${value_of[$name]}" "${limit:--}" "$ok" \
+        "${meaning_of[$name]}"
+done
+if [[ -n $json ]]; then
+    for name in "${names[@]}"; do printf '"%s": %s\n' "$name" "${value_of[$name]}"; done |
+        awk 'BEGIN { printf "{" } { printf "%s%s", NR > 1 ? ", " : "", $0 } END { print "}" }' >"$json"
+fi
+exit "$missed"
