@@ -229,7 +229,7 @@ Result<LogLine> decode_log(const Frame& frame) {
 
 std::vector<std::byte> encode_reply(const Result<Secret>& answer) {
     wire::Writer out;
-    out.u32(answer ? CERTCAST_OK : status_of(answer.error().code));
+    out.u32(answer ? std::uint32_t{CERTCAST_OK} : status_of(answer.error().code));
     out.text(answer ? std::string() : answer.error().text());
     out.bytes(answer ? answer->bytes() : std::span<const std::byte>());
     return out.take();

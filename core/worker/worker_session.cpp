@@ -229,8 +229,7 @@ void WorkerSession::Link::handle(Frame frame) {
         if (!failure_) failure_ = std::move(*failure);
     } else if (frame.type == FrameType::protect || frame.type == FrameType::unprotect) {
         const bool on = frame.type == FrameType::protect;
-        const Duration asked(on ? static_cast<std::int64_t>(std::min<std::uint64_t>(
-                                      in.u64(), static_cast<std::uint64_t>(INT32_MAX)))
+        const Duration asked(on ? static_cast<std::int64_t>(std::min<std::uint64_t>(in.u64(), INT32_MAX))
                                 : 0);
         protected_until_.reset();
         if (on) protected_until_ = Timer::clock_type::now() + std::min(asked, longest_protect_);
@@ -332,7 +331,8 @@ void WorkerSession::Link::clear_cancel() {
 /// False: `until` came, or the calling coroutine was cancelled since it last looked.
 template <typename Done>
 asio::awaitable<bool> WorkerSession::Link::wait_for(Done done, TimePoint until) {
-    const auto before = (co_await asio::this_coro::cancellation_state).cancelled();
+    const auto at_start = co_await asio::this_coro::cancellation_state;
+    const auto before = at_start.cancelled();
     while (!done()) {
         if (Timer::clock_type::now() >= until) co_return false;
         wake_.expires_at(until);
@@ -387,10 +387,11 @@ asio::awaitable<Outcome> WorkerSession::Link::run(StageRequest request) {
     bool ended = co_await wait_for(over, patience);
     while (!ended && protected_until_ && *protected_until_ > Timer::clock_type::now()) {
         const TimePoint until = *protected_until_;
-        ended = co_await wait_for(
-            [this, until] { return stage_status_ || gone_ || violation_ || !protected_until_; },
-            until);
-        ended = ended && over();
+        const auto over_or_open = [this] {
+            return stage_status_ || gone_ || violation_ || !protected_until_;
+        };
+        co_await wait_for(over_or_open, until);
+        ended = over();
     }
     if (ended && stage_status_ && !violation_) {
         Outcome outcome = stage_outcome(request.stage);

@@ -86,8 +86,7 @@ public:
             seen[check.certificate].add(finding, expected);
             if (finding.good()) continue;
             tell(job, seen);
-            job.throw_if_user_asked();
-            tls::throw_problem(finding);
+            tls::throw_problem(job, finding);
         }
         tell(job, seen);
     }

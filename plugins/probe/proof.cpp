@@ -103,11 +103,12 @@ Finding look_until_served(const Check& check, const Expected& expected, const Pa
     return *std::move(telling);
 }
 
-void throw_problem(const Finding& finding) {
+void throw_problem(const certcast::Job& job, const Finding& finding) {
+    if (job.cancelled() && !job.out_of_time()) throw certcast::cancelled_error(finding.problem);
     switch (finding.failure) {
         case Served::Failure::network: throw certcast::network_error(finding.problem);
-        case Served::Failure::timeout: throw certcast::timeout_error(finding.problem);
-        case Served::Failure::cancelled: throw certcast::cancelled_error(finding.problem);
+        case Served::Failure::timeout:
+        case Served::Failure::cancelled: throw certcast::timeout_error(finding.problem);
         case Served::Failure::none:
         case Served::Failure::refused: break;
     }

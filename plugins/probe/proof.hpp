@@ -49,6 +49,6 @@ Finding look_until_served(const Check& check, const Expected& expected, const Pa
                           std::int64_t consecutive);
 
 /// Why it failed, as the error that the host should see.
-[[noreturn]] void throw_problem(const Finding& finding);
+[[noreturn]] void throw_problem(const certcast::Job& job, const Finding& finding);
 
 }  // namespace tls

@@ -36,7 +36,7 @@ TEST_CASE("certificate, key and chain are found in whatever form they come") {
                                     {})));
     }
     SUBCASE("one PEM file, in the wrong order, with duplicates, prose and Windows line ends") {
-        std::string all = "\xef\xbb\xbf" + middle + "# exported\n" + key + "Bag Attributes\n" +
+        std::string all = "\xef\xbb\xbf" + key + "# exported\n" + middle + "Bag Attributes\n" +
                           leaf + middle + leaf + pem(ca().root.certificate);
         std::string with_crlf;
         for (const char c : all) with_crlf += c == '\n' ? std::string("\r\n") : std::string(1, c);
@@ -227,7 +227,7 @@ TEST_CASE("malformed input is an error that names the file") {
     const std::string whole = fullchain() + pem(ca().leaf.key);
     const TemporaryFolder folder;
     CHECK(says(message_of(load(folder / "absent")), "absent: cannot be opened: No such file"));
-    CHECK(says(message_of(load(folder.path())), "no certificate found"));
+    CHECK(says(message_of(load(folder.path())), folder.path().string() + ": no certificate found"));
     CHECK(says(message_of(load(folder.write("x", ""))), "x: holds neither"));
     CHECK(says(message_of(load(folder.write("x", "garbage"))), "x: holds neither"));
     CHECK(says(message_of(load(folder.write("x", std::string(std::size_t{1024} * 1024, '\0')))),

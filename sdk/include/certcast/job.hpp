@@ -107,6 +107,8 @@ public:
     }
 
     bool cancelled() const { return host_.cancelled(&host_) != CERTCAST_CANCEL_NONE; }
+    /// Cancelled because the time is up, not because somebody wants it to end.
+    bool out_of_time() const { return host_.cancelled(&host_) == CERTCAST_CANCEL_DEADLINE; }
     void throw_if_cancelled() const {
         const std::uint32_t why = host_.cancelled(&host_);
         if (why == CERTCAST_CANCEL_DEADLINE) throw timeout_error("stopped at the deadline");

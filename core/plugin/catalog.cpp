@@ -1,0 +1,144 @@
+#include "core/plugin/catalog.hpp"
+
+#include "core/base/nearest.hpp"
+
+#include <certcast/files.hpp>
+#include <openssl/evp.h>
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+
+namespace certcast {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<std::string> read_whole(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    if (!in) return Error{ErrorCode::io, "cannot be read", file.string()};
+    return text;
+}
+
+std::string sha256_hex(std::string_view text) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
+    std::string hex;
+    for (unsigned i = 0; i < size; ++i) {
+        constexpr std::string_view digits = "0123456789abcdef";
+        hex.push_back(digits[digest[i] >> 4]);
+        hex.push_back(digits[digest[i] & 15]);
+    }
+    return hex;
+}
+
+// Whoever can write the file runs code as us.
+Result<void> check_safe(const fs::path& file) {
+    struct stat status {};
+    if (stat(file.c_str(), &status) != 0) return system_error("cannot look at", errno, file);
+    if (!S_ISREG(status.st_mode)) return Error{ErrorCode::invalid, "is no file", file.string()};
+    if ((status.st_mode & S_IWOTH) != 0) {
+        return Error{ErrorCode::denied,
+                     "anyone may write to this plugin, so it is not loaded: chmod o-w it",
+                     file.string()};
+    }
+    return {};
+}
+
+}  // namespace
+
+Catalog::Catalog(std::vector<fs::path> folders, Describe describe, fs::path cache_folder)
+    : folders_(std::move(folders)),
+      describe_(std::move(describe)),
+      cache_folder_(std::move(cache_folder)) {}
+
+Result<std::vector<std::byte>> Catalog::described(const fs::path& file) {
+    if (auto safe = check_safe(file); !safe) return safe.error();
+    const auto library = read_whole(file);
+    if (!library) return library.error();
+    if (cache_folder_.empty()) return describe_(file);
+    const fs::path cached = cache_folder_ / (sha256_hex(*library) + ".plugin");
+    if (const auto bytes = read_whole(cached); bytes && !bytes->empty()) {
+        const auto view = std::as_bytes(std::span(*bytes));
+        if (decode_library(view, file)) return std::vector<std::byte>(view.begin(), view.end());
+    }
+    auto fresh = describe_(file);
+    if (!fresh) return fresh;
+    try {
+        // Only what speeds up the next run: a full or read-only disk is no reason to stop.
+        fs::create_directories(cache_folder_);
+        fs::permissions(cache_folder_, fs::perms::owner_all);
+        const std::string_view text(reinterpret_cast<const char*>(fresh->data()), fresh->size());
+        write_file(cached, text, 0600);
+    } catch (const std::exception&) {
+        return fresh;
+    }
+    return fresh;
+}
+
+void Catalog::load(const fs::path& file) {
+    if (!loaded_.insert(file).second) return;
+    auto bytes = described(file);
+    auto library = bytes ? decode_library(*bytes, file) : Result<Library>(bytes.error());
+    if (library) {
+        libraries_.push_back(std::make_unique<Library>(std::move(*library)));
+    } else {
+        problems_.push_back(library.error());
+    }
+}
+
+const std::pair<const Library*, const Descriptor*> Catalog::lookup(const std::string& id) const {
+    for (const auto& library : libraries_) {
+        for (const Descriptor& deployer : library->deployers) {
+            if (deployer.id == id) return {library.get(), &deployer};
+        }
+    }
+    return {nullptr, nullptr};
+}
+
+std::vector<const Library*> Catalog::all() {
+    for (const fs::path& folder : folders_) {
+        std::error_code missing;
+        std::vector<fs::path> files;
+        for (const auto& entry : fs::directory_iterator(folder, missing)) {
+            if (entry.path().extension() == ".so") files.push_back(entry.path());
+        }
+        std::sort(files.begin(), files.end());
+        for (const fs::path& file : files) load(file);
+    }
+    std::vector<const Library*> libraries;
+    for (const auto& library : libraries_) libraries.push_back(library.get());
+    return libraries;
+}
+
+Result<std::pair<const Library*, const Descriptor*>> Catalog::find(const std::string& id) {
+    if (id.find('/') == std::string::npos) {
+        for (const fs::path& folder : folders_) {
+            std::error_code missing;
+            if (fs::exists(folder / (id + ".so"), missing)) load(folder / (id + ".so"));
+        }
+    }
+    auto found = lookup(id);
+    if (found.first == nullptr) {
+        all();
+        found = lookup(id);
+    }
+    if (found.first != nullptr) return found;
+
+    std::vector<std::string> known;
+    for (const auto& library : libraries_) {
+        for (const Descriptor& deployer : library->deployers) known.push_back(deployer.id);
+    }
+    const std::string hint =
+        known.empty() ? "; no plugin is installed" : suggestion(id, known);
+    return Error{ErrorCode::not_found, "there is no plugin \"" + id + "\"" + hint, {}};
+}
+
+}  // namespace certcast

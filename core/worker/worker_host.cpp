@@ -1,0 +1,80 @@
+#include "core/worker/worker_host.hpp"
+
+#include "core/worker/command_process.hpp"
+#include "core/worker/process_tree.hpp"
+#include "core/worker/worker_session.hpp"
+
+#include <poll.h>
+#include <signal.h>
+
+#include <utility>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+WorkerHost::WorkerHost(asio::any_io_executor executor, std::filesystem::path program,
+                       std::filesystem::path work_root)
+    : executor_(std::move(executor)),
+      program_(std::move(program)),
+      work_root_(std::move(work_root)) {
+    become_subreaper();
+}
+
+WorkerHost::~WorkerHost() {
+    servers_.clear();
+    sweep();
+    std::error_code left;
+    std::filesystem::remove_all(work_root_, left);
+}
+
+Result<std::shared_ptr<ForkServer>> WorkerHost::server_for(const Library& library) {
+    auto& server = servers_[library.path];
+    if (server && server->usable()) return server;
+    auto started = ForkServer::start(executor_, program_, library, [this](pid_t pid) {
+        children_.erase(pid);
+        sweep();
+    });
+    if (!started) return started.error();
+    server = std::move(*started);
+    children_.insert(server->pid());
+    return server;
+}
+
+asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionRequest request,
+                                                                    HostCalls& calls) {
+    auto server = server_for(*request.library);
+    if (!server) co_return server.error();
+    const std::uint64_t attempt = next_attempt_++;
+    const auto folder = work_root_ / std::to_string(attempt);
+    co_return WorkerSession::start(executor_, std::move(*server), attempt, folder.string(),
+                                   std::move(request), calls);
+}
+
+asio::awaitable<Result<CommandResult>> WorkerHost::run(Command command) {
+    auto process = CommandProcess::start(executor_, program_, std::move(command));
+    if (!process) co_return process.error();
+    const auto running = std::move(*process);
+    const pid_t pid = running->pid();
+    children_.insert(pid);
+    auto result = co_await running->result();
+    children_.erase(pid);
+    co_return result;
+}
+
+void WorkerHost::kill_all() {
+    for (const auto& [path, server] : servers_) server->kill();
+    for (const pid_t child : children_) kill(child, SIGKILL);
+}
+
+// Workers die with their fork server; what they had started comes to this process, generation by
+// generation, and each takes only as long as dying does.
+void WorkerHost::sweep() {
+    const auto is_known = [this](pid_t pid) { return children_.contains(pid); };
+    constexpr int most_rounds = 2000;
+    for (int round = 0; round < most_rounds && sweep_children(is_known); ++round) {
+        poll(nullptr, 0, 1);
+    }
+}
+
+}  // namespace certcast

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "core/worker/command.hpp"
+#include "core/worker/fork_server.hpp"
+#include "core/worker/session.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace certcast {
+
+/// All processes of a run: a fork server per library, sessions in their workers, and the operator's
+/// commands. One per process: it makes this process the reaper of whatever they leave behind.
+class WorkerHost : public SessionFactory, public CommandRunner {
+public:
+    /// `program` is certcast-worker. Work folders are made below `work_root`, which is made 0700
+    /// and removed again.
+    WorkerHost(boost::asio::any_io_executor executor, std::filesystem::path program,
+               std::filesystem::path work_root);
+    ~WorkerHost() override;
+
+    boost::asio::awaitable<Result<std::unique_ptr<Session>>> start(SessionRequest request,
+                                                                   HostCalls& calls) override;
+    boost::asio::awaitable<Result<CommandResult>> run(Command command) override;
+
+    /// Kills every process at once. Sessions end as crashed.
+    void kill_all();
+
+private:
+    Result<std::shared_ptr<ForkServer>> server_for(const Library& library);
+    void sweep();
+
+    boost::asio::any_io_executor executor_;
+    std::filesystem::path program_;
+    std::filesystem::path work_root_;
+    std::map<std::filesystem::path, std::shared_ptr<ForkServer>> servers_;
+    std::set<pid_t> children_;
+    std::uint64_t next_attempt_ = 1;
+};
+
+}  // namespace certcast

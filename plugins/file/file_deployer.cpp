@@ -1,0 +1,216 @@
+#include "plugins/file/pkcs12_contents.hpp"
+
+#include <certcast/deployer.hpp>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+/// Writes a certificate in the forms that a program reads, and tells the program.
+class File {
+public:
+    static constexpr certcast::About about{.id = "file",
+                                           .version = "1.0.0",
+                                           .name = "Write certificate and key files",
+                                           .vendor = "certcast",
+                                           .needs = certcast::KEY,
+                                           .max_certificates = 1};
+
+    static constexpr auto fullchain = certcast::path("fullchain").writes().identity().doc(
+        "Leaf and intermediates, PEM");
+    static constexpr auto certificate =
+        certcast::path("certificate").writes().identity().doc("The leaf alone, PEM");
+    static constexpr auto chain =
+        certcast::path("chain").writes().identity().doc("The intermediates alone, PEM");
+    static constexpr auto key =
+        certcast::path("key").writes().identity().doc("The private key, PKCS#8 PEM");
+    static constexpr auto combined = certcast::path("combined").writes().identity().doc(
+        "Key, leaf and intermediates in one PEM file, as HAProxy reads it");
+    static constexpr auto pkcs12 =
+        certcast::path("pkcs12").writes().identity().doc("Everything as PKCS#12");
+    static constexpr auto pkcs12_password =
+        certcast::secret("pkcs12_password").doc("The password of the PKCS#12 file");
+    static constexpr auto pkcs12_profile =
+        certcast::choice("pkcs12_profile", "modern", "legacy")
+            .default_to("modern")
+            .doc("modern: AES-256; legacy: what old Java and Windows read");
+    static constexpr auto pkcs12_name =
+        certcast::text("pkcs12_name").doc("The friendly name in the PKCS#12 file");
+    static constexpr auto owner =
+        certcast::text("owner").doc("User, by name or number; default: as the former file");
+    static constexpr auto group =
+        certcast::text("group").doc("Group, by name or number; default: as the former file");
+    static constexpr auto mode = certcast::text("mode")
+                                     .default_to("0644")
+                                     .matching("0?[0-7]{3}")
+                                     .doc("Mode of files without a key, octal");
+    static constexpr auto key_mode = certcast::text("key_mode")
+                                         .default_to("0600")
+                                         .matching("0?[0-7]{3}")
+                                         .doc("Mode of files with a key, octal");
+    static constexpr auto after =
+        certcast::command("after").doc("Run once the files are in place, such as a reload");
+    static constexpr auto parameters =
+        certcast::parameters(fullchain, certificate, chain, key, combined, pkcs12, pkcs12_password,
+                             pkcs12_profile, pkcs12_name, owner, group, mode, key_mode, after);
+
+    void validate(certcast::Job& job) {
+        std::vector<std::pair<std::string, std::filesystem::path>> seen;
+        for (const auto& param : {fullchain, certificate, chain, key, combined, pkcs12}) {
+            const auto path = job[param];
+            if (!path) continue;
+            for (const auto& [name, other] : seen) {
+                if (other == *path) {
+                    job.diagnose(certcast::Level::error, param.name(),
+                                 path->string() + " is also the path of '" + name + "'",
+                                 "each file needs a path of its own");
+                }
+            }
+            seen.emplace_back(param.name(), *path);
+        }
+        if (seen.empty()) {
+            job.diagnose(certcast::Level::error, "",
+                         "no file to write is named",
+                         "give at least one of fullchain, certificate, chain, key, combined, "
+                         "pkcs12");
+        }
+        if (!job[pkcs12] && (job.has(pkcs12_password) || job.has(pkcs12_name))) {
+            job.diagnose(certcast::Level::warning, "pkcs12_password",
+                         "it is for a PKCS#12 file, but 'pkcs12' names none");
+        }
+    }
+
+    void inspect(certcast::Job& job) {
+        const Wanted wanted = wanted_of(job);
+        bool all_right = true;
+        std::optional<std::string> leaf;
+        bool something_there = false;
+        for (const certcast::WantedFile& file : wanted.files) {
+            const certcast::FileImage now = certcast::read_file(file.path);
+            all_right = all_right && wanted.holds(job, file, now);
+            something_there = something_there || now.present;
+            if (leaf || !now.present) continue;
+            leaf = certcast::first_certificate(now.text());
+            if (!leaf && file.path == wanted.pkcs12) {
+                if (const auto found = read_pkcs12(now.text(), password(job))) leaf = found->leaf;
+            }
+        }
+        if (leaf || !something_there) {
+            job.live(leaf, all_right);
+        } else {
+            job.live_unknown(0, all_right);
+        }
+    }
+
+    void deploy(certcast::Job& job) {
+        const Wanted wanted = wanted_of(job);
+        job.step("replace files", certcast::pack(certcast::save_files(wanted.files)));
+        job.progress(300, "writing " + std::to_string(wanted.files.size()) + " files");
+        certcast::replace_files(wanted.files);
+        run_after(job);
+        job.changed();
+    }
+
+    void verify(certcast::Job& job) {
+        if (job.recovering()) {
+            for (const certcast::RecordedStep& step : job.steps()) {
+                for (const auto& [path, image] : certcast::unpack_files(step.undo)) {
+                    check(path, same_contents(certcast::read_file(path), image), "what was there");
+                }
+            }
+            return;
+        }
+        const Wanted wanted = wanted_of(job);
+        std::optional<std::string> leaf;
+        for (const certcast::WantedFile& file : wanted.files) {
+            const certcast::FileImage now = certcast::read_file(file.path);
+            check(file.path, wanted.holds(job, file, now), "what was written");
+        }
+        job.live(job.leaf_der(), true);
+    }
+
+    void rollback(certcast::Job& job) {
+        std::vector<certcast::RecordedStep> steps = job.steps();
+        std::reverse(steps.begin(), steps.end());
+        for (const certcast::RecordedStep& step : steps) {
+            certcast::restore_files(certcast::unpack_files(step.undo));
+        }
+        run_after(job);
+        for (const certcast::RecordedStep& step : steps) job.step_undone(step);
+    }
+
+private:
+    /// The files as they should be.
+    struct Wanted {
+        std::vector<certcast::WantedFile> files;
+        std::filesystem::path pkcs12;
+
+        bool holds(const certcast::Job& job, const certcast::WantedFile& file,
+                   const certcast::FileImage& now) const {
+            if (file.path != pkcs12) return certcast::is_as_wanted(now, file);
+            if (!certcast::has_access(now, file.access)) return false;
+            const auto found = read_pkcs12(now.text(), password(job));
+            return found && found == read_pkcs12(file.contents.text(), password(job));
+        }
+    };
+
+    static certcast::Sensitive password(const certcast::Job& job) {
+        return job.secret(pkcs12_password).value_or(certcast::Sensitive());
+    }
+
+    static Wanted wanted_of(const certcast::Job& job) {
+        const auto open = certcast::file_access(job[owner], job[group], job[mode]);
+        const auto secret = certcast::file_access(job[owner], job[group], job[key_mode]);
+        Wanted wanted;
+        const auto add = [&](const auto& param, const auto& contents,
+                             const certcast::FileAccess& access) {
+            const auto path = job[param];
+            if (!path) return;
+            wanted.files.push_back({*path, certcast::Sensitive(contents().text()), access});
+        };
+        const auto text = [](std::string pem) { return certcast::Sensitive(pem); };
+        add(key, [&] { return job.key_pem(); }, secret);
+        add(combined, [&] { return job.key_pem() + job.fullchain_pem(); }, secret);
+        add(pkcs12, [&] { return pkcs12_of(job); }, secret);
+        add(fullchain, [&] { return text(job.fullchain_pem()); }, open);
+        add(certificate, [&] { return text(job.leaf_pem()); }, open);
+        add(chain, [&] { return text(job.chain_pem()); }, open);
+        wanted.pkcs12 = job[pkcs12].value_or(std::filesystem::path());
+        return wanted;
+    }
+
+    static certcast::Sensitive pkcs12_of(const certcast::Job& job) {
+        const auto format = job[pkcs12_profile] == "legacy" ? certcast::Pkcs12Format::legacy
+                                                            : certcast::Pkcs12Format::modern;
+        return job.pkcs12(password(job), job[pkcs12_name].value_or(""), format);
+    }
+
+    static bool same_contents(const certcast::FileImage& now, const certcast::FileImage& then) {
+        return now.present == then.present && now.contents == then.contents &&
+               now.mode == then.mode;
+    }
+
+    static void check(const std::filesystem::path& path, bool right, const std::string& expected) {
+        if (right) return;
+        throw certcast::conflict_error(path.string() + " does not hold " + expected +
+                                       ": somebody else writes it too");
+    }
+
+    static void run_after(certcast::Job& job) {
+        if (!job.has(after)) return;
+        job.progress(700, "running the command 'after'");
+        const certcast::CommandOutput result = job.request_reload("file", after);
+        if (result.ok()) return;
+        throw certcast::remote_error("the command 'after' ended with status " +
+                                     std::to_string(result.status) + ": " + result.output);
+    }
+};
+
+}  // namespace
+
+CERTCAST_DEPLOYER(File);
