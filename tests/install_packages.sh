@@ -81,7 +81,7 @@ if [[ " ${packages[*]} " == *" nginx "* ]]; then
     keep_nginx_stopped
 fi
 as_root apt-get update -qq
-as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends \
     "${packages[@]}"
 if [[ $brings_nginx == yes && -d /run/systemd/system ]]; then
     as_root systemctl disable --quiet nginx.service

@@ -14,7 +14,8 @@ bool is_host_name(std::string_view host) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
     };
     return !host.empty() && host.size() <= 253 && host.front() != '.' && host.front() != '-' &&
-           host.find("..") == std::string_view::npos && std::all_of(host.begin(), host.end(), belongs);
+           host.find("..") == std::string_view::npos &&
+           std::all_of(host.begin(), host.end(), belongs);
 }
 
 bool is_ipv6(const std::string& host) {
@@ -48,8 +49,9 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
         return refuse("the port is missing");
     }
     std::string host(brackets ? text.substr(1, colon - 2) : text.substr(0, colon));
-    std::transform(host.begin(), host.end(), host.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::transform(host.begin(), host.end(), host.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
     if (host.empty()) return refuse("the host is missing");
     if (brackets && !is_ipv6(host)) return refuse("no IPv6 address stands in the brackets");
     if (!brackets && host.find(':') != std::string::npos) {

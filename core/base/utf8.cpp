@@ -9,10 +9,14 @@ bool is_utf8(std::string_view text) {
     for (std::size_t i = 0; i < text.size();) {
         const unsigned first = byte(i);
         std::size_t length = 1;
-        if (first >= 0xc2 && first <= 0xdf) length = 2;
-        else if (first >= 0xe0 && first <= 0xef) length = 3;
-        else if (first >= 0xf0 && first <= 0xf4) length = 4;
-        else if (first >= 0x80) return false;
+        if (first >= 0xc2 && first <= 0xdf)
+            length = 2;
+        else if (first >= 0xe0 && first <= 0xef)
+            length = 3;
+        else if (first >= 0xf0 && first <= 0xf4)
+            length = 4;
+        else if (first >= 0x80)
+            return false;
         if (length > text.size() - i) return false;
         for (std::size_t k = 1; k < length; ++k) {
             if ((byte(i + k) & 0xc0u) != 0x80) return false;

@@ -213,13 +213,11 @@ Result<void> Parser::der(std::span<const std::byte> content) {
 
 Result<Found> parse_into(CertificateParts& parts, const Secret& content, const Secret& passphrase,
                          const std::string& where) {
-    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
     constexpr std::byte sequence{0x30};
     ERR_clear_error();
     Parser parser(parts, passphrase, where);
     Result<void> outcome;
-    auto bytes = content.bytes();
-    if (content.text().starts_with(byte_order_mark)) bytes = bytes.subspan(byte_order_mark.size());
+    const auto bytes = content.bytes();
     if (content.text().find("-----BEGIN ") != std::string_view::npos) {
         outcome = parser.pem(bytes);
     } else if (!bytes.empty() && bytes.front() == sequence) {

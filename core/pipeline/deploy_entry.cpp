@@ -84,16 +84,17 @@ private:
         }
         if (one == nullptr && several == nullptr) {
             return diagnostics_.error(entry_.key_location,
-                                      path_ + ".certificate is missing: expected the name of a "
-                                              "[certificate.NAME]" +
+                                      path_ +
+                                          ".certificate is missing: expected the name of a "
+                                          "[certificate.NAME]" +
                                           listed());
         }
         if (one != nullptr) return certificate(*one, "certificate");
         if (several->kind != RawValue::Kind::list || several->entries.empty()) {
-            return reader_.error(several->location, "certificates",
-                                 "expected a list of names, found " +
-                                     (several->kind == RawValue::Kind::list ? "an empty one"
-                                                                            : in_words(*several)));
+            return reader_.error(
+                several->location, "certificates",
+                "expected a list of names, found " +
+                    (several->kind == RawValue::Kind::list ? "an empty one" : in_words(*several)));
         }
         for (const RawEntry& element : several->entries) certificate(element.value, "certificates");
         const Descriptor* descriptor = deployer_.descriptor;
@@ -148,8 +149,7 @@ private:
                 needs.push_back({index, value.text, value.location});
             } else if (value.kind == RawValue::Kind::table) {
                 reader_.error(value.location, "needs",
-                              not_available_text("at_least") +
-                                  "; expected names, each a string");
+                              not_available_text("at_least") + "; expected names, each a string");
             } else {
                 reader_.error(value.location, "needs",
                               "expected names, each a string, found " + in_words(value));
@@ -177,9 +177,9 @@ private:
         deployment_.disabled = true;
         if (until == nullptr) return;
         if (until->kind != RawValue::Kind::date || until->text.size() != today().size()) {
-            return reader.error(until->location, "until",
-                                "expected a date without quotes, like 2030-12-31, found " +
-                                    in_words(*until));
+            return reader.error(
+                until->location, "until",
+                "expected a date without quotes, like 2030-12-31, found " + in_words(*until));
         }
         deployment_.disabled = today() < until->text;
     }
@@ -192,8 +192,9 @@ private:
         }
         if (deployment_.plugin == "probe") return;
         diagnostics_.warning(entry_.key_location,
-                             path_ + " has no probe, so nothing but the plugin itself says what is "
-                                     "served; add [[" +
+                             path_ +
+                                 " has no probe, so nothing but the plugin itself says what is "
+                                 "served; add [[" +
                                  path_ + ".probe]], or probe = false if that is meant");
     }
 
@@ -210,8 +211,9 @@ private:
             return context_.secrets.reference(
                 reference, path, "deploy." + deployment_.name + path.substr(path_.size()));
         };
-        deployment_.config = check_config(is_given ? *config : nothing, deployer_.descriptor->params,
-                                          path_ + ".config", schema, diagnostics_);
+        deployment_.config =
+            check_config(is_given ? *config : nothing, deployer_.descriptor->params,
+                         path_ + ".config", schema, diagnostics_);
         Identities identities =
             identities_of(*deployer_.descriptor, deployment_.config, deployment_.name);
         deployment_.identities = std::move(identities.deployed_to);
@@ -239,8 +241,9 @@ FoundDeployer find_deployer(const RawEntry& entry, const DeployContext& context)
         diagnostics.error(plugin->location,
                           path + ": expected the id of a plugin, found " + in_words(*plugin));
     } else if (plugin->text.find('@') != std::string::npos) {
-        diagnostics.error(plugin->location, path + ": " + not_available_text("a range of versions") +
-                                                "; expected the id alone");
+        diagnostics.error(
+            plugin->location,
+            path + ": " + not_available_text("a range of versions") + "; expected the id alone");
     } else if (plugin->text.find("${") != std::string::npos) {
         diagnostics.error(plugin->location,
                           path + ": nothing is substituted in the id of a plugin");
@@ -300,7 +303,8 @@ void read_deploy_entry(const RawEntry& entry, const DeployContext& context,
     const RawValue* targets = entry.value.find("targets");
     if (targets == nullptr) return add(nullptr);
     const RawValue written = substitution_for(nullptr).apply(*targets);
-    for (const Target& target : read_targets(written, path + ".targets", context.folder, diagnostics)) {
+    for (const Target& target :
+         read_targets(written, path + ".targets", context.folder, diagnostics)) {
         add(&target);
     }
 }

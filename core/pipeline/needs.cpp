@@ -59,11 +59,10 @@ void report_cycles(const std::vector<Deployment>& deployments, const Graph& grap
                 const auto first = std::find_if(way.begin(), way.end(), [&](const Visit& step) {
                     return step.deployment == needed;
                 });
-                diagnostics.error(
-                    locations.at(needed),
-                    "needs go in a circle: " +
-                        cycle_text(deployments, way,
-                                   static_cast<std::size_t>(first - way.begin())));
+                diagnostics.error(locations.at(needed),
+                                  "needs go in a circle: " +
+                                      cycle_text(deployments, way,
+                                                 static_cast<std::size_t>(first - way.begin())));
             }
         }
     }
@@ -99,15 +98,16 @@ void resolve_needs(std::vector<Deployment>& deployments, const std::vector<Writt
                                                  in_quotes(need.name) +
                                                  suggestion(need.name, names->second));
         } else if (entry != need.name && by_name.count(entry) != 0) {
-            diagnostics.error(need.location, "needs: " + entry + " has no targets, expected \"" +
-                                                 entry + "\"");
+            diagnostics.error(need.location,
+                              "needs: " + entry + " has no targets, expected \"" + entry + "\"");
         }
     }
     for (std::size_t i = 0; i < graph.size(); ++i) {
         std::vector<std::size_t>& needed = graph[i];
         std::sort(needed.begin(), needed.end());
         needed.erase(std::unique(needed.begin(), needed.end()), needed.end());
-        for (const std::size_t other : needed) deployments[i].needs.push_back(deployments[other].name);
+        for (const std::size_t other : needed)
+            deployments[i].needs.push_back(deployments[other].name);
     }
     report_cycles(deployments, graph, locations, diagnostics);
 }

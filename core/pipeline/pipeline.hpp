@@ -57,7 +57,7 @@ struct RetryPolicy {
 
 /// One deployer onto one target, with everything substituted and checked.
 struct Deployment {
-    std::string name;    ///< ENTRY, or ENTRY/TARGET
+    std::string name;  ///< ENTRY, or ENTRY/TARGET
     std::string entry;
     std::string target;  ///< empty without targets
     Value target_values;

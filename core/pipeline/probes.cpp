@@ -55,8 +55,9 @@ private:
         std::vector<Endpoint> endpoints;
         if (address == nullptr) {
             diagnostics_.error(table_.location,
-                               path_ + ".address is missing: expected an endpoint, like "
-                                       "\"host:443\"");
+                               path_ +
+                                   ".address is missing: expected an endpoint, like "
+                                   "\"host:443\"");
         } else if (address->kind == RawValue::Kind::list && !address->entries.empty()) {
             for (const RawEntry& element : address->entries) add(element.value, endpoints);
         } else {
@@ -121,9 +122,8 @@ std::vector<ProbeCheck> read_probes(const RawValue& probe, const std::string& pa
             return entry.value.kind == RawValue::Kind::table;
         });
     if (!is_array_of_tables) {
-        diagnostics.error(probe.location,
-                          path + ": expected tables like [[" + path + "]], or false, found " +
-                              in_words(probe));
+        diagnostics.error(probe.location, path + ": expected tables like [[" + path +
+                                              "]], or false, found " + in_words(probe));
         return checks;
     }
     for (const RawEntry& entry : probe.entries) {

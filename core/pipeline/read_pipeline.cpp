@@ -53,8 +53,7 @@ public:
         const RawValue* entries = reader.find("deploy");
         reader.finish();
         if (entries == nullptr) {
-            diagnostics_.error(top_,
-                               "deploys nothing: expected at least one [deploy.NAME]");
+            diagnostics_.error(top_, "deploys nothing: expected at least one [deploy.NAME]");
         } else {
             read_deployments(*entries);
         }
@@ -68,8 +67,7 @@ private:
     void format(TableReader& reader) {
         const RawValue* format = reader.find("format");
         if (format == nullptr) {
-            diagnostics_.error(top_,
-                               "format is missing: expected format = 1 at the top");
+            diagnostics_.error(top_, "format is missing: expected format = 1 at the top");
         } else if (format->kind != RawValue::Kind::integer || format->integer != 1) {
             reader.error(format->location, "format",
                          "expected 1, which is all that this version of certcast reads, found " +
@@ -103,8 +101,9 @@ private:
             check_name(entry, "certificate", diagnostics_);
             if (entry.value.kind != RawValue::Kind::table) {
                 diagnostics_.error(entry.value.location,
-                                   path + ": expected a table with source, or with certificate "
-                                          "and key, found " +
+                                   path +
+                                       ": expected a table with source, or with certificate "
+                                       "and key, found " +
                                        in_words(entry.value));
             }
             // A broken one still counts as known, so that its uses are not reported too.
@@ -142,7 +141,8 @@ private:
         if (has_source == has_certificate) {
             diagnostics_.error(entry.key_location,
                                path + ": expected " + (has_source ? "only one of " : "") +
-                                   "source = \"FOLDER or FILE\"" + (has_source ? " and " : ", or ") +
+                                   "source = \"FOLDER or FILE\"" +
+                                   (has_source ? " and " : ", or ") +
                                    "certificate = \"FILE\" with key = \"FILE\"");
         } else if (has_certificate && key == nullptr) {
             diagnostics_.error(entry.key_location,
@@ -160,8 +160,8 @@ private:
     void read_defaults(const RawValue& section) {
         const RawValue table = substitution_.apply(section);
         TableReader reader(table, "defaults", diagnostics_);
-        reader.not_available({"lock", "waves", "pause", "max_failures", "on_abort", "guards",
-                              "window", "notify"});
+        reader.not_available(
+            {"lock", "waves", "pause", "max_failures", "on_abort", "guards", "window", "notify"});
         defaults_ = read_timing(reader, diagnostics_);
         pipeline_.max_parallel =
             reader.count("max_parallel", most_parallel).value_or(pipeline_.max_parallel);
@@ -200,7 +200,7 @@ private:
                                       "deploy: expected tables [deploy.NAME], found " +
                                           (section.entries.empty() ? "none" : in_words(section)));
         }
-        const DeployContext context{folder_,  find_,     vars_, defaults_, certificate_names_,
+        const DeployContext context{folder_,  find_,       vars_, defaults_, certificate_names_,
                                     secrets_, diagnostics_};
         std::vector<WrittenNeed> needs;
         std::vector<std::string> names;
@@ -214,10 +214,10 @@ private:
     /// What a plugin says of itself holds where the operator says nothing.
     void limit_plugins() {
         for (const Deployment& deployment : pipeline_.deployments) {
-            if (deployment.descriptor == nullptr || deployment.descriptor->max_parallel == 0) continue;
+            if (deployment.descriptor == nullptr || deployment.descriptor->max_parallel == 0)
+                continue;
             PluginLimits& limits = pipeline_.plugin_limits[deployment.plugin];
-            limits.max_parallel =
-                limits.max_parallel.value_or(deployment.descriptor->max_parallel);
+            limits.max_parallel = limits.max_parallel.value_or(deployment.descriptor->max_parallel);
         }
     }
 
@@ -231,11 +231,11 @@ private:
                 const bool is_itself = other->second == &deployment;
                 diagnostics_.error(
                     deployment.location,
-                    is_itself
-                        ? deployment.name + " deploys twice to the same place: " + identity
-                        : deployment.name + " and " + other->second->name + " (" +
-                              other->second->location.text() + ") deploy to the same place: " +
-                              identity + "; they would take turns for ever");
+                    is_itself ? deployment.name + " deploys twice to the same place: " + identity
+                              : deployment.name + " and " + other->second->name + " (" +
+                                    other->second->location.text() +
+                                    ") deploy to the same place: " + identity +
+                                    "; they would take turns for ever");
                 break;
             }
         }

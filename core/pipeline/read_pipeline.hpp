@@ -18,7 +18,7 @@ using FindDeployer =
 
 /// What reading a pipeline came to.
 struct PipelineReading {
-    std::optional<Pipeline> pipeline;  ///< only if there is no error among the diagnostics
+    std::optional<Pipeline> pipeline;     ///< only if there is no error among the diagnostics
     std::vector<Diagnostic> diagnostics;  ///< sorted by position
 };
 

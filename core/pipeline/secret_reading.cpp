@@ -13,7 +13,8 @@ namespace certcast {
 namespace {
 
 constexpr const char* expected_source =
-    "expected one of { secret = NAME }, { env = \"..\" }, { file = \"..\" }, { command = [..] } and "
+    "expected one of { secret = NAME }, { env = \"..\" }, { file = \"..\" }, { command = [..] } "
+    "and "
     "{ credential = \"..\" }";
 
 /// What makes two sources the same: unambiguous, since no text holds a NUL.
@@ -32,8 +33,9 @@ void SecretReading::add_named(const RawEntry& entry, const std::string& path) {
     named_.push_back(entry.key);
     if (entry.value.kind != RawValue::Kind::table) {
         diagnostics_.error(entry.value.location,
-                           path + ": a secret is never written in the file; expected a table with "
-                                  "env, file, command or credential");
+                           path +
+                               ": a secret is never written in the file; expected a table with "
+                               "env, file, command or credential");
         return;
     }
     sources_[entry.key] = source(entry.value, path).value_or(SecretSource{});
@@ -106,9 +108,8 @@ std::string SecretReading::reference(const RawValue& value, const std::string& p
         if (!name || std::count(named_.begin(), named_.end(), *name) != 0) {
             return name.value_or("");
         }
-        diagnostics_.error(value.find("secret")->location,
-                           path + ": there is no [secret." + *name + "]" +
-                               suggestion(*name, named_));
+        diagnostics_.error(value.find("secret")->location, path + ": there is no [secret." + *name +
+                                                               "]" + suggestion(*name, named_));
         return {};
     }
     std::optional<SecretSource> found = source(value, path);

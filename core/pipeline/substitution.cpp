@@ -51,7 +51,8 @@ bool is_empty_text(const RawValue& value) {
 }  // namespace
 
 void Substitution::add_vars(const RawValue& table) {
-    for (const RawEntry& entry : table.entries) vars_[entry.key] = Variable{.written = &entry.value};
+    for (const RawEntry& entry : table.entries)
+        vars_[entry.key] = Variable{.written = &entry.value};
 }
 
 RawValue Substitution::apply(const RawValue& value) {
@@ -93,9 +94,13 @@ RawValue Substitution::text(std::string_view text, const RawValue& at) {
         switch (value.kind) {
             case RawValue::Kind::text:
             case RawValue::Kind::number:
-            case RawValue::Kind::date: out += value.text; break;
+            case RawValue::Kind::date:
+                out += value.text;
+                break;
             case RawValue::Kind::integer:
-            case RawValue::Kind::boolean: out += in_words(value); break;
+            case RawValue::Kind::boolean:
+                out += in_words(value);
+                break;
             case RawValue::Kind::list:
             case RawValue::Kind::table:
                 diagnostics_.error(at.location, in_quotes(text) + ": " + in_words(value) +
@@ -171,7 +176,8 @@ void Substitution::report_undefined(std::string_view name, const RawValue& at) {
     for (const auto& [key, variable] : vars_) known.push_back("vars." + key);
     if (target_ != nullptr) {
         known.push_back("target.name");
-        for (const RawEntry& entry : target_->values.entries) known.push_back("target." + entry.key);
+        for (const RawEntry& entry : target_->values.entries)
+            known.push_back("target." + entry.key);
     }
     if (name.starts_with("target.")) {
         return diagnostics_.error(at.location, shown + ": target " + in_quotes(target_->name) +
@@ -179,8 +185,7 @@ void Substitution::report_undefined(std::string_view name, const RawValue& at) {
                                                    suggestion(name, known));
     }
     if (name.starts_with("vars.")) {
-        return diagnostics_.error(at.location,
-                                  shown + " is not defined" + suggestion(name, known));
+        return diagnostics_.error(at.location, shown + " is not defined" + suggestion(name, known));
     }
     diagnostics_.error(at.location, shown +
                                         " is not defined: expected target.name, target.KEY or "

@@ -34,7 +34,8 @@ const RawValue* TableReader::of_kind(RawValue::Kind kind, std::string_view key,
                                      std::string_view expected) {
     const RawValue* value = find(key);
     if (value == nullptr || value->kind == kind) return value;
-    error(value->location, key, "expected " + std::string(expected) + ", found " + in_words(*value));
+    error(value->location, key,
+          "expected " + std::string(expected) + ", found " + in_words(*value));
     return nullptr;
 }
 
@@ -64,9 +65,9 @@ std::optional<std::uint32_t> TableReader::count(std::string_view key, std::uint3
     const RawValue* value = of_kind(RawValue::Kind::integer, key, "a whole number");
     if (value == nullptr) return std::nullopt;
     if (value->integer < 1 || value->integer > most) {
-        error(value->location, key,
-              "expected a number from 1 to " + std::to_string(most) + ", found " +
-                  in_words(*value));
+        error(
+            value->location, key,
+            "expected a number from 1 to " + std::to_string(most) + ", found " + in_words(*value));
         return std::nullopt;
     }
     return static_cast<std::uint32_t>(value->integer);

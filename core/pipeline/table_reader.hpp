@@ -49,7 +49,8 @@ private:
 /// "lock is not available in this version of certcast".
 std::string not_available_text(std::string_view what);
 
-/// Letters, digits, "-", "_" and ".", a letter or digit first: what names in the pipeline look like.
+/// Letters, digits, "-", "_" and ".", a letter or digit first: what names in the pipeline look
+/// like.
 bool is_name(std::string_view text);
 
 /// Reports a name that is none; `what` is "certificate", "deployment", ...

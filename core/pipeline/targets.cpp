@@ -15,7 +15,9 @@ namespace {
 
 constexpr std::size_t longest_name = 255;
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r';
+}
 
 bool is_target_name(const std::string& name) {
     return !name.empty() && name.size() <= longest_name && !has_control_character(name) &&
@@ -56,8 +58,9 @@ void add_listed(const RawValue& element, const std::string& path, TargetList& li
     const RawEntry* name = element.find_entry("name");
     if (name == nullptr || name->value.kind != RawValue::Kind::text) {
         diagnostics.error(name == nullptr ? element.location : name->value.location,
-                          path + ": expected a name or a table with a name, like "
-                                 "{ name = \"web1\" }, found " +
+                          path +
+                              ": expected a name or a table with a name, like "
+                              "{ name = \"web1\" }, found " +
                               in_words(name == nullptr ? element : name->value));
         return;
     }
@@ -141,8 +144,8 @@ std::vector<Target> parse_target_lines(std::string_view text, const std::string&
         const Location location{file, line_number, words[0].second};
         Target target{std::string(words[0].first), RawValue{.location = location}, location};
         if (target.name.find('=') != std::string::npos) {
-            diagnostics.error(location, "expected the name of a target in front of " +
-                                            in_quotes(target.name));
+            diagnostics.error(
+                location, "expected the name of a target in front of " + in_quotes(target.name));
             continue;
         }
         for (std::size_t i = 1; i < words.size(); ++i) {
@@ -167,7 +170,8 @@ std::vector<Target> read_targets(const RawValue& targets, const std::string& pat
         found = list.take();
     } else {
         diagnostics.error(targets.location,
-                          path + ": expected a list of targets or { file = \"hosts.txt\" }, found " +
+                          path +
+                              ": expected a list of targets or { file = \"hosts.txt\" }, found " +
                               in_words(targets));
     }
     if (found.empty() && diagnostics.error_count() == errors_before) {
@@ -179,13 +183,23 @@ std::vector<Target> read_targets(const RawValue& targets, const std::string& pat
 Value value_of(const RawValue& raw) {
     Value value;
     switch (raw.kind) {
-        case RawValue::Kind::boolean: value.type = ParameterType::boolean; break;
-        case RawValue::Kind::integer: value.type = ParameterType::integer; break;
+        case RawValue::Kind::boolean:
+            value.type = ParameterType::boolean;
+            break;
+        case RawValue::Kind::integer:
+            value.type = ParameterType::integer;
+            break;
         case RawValue::Kind::text:
         case RawValue::Kind::number:
-        case RawValue::Kind::date: value.type = ParameterType::text; break;
-        case RawValue::Kind::list: value.type = ParameterType::list; break;
-        case RawValue::Kind::table: value.type = ParameterType::map; break;
+        case RawValue::Kind::date:
+            value.type = ParameterType::text;
+            break;
+        case RawValue::Kind::list:
+            value.type = ParameterType::list;
+            break;
+        case RawValue::Kind::table:
+            value.type = ParameterType::map;
+            break;
     }
     value.integer = raw.integer;
     value.text = raw.text;

@@ -40,7 +40,8 @@ Result<std::string> read_text_file(const std::filesystem::path& file) {
         if (got == 0) break;
         text.append(buffer, static_cast<std::size_t>(got));
         if (text.size() > largest) {
-            return Error{ErrorCode::invalid, "is larger than 4 MiB, expected a smaller file", where};
+            return Error{ErrorCode::invalid, "is larger than 4 MiB, expected a smaller file",
+                         where};
         }
     }
     if (is_utf8(text)) return text;

@@ -13,26 +13,32 @@ constexpr Stage stages[] = {Stage::validate, Stage::inspect,  Stage::deploy, Sta
 
 Duration host_timeout(Stage stage) {
     switch (stage) {
-        case Stage::validate: return Duration(10'000);
+        case Stage::validate:
+            return Duration(10'000);
         case Stage::discover:
         case Stage::inspect:
         case Stage::verify:
-        case Stage::settle: return Duration(30'000);
+        case Stage::settle:
+            return Duration(30'000);
         case Stage::deploy:
-        case Stage::rollback: return Duration(60'000);
-        case Stage::close: return Duration(5'000);
+        case Stage::rollback:
+            return Duration(60'000);
+        case Stage::close:
+            return Duration(5'000);
     }
     return Duration(60'000);
 }
 
-std::size_t index_of(Stage stage) { return static_cast<std::size_t>(stage); }
+std::size_t index_of(Stage stage) {
+    return static_cast<std::size_t>(stage);
+}
 
 std::optional<Duration> timeout(TableReader& reader, const RawValue* written,
                                 std::string_view key) {
     const auto found = reader.duration(key);
     if (found && found->count() == 0) {
-        reader.error(written->location, key, "expected more than nothing, found \"" +
-                                                 written->text + "\"");
+        reader.error(written->location, key,
+                     "expected more than nothing, found \"" + written->text + "\"");
     }
     return found;
 }
@@ -94,7 +100,8 @@ void apply_timing(const Timing& defaults, const Timing& entry, const Descriptor*
     RetryPolicy& retry = deployment.retry;
     retry.attempts = entry.attempts.value_or(defaults.attempts.value_or(retry.attempts));
     retry.backoff = entry.backoff.value_or(defaults.backoff.value_or(retry.backoff));
-    retry.max_backoff = entry.max_backoff.value_or(defaults.max_backoff.value_or(retry.max_backoff));
+    retry.max_backoff =
+        entry.max_backoff.value_or(defaults.max_backoff.value_or(retry.max_backoff));
     retry.max_backoff = std::max(retry.max_backoff, retry.backoff);
 }
 

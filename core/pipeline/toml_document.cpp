@@ -64,8 +64,7 @@ std::optional<std::size_t> find_long_key(std::string_view text) {
 Location location_in(std::string_view text, std::size_t offset, const std::string& file) {
     const std::string_view before = text.substr(0, offset);
     const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
-    return {file,
-            static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n') + 1),
+    return {file, static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n') + 1),
             static_cast<std::uint32_t>(offset - line_start + 1)};
 }
 
@@ -87,12 +86,14 @@ RawValue converted(const toml::node& node, const Location& fallback, std::size_t
     if (raw.location.line == 0) raw.location = fallback;
     if (depth > deepest) throw TooDeep{raw.location};
     switch (node.type()) {
-        case toml::node_type::none: break;
+        case toml::node_type::none:
+            break;
         case toml::node_type::table:
             raw.kind = RawValue::Kind::table;
             for (const auto& [key, value] : *node.as_table()) {
                 const Location at = location_of(key.source(), fallback.file);
-                raw.entries.push_back({std::string(key.str()), at, converted(value, at, depth + 1)});
+                raw.entries.push_back(
+                    {std::string(key.str()), at, converted(value, at, depth + 1)});
             }
             std::stable_sort(raw.entries.begin(), raw.entries.end(), comes_before);
             break;

@@ -24,8 +24,12 @@ constexpr std::size_t longest_name = 64;
 constexpr int deepest_params = 4;
 constexpr std::uint64_t longest_ms = 10ULL * 366 * 24 * 3'600'000;
 
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_lower(char c) {
+    return c >= 'a' && c <= 'z';
+}
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 /// [a-z][a-z0-9_]*, with `joint` in the place of the underscore.
 bool is_word(std::string_view text, char joint) {
@@ -122,8 +126,7 @@ Duration LibraryDecoder::milliseconds(std::string_view what) {
 
 void LibraryDecoder::check_param(const Parameter& param, const std::string& path) {
     const std::string name = "parameter \"" + path + "\": ";
-    const bool has_elements =
-        param.type == ParameterType::list || param.type == ParameterType::map;
+    const bool has_elements = param.type == ParameterType::list || param.type == ParameterType::map;
     const ParameterType scalar = has_elements ? param.element_type : param.type;
     const bool has_fields = scalar == ParameterType::object;
     const bool has_choices = scalar == ParameterType::choice;
@@ -147,7 +150,8 @@ void LibraryDecoder::check_param(const Parameter& param, const std::string& path
             case ParameterType::url:
             case ParameterType::endpoint:
             case ParameterType::object:
-            case ParameterType::certificate: break;
+            case ParameterType::certificate:
+                break;
         }
     } else if (param.element_type != ParameterType::none) {
         fail(name + "only a LIST or MAP has an element type");
@@ -235,8 +239,9 @@ Descriptor LibraryDecoder::descriptor() {
     found.id = text("the id of a deployer");
     subject_ = "deployer " + in_quotes(found.id) + ": ";
     if (!is_id(found.id)) {
-        fail("its id is wrong: expected a word like \"nginx\" or reverse DNS like "
-             "\"org.example.thing\"");
+        fail(
+            "its id is wrong: expected a word like \"nginx\" or reverse DNS like "
+            "\"org.example.thing\"");
     }
     found.version = text("its version", longest_name);
     found.name = text("its name");

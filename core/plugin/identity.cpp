@@ -27,14 +27,16 @@ std::string canonical(const Value& value) {
     switch (value.type) {
         case ParameterType::boolean:
         case ParameterType::integer:
-        case ParameterType::duration: return std::to_string(value.integer);
+        case ParameterType::duration:
+            return std::to_string(value.integer);
         case ParameterType::text:
         case ParameterType::secret:
         case ParameterType::path:
         case ParameterType::choice:
         case ParameterType::url:
         case ParameterType::endpoint:
-        case ParameterType::certificate: return escaped(value.text);
+        case ParameterType::certificate:
+            return escaped(value.text);
         case ParameterType::command: {
             std::string words;
             for (const std::string& word : value.texts()) words += escaped(word) + " ";
@@ -43,7 +45,8 @@ std::string canonical(const Value& value) {
         case ParameterType::none:
         case ParameterType::list:
         case ParameterType::map:
-        case ParameterType::object: break;
+        case ParameterType::object:
+            break;
     }
     return {};
 }

@@ -19,13 +19,20 @@ const RawValue* RawValue::find(std::string_view key) const {
 
 std::string in_words(const RawValue& value) {
     switch (value.kind) {
-        case RawValue::Kind::text: return in_quotes(value.text);
-        case RawValue::Kind::integer: return std::to_string(value.integer);
-        case RawValue::Kind::boolean: return value.integer != 0 ? "true" : "false";
-        case RawValue::Kind::number: return value.text;
-        case RawValue::Kind::date: return "the date " + value.text;
-        case RawValue::Kind::list: return "a list";
-        case RawValue::Kind::table: return "a table";
+        case RawValue::Kind::text:
+            return in_quotes(value.text);
+        case RawValue::Kind::integer:
+            return std::to_string(value.integer);
+        case RawValue::Kind::boolean:
+            return value.integer != 0 ? "true" : "false";
+        case RawValue::Kind::number:
+            return value.text;
+        case RawValue::Kind::date:
+            return "the date " + value.text;
+        case RawValue::Kind::list:
+            return "a list";
+        case RawValue::Kind::table:
+            return "a table";
     }
     return "something else";
 }

@@ -97,10 +97,11 @@ void ConfigCheck::report_unknown(const RawValue& table, std::span<const Paramete
     std::vector<std::string> known;
     for (const Parameter& param : params) known.push_back(param.name);
     for (const RawEntry& entry : table.entries) {
-        const bool is_known = std::any_of(params.begin(), params.end(), [&](const Parameter& param) {
-            return param.name == entry.key ||
-                   std::count(param.aliases.begin(), param.aliases.end(), entry.key) != 0;
-        });
+        const bool is_known =
+            std::any_of(params.begin(), params.end(), [&](const Parameter& param) {
+                return param.name == entry.key ||
+                       std::count(param.aliases.begin(), param.aliases.end(), entry.key) != 0;
+            });
         if (is_known) continue;
         diagnostics_.error(entry.key_location, path + " has no parameter " + in_quotes(entry.key) +
                                                    suggestion(entry.key, known));
@@ -146,7 +147,8 @@ Value ConfigCheck::object(const RawValue& table, std::span<const Parameter> para
             checked = value(raw, param, path + "." + param.name);
         } else if (param.has(CERTCAST_REQUIRED)) {
             diagnostics_.error(table.location,
-                               path + "." + param.name + " is missing: expected " + expected(param) +
+                               path + "." + param.name + " is missing: expected " +
+                                   expected(param) +
                                    (param.doc.empty() ? std::string() : " (" + param.doc + ")"));
         }
         out.entries.emplace_back(param.name, std::move(checked));
@@ -158,20 +160,39 @@ Value ConfigCheck::value(const RawValue& raw, const Parameter& param, const std:
     Value out;
     out.type = param.type;
     switch (param.type) {
-        case ParameterType::none: break;
-        case ParameterType::boolean: boolean(raw, param, path, out); break;
-        case ParameterType::integer: integer(raw, param, path, out); break;
-        case ParameterType::duration: duration(raw, param, path, out); break;
+        case ParameterType::none:
+            break;
+        case ParameterType::boolean:
+            boolean(raw, param, path, out);
+            break;
+        case ParameterType::integer:
+            integer(raw, param, path, out);
+            break;
+        case ParameterType::duration:
+            duration(raw, param, path, out);
+            break;
         case ParameterType::text:
         case ParameterType::choice:
         case ParameterType::url:
-        case ParameterType::endpoint: text(raw, param, path, out); break;
-        case ParameterType::path: this->path(raw, param, path, out); break;
-        case ParameterType::secret: secret(raw, path, out); break;
-        case ParameterType::certificate: certificate(raw, param, path, out); break;
-        case ParameterType::command: command(raw, param, path, out); break;
+        case ParameterType::endpoint:
+            text(raw, param, path, out);
+            break;
+        case ParameterType::path:
+            this->path(raw, param, path, out);
+            break;
+        case ParameterType::secret:
+            secret(raw, path, out);
+            break;
+        case ParameterType::certificate:
+            certificate(raw, param, path, out);
+            break;
+        case ParameterType::command:
+            command(raw, param, path, out);
+            break;
         case ParameterType::list:
-        case ParameterType::map: elements(raw, param, path, out); break;
+        case ParameterType::map:
+            elements(raw, param, path, out);
+            break;
         case ParameterType::object:
             if (is(RawValue::Kind::table, raw, param, path)) {
                 out = object(raw, param.fields, path);
@@ -237,8 +258,9 @@ void ConfigCheck::text(const RawValue& raw, const Parameter& param, const std::s
     if (param.type == ParameterType::choice) {
         if (std::count(param.choices.begin(), param.choices.end(), raw.text) == 0) {
             const std::string near = nearest(raw.text, param.choices);
-            error(raw, path, "expected " + expected(param) + ", found " + in_words(raw) +
-                                 (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+            error(raw, path,
+                  "expected " + expected(param) + ", found " + in_words(raw) +
+                      (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
         }
     } else if (param.type == ParameterType::url) {
         if (const auto wrong = wrong_url(raw.text)) error(raw, path, *wrong);
@@ -258,8 +280,9 @@ void ConfigCheck::path(const RawValue& raw, const Parameter& param, const std::s
     if (!is(RawValue::Kind::text, raw, param, path)) return;
     if (raw.text.empty()) return error(raw, path, "expected a path, found an empty string");
     if (raw.text.starts_with("~")) {
-        return error(raw, path,
-                     "found " + in_words(raw) + ": \"~\" stands for nobody here, write the path out");
+        return error(
+            raw, path,
+            "found " + in_words(raw) + ": \"~\" stands for nobody here, write the path out");
     }
     out.text = absolute_path(context_.folder, raw.text);
     struct stat info {};
@@ -278,9 +301,9 @@ void ConfigCheck::certificate(const RawValue& raw, const Parameter& param, const
     const auto& names = context_.certificates;
     const auto found = std::find(names.begin(), names.end(), raw.text);
     if (found == names.end()) {
-        return error(raw, path,
-                     "the deployment has no certificate " + in_words(raw) +
-                         suggestion(raw.text, names));
+        return error(
+            raw, path,
+            "the deployment has no certificate " + in_words(raw) + suggestion(raw.text, names));
     }
     out.text = raw.text;
     out.integer = found - names.begin();
@@ -288,15 +311,15 @@ void ConfigCheck::certificate(const RawValue& raw, const Parameter& param, const
 
 void ConfigCheck::command(const RawValue& raw, const Parameter& param, const std::string& path,
                           Value& out) {
-    const std::string_view hint = raw.kind == RawValue::Kind::text
-                                      ? "; a command is not split at spaces: write its words as a list"
-                                      : "";
+    const std::string_view hint =
+        raw.kind == RawValue::Kind::text
+            ? "; a command is not split at spaces: write its words as a list"
+            : "";
     if (!is(RawValue::Kind::list, raw, param, path, hint)) return;
     if (raw.entries.empty()) error(raw, path, "expected a command, found an empty list");
     for (const RawEntry& word : raw.entries) {
         if (word.value.kind != RawValue::Kind::text) {
-            error(word.value, path,
-                  "expected words, each a string, found " + in_words(word.value));
+            error(word.value, path, "expected words, each a string, found " + in_words(word.value));
             continue;
         }
         if (word.value.text.empty()) error(word.value, path, "a word of the command is empty");
@@ -340,7 +363,8 @@ std::optional<std::string> wrong_default(const Parameter& param) {
         case ParameterType::map:
         case ParameterType::object:
         case ParameterType::certificate:
-        case ParameterType::none: return "a parameter of this type has no default";
+        case ParameterType::none:
+            return "a parameter of this type has no default";
         case ParameterType::boolean:
         case ParameterType::integer:
         case ParameterType::text:
@@ -348,7 +372,8 @@ std::optional<std::string> wrong_default(const Parameter& param) {
         case ParameterType::path:
         case ParameterType::choice:
         case ParameterType::url:
-        case ParameterType::endpoint: break;
+        case ParameterType::endpoint:
+            break;
     }
     Parameter plain = param;
     plain.flags &= ~std::uint64_t{CERTCAST_MUST_EXIST};

@@ -25,8 +25,7 @@ struct SchemaContext {
 /// with every parameter in the schema's order, defaults applied; it is only good when nothing was
 /// reported as an error. `path` is the table's name in messages.
 Value check_config(const RawValue& table, std::span<const Parameter> params,
-                   const std::string& path, const SchemaContext& context,
-                   Diagnostics& diagnostics);
+                   const std::string& path, const SchemaContext& context, Diagnostics& diagnostics);
 
 /// What is wrong with the default value of a parameter, or nothing.
 std::optional<std::string> wrong_default(const Parameter& param);

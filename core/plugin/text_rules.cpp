@@ -15,7 +15,7 @@ constexpr std::size_t longest_matched = 1024;
 
 /// Patterns come from plugins. This matcher takes polynomial time and no stack per character; what
 /// it cannot do (back references) is refused when it is compiled.
-constexpr auto syntax = std::regex::ECMAScript;
+constexpr auto syntax = std::regex::ECMAScript | std::regex_constants::__polynomial;
 
 }  // namespace
 

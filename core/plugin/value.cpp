@@ -4,21 +4,36 @@ namespace certcast {
 
 std::string_view in_words(ParameterType type) {
     switch (type) {
-        case ParameterType::none: return "nothing";
-        case ParameterType::boolean: return "true or false";
-        case ParameterType::integer: return "a whole number";
-        case ParameterType::text: return "a string";
-        case ParameterType::secret: return "a reference to a secret, like { secret = \"NAME\" }";
-        case ParameterType::duration: return "a duration, like \"30s\"";
-        case ParameterType::path: return "a path";
-        case ParameterType::choice: return "one of its choices";
-        case ParameterType::url: return "a URL, like \"https://host/path\"";
-        case ParameterType::endpoint: return "an endpoint, like \"host:443\"";
-        case ParameterType::command: return "a command, like [\"nginx\", \"-t\"]";
-        case ParameterType::list: return "a list";
-        case ParameterType::map: return "a table of names and values";
-        case ParameterType::object: return "a table";
-        case ParameterType::certificate: return "the name of one of the deployment's certificates";
+        case ParameterType::none:
+            return "nothing";
+        case ParameterType::boolean:
+            return "true or false";
+        case ParameterType::integer:
+            return "a whole number";
+        case ParameterType::text:
+            return "a string";
+        case ParameterType::secret:
+            return "a reference to a secret, like { secret = \"NAME\" }";
+        case ParameterType::duration:
+            return "a duration, like \"30s\"";
+        case ParameterType::path:
+            return "a path";
+        case ParameterType::choice:
+            return "one of its choices";
+        case ParameterType::url:
+            return "a URL, like \"https://host/path\"";
+        case ParameterType::endpoint:
+            return "an endpoint, like \"host:443\"";
+        case ParameterType::command:
+            return "a command, like [\"nginx\", \"-t\"]";
+        case ParameterType::list:
+            return "a list";
+        case ParameterType::map:
+            return "a table of names and values";
+        case ParameterType::object:
+            return "a table";
+        case ParameterType::certificate:
+            return "the name of one of the deployment's certificates";
     }
     return "a value of an unknown type";
 }

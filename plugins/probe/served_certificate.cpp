@@ -175,10 +175,12 @@ void ask_one(const addrinfo& address, const std::string& server_name, KeyKind ki
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
     const SessionPtr session(SSL_new(context.get()));
     const char* const algorithms = signature_algorithms(kind);
+    std::string name = server_name;
     const bool named = !server_name.empty() && !is_address(server_name);
     if (!session || SSL_set_fd(session.get(), socket.get()) != 1 ||
         (algorithms != nullptr && SSL_set1_sigalgs_list(session.get(), algorithms) != 1) ||
-        (named && SSL_set_tlsext_host_name(session.get(), server_name.c_str()) != 1)) {
+        (named && SSL_ctrl(session.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                           name.data()) != 1)) {
         return fail(answer, Served::Failure::refused, openssl_error());
     }
     if (!handshake(*session, socket.get(), patience, answer)) return;

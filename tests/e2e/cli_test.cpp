@@ -18,10 +18,12 @@ Run run_program(const Workspace& workspace, std::vector<std::string> arguments) 
 }
 
 std::string works(const std::string& name, const std::string& rest = {}) {
-    return "[deploy." + name + "]\n"
+    return "[deploy." + name +
+           "]\n"
            "plugin = \"test-works\"\n"
            "certificate = \"shop\"\n"
-           "probe = false\n" + rest;
+           "probe = false\n" +
+           rest;
 }
 
 bool says(const Run& run, std::string_view text) {
@@ -73,19 +75,20 @@ TEST_CASE("check says where a pipeline is wrong, and what is known instead") {
     };
     const Wrong all[] = {
         {"a misspelt key", works("web", "certficate = \"shop\"\n"), "5:1", "certificate"},
-        {"a misspelt parameter", works("web", "config = { millisecond = 1 }\n"), "5:", "milliseconds"},
-        {"a parameter of the wrong type", works("web", "config = { milliseconds = \"soon\" }\n"), "5:",
-         "milliseconds"},
-        {"an unknown plugin", "[deploy.web]\nplugin = \"test-wroks\"\ncertificate = \"shop\"\n", "2:",
-         "test-works"},
-        {"an unknown certificate", "[deploy.web]\nplugin = \"test-works\"\ncertificate = \"shpo\"\n",
-         "3:", "shop"},
+        {"a misspelt parameter", works("web", "config = { millisecond = 1 }\n"),
+         "5:", "milliseconds"},
+        {"a parameter of the wrong type", works("web", "config = { milliseconds = \"soon\" }\n"),
+         "5:", "milliseconds"},
+        {"an unknown plugin", "[deploy.web]\nplugin = \"test-wroks\"\ncertificate = \"shop\"\n",
+         "2:", "test-works"},
+        {"an unknown certificate",
+         "[deploy.web]\nplugin = \"test-works\"\ncertificate = \"shpo\"\n", "3:", "shop"},
         {"a need of nobody", works("web", "needs = [\"wbe2\"]\n"), "5:", "wbe2"},
         {"a need of itself", works("web", "needs = [\"web\"]\n"), "", "web"},
         {"a duration without a unit", works("web", "timeout = \"20\"\n"), "5:", "20s"},
         {"a key that is not there yet", works("web", "window = \"night\"\n"), "5:1", "window"},
-        {"an undefined variable", works("web", "config = { announce = \"${vars.nothing}\" }\n"), "5:",
-         "nothing"},
+        {"an undefined variable", works("web", "config = { announce = \"${vars.nothing}\" }\n"),
+         "5:", "nothing"},
         {"two mistakes", works("web", "certficate = \"shop\"\nretries = 3\n"), "6:1", "retr"},
     };
     const Workspace workspace;
@@ -104,7 +107,8 @@ TEST_CASE("check says where a pipeline is wrong, and what is known instead") {
                 if (!one.where.empty()) {
                     const auto colon = one.where.find(':');
                     const auto line = head_lines + std::stol(one.where.substr(0, colon));
-                    CHECK(says(run, "wrong.toml:" + std::to_string(line) + one.where.substr(colon)));
+                    CHECK(
+                        says(run, "wrong.toml:" + std::to_string(line) + one.where.substr(colon)));
                 }
             }
         }
@@ -124,9 +128,9 @@ TEST_CASE("check of a good pipeline touches nothing and runs no secret command")
     const Workspace workspace;
     const std::string touched = (workspace / "touched").string();
     const auto file = workspace.folder().write(
-        "good.toml", workspace.head() +
-                         works("web", "config = { password = { command = [\"touch\", \"" + touched +
-                                          "\"] } }\n"));
+        "good.toml",
+        workspace.head() + works("web", "config = { password = { command = [\"touch\", \"" +
+                                            touched + "\"] } }\n"));
     const Run run = run_program(workspace, {"check", file.string()});
     CAPTURE(run.output);
     CAPTURE(run.errors);
@@ -152,7 +156,8 @@ TEST_CASE("a certificate that would not serve is refused before anything is touc
         std::filesystem::remove(workspace / "shop.pem");
         says_why = "shop.pem";
     }
-    const std::string config = "config = { announce = \"" + announcements.path().string() + "\" }\n";
+    const std::string config =
+        "config = { announce = \"" + announcements.path().string() + "\" }\n";
     const Run run = workspace.run(workspace.head() + works("web", config));
     CAPTURE(run.output);
     CAPTURE(run.errors);
@@ -210,8 +215,8 @@ TEST_CASE("every line of --output json is an object that tells time, event and r
     REQUIRE(events.size() > 2);
     CHECK(events.front() == "run_started");
     CHECK(events.back() == "run_finished");
-    for (const char* wanted : {"attempt_started", "stage", "log", "attempt_finished",
-                               "deployment_finished"}) {
+    for (const char* wanted :
+         {"attempt_started", "stage", "log", "attempt_finished", "deployment_finished"}) {
         CAPTURE(wanted);
         CHECK(std::count(events.begin(), events.end(), wanted) >= 1);
     }
@@ -227,9 +232,9 @@ TEST_CASE("the report has what programs are told to rely on") {
         CAPTURE(key);
         CHECK(run.report.contains(key));
     }
-    for (const char* key : {"name", "plugin", "target", "certificates", "status", "reason",
-                            "rollback", "proof", "serving", "late", "attempts", "duration_ms",
-                            "error", "outputs"}) {
+    for (const char* key :
+         {"name", "plugin", "target", "certificates", "status", "reason", "rollback", "proof",
+          "serving", "late", "attempts", "duration_ms", "error", "outputs"}) {
         CAPTURE(key);
         CHECK(run["web"].contains(key));
     }
@@ -254,7 +259,9 @@ TEST_CASE("a secret is in no output, whatever its plugin does with it") {
     SUBCASE("from a file") {
         source = "file = \"" + workspace.folder().write("password", secret + "\n").string() + "\"";
     }
-    SUBCASE("from a command") { source = "command = [\"echo\", \"correct-horse-\", \"battery\"]"; }
+    SUBCASE("from a command") {
+        source = "command = [\"echo\", \"correct-horse-\", \"battery\"]";
+    }
     std::string shown = secret;
     if (source.find("echo") != std::string::npos) shown = "correct-horse- battery";
     for (const char* output : {"plain", "json"}) {
@@ -264,7 +271,8 @@ TEST_CASE("a secret is in no output, whatever its plugin does with it") {
                                           "plugin = \"test-leaks-secret\"\n"
                                           "certificate = \"shop\"\n"
                                           "probe = false\n"
-                                          "config = { password = { " + source + " } }\n",
+                                          "config = { password = { " +
+                                          source + " } }\n",
                                       {"--output", output});
         CAPTURE(run.output);
         CAPTURE(run.errors);

@@ -23,7 +23,7 @@ struct HangingReload {
     std::string pipeline(const NginxServer& nginx) const {
         const std::string reload = "[\"sh\", \"-c\", \"echo $$$$ 0 > " +
                                    announcements.path().string() + "; exec sleep 1000\"]";
-        return workspace.head({"new"}) + nginx.deployment("new", nginx.check(), reload);
+        return workspace.head({"new"}) + nginx.deployment({.reload = reload});
     }
     void check_old_files(const NginxServer& nginx) const {
         CHECK(read_text(nginx / "shop.example.crt") == pem(old_one.certificate));
@@ -36,9 +36,7 @@ struct HangingReload {
 TEST_CASE("Ctrl-C in the middle of a deployment rolls it back") {
     const HangingReload site;
     const auto nginx = site.server();
-    std::string pipeline = site.pipeline(*nginx);
-    pipeline += "[deploy.web.timeouts]\nrollback = \"1s\"\n";
-    const auto host = site.workspace.start_run(pipeline);
+    const auto host = site.workspace.start_run(site.pipeline(*nginx));
     const Watch reload({site.announcements.next().process});
     REQUIRE(read_text(*nginx / "shop.example.crt") == pem(site.new_one.certificate));
     host->signal(SIGINT);
@@ -70,7 +68,8 @@ TEST_CASE("a second Ctrl-C ends the run at once and says what was left undone") 
     if (!run.report.empty()) CHECK(run.text("web", "rollback") == "pending");
     CHECK(first_reload.all_end_within(0ms));
     CHECK(reload_of_rollback.all_end_within(1s));
-    wait_until("no process is left", [] { return leftovers().empty(); }, 5s);
+    wait_until(
+        "no process is left", [] { return leftovers().empty(); }, 5s);
 }
 
 TEST_CASE("a lock that is not had in time is exit status 4") {
@@ -87,7 +86,8 @@ TEST_CASE("a lock that is not had in time is exit status 4") {
     CHECK(run.took < 5s);
     holder->signal(SIGKILL);
     holder->wait();
-    wait_until("no process is left", [] { return leftovers().empty(); }, 5s);
+    wait_until(
+        "no process is left", [] { return leftovers().empty(); }, 5s);
 
     const Run after = site.workspace.run(site.workspace.head({"new"}) + nginx->deployment("new"));
     CHECK(after.status == 0);

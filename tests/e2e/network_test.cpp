@@ -25,9 +25,9 @@ public:
             return nullptr;
         const auto resolv = workspace.folder().write(
             "resolv.conf", "nameserver 127.9.9.9\noptions timeout:30 attempts:5\n");
-        server->prefix_ = {"unshare", "-m", "sh", "-c",
-                           "mount --bind " + resolv.string() +
-                               " /etc/resolv.conf && exec \"$0\" \"$@\""};
+        server->prefix_ = {
+            "unshare", "-m", "sh", "-c",
+            "mount --bind " + resolv.string() + " /etc/resolv.conf && exec \"$0\" \"$@\""};
         std::vector<std::string> trial = server->prefix_;
         trial.emplace_back("true");
         Process process(trial, {{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}});
@@ -52,7 +52,9 @@ std::string probed(const Workspace& workspace, const std::string& address) {
            "plugin = \"test-works\"\n"
            "certificate = \"shop\"\n"
            "[[deploy.bad.probe]]\n"
-           "address = \"" + address + "\"\n"
+           "address = \"" +
+           address +
+           "\"\n"
            "server_name = \"shop.example\"\n"
            "timeout = \"1s\"\n"
            "[deploy.good]\n"
@@ -87,8 +89,8 @@ TEST_CASE("a server that accepts and never speaks does not outlast the deadline"
     REQUIRE(bind(listener, reinterpret_cast<const sockaddr*>(&address), size) == 0);
     REQUIRE(listen(listener, 16) == 0);
     REQUIRE(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    const Run run = workspace.run(
-        probed(workspace, "127.0.0.1:" + std::to_string(ntohs(address.sin_port))));
+    const Run run =
+        workspace.run(probed(workspace, "127.0.0.1:" + std::to_string(ntohs(address.sin_port))));
     CAPTURE(run.output);
     CHECK(run.status == 1);
     CHECK(run.text("bad", "status") != "changed");

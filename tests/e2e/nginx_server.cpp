@@ -50,10 +50,18 @@ std::string sha256_hex(const X509* certificate) {
 std::string server_block(std::uint16_t port, const std::string& host,
                          const std::filesystem::path& folder) {
     return "  server {\n"
-           "    listen 127.0.0.1:" + std::to_string(port) + " ssl;\n"
-           "    server_name " + host + ";\n"
-           "    ssl_certificate " + (folder / (host + ".crt")).string() + ";\n"
-           "    ssl_certificate_key " + (folder / (host + ".key")).string() + ";\n"
+           "    listen 127.0.0.1:" +
+           std::to_string(port) +
+           " ssl;\n"
+           "    server_name " +
+           host +
+           ";\n"
+           "    ssl_certificate " +
+           (folder / (host + ".crt")).string() +
+           ";\n"
+           "    ssl_certificate_key " +
+           (folder / (host + ".key")).string() +
+           ";\n"
            "  }\n";
 }
 
@@ -72,7 +80,8 @@ std::uint16_t free_port() {
 std::string served_sha256(std::uint16_t port, std::string_view server_name) {
     const Socket socket;
     if (!connects(socket, port)) return {};
-    const std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>> context(SSL_CTX_new(TLS_client_method()));
+    const std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>> context(
+        SSL_CTX_new(TLS_client_method()));
     const std::unique_ptr<SSL, FreeWith<SSL_free>> tls(SSL_new(context.get()));
     // SSL_set_tlsext_host_name, without the cast inside that macro.
     std::string name(server_name);
@@ -82,7 +91,9 @@ std::string served_sha256(std::uint16_t port, std::string_view server_name) {
     return sha256_hex(SSL_get0_peer_certificate(tls.get()));
 }
 
-std::string sha256_of(const Issued& issued) { return sha256_hex(issued.certificate.get()); }
+std::string sha256_of(const Issued& issued) {
+    return sha256_hex(issued.certificate.get());
+}
 
 std::string toml_list(const std::vector<std::string>& texts) {
     std::string list;
@@ -106,7 +117,8 @@ NginxServer::NginxServer(const Workspace& workspace, std::string name,
         std::string config = "pid " + (*this / "nginx.pid").string() +
                              ";\n"
                              "worker_processes 1;\n"
-                             "error_log " + (*this / "error.log").string() +
+                             "error_log " +
+                             (*this / "error.log").string() +
                              " notice;\n"
                              "events {}\n"
                              "http {\n"
@@ -117,8 +129,8 @@ NginxServer::NginxServer(const Workspace& workspace, std::string name,
         for (const std::string& host : hosts) config += server_block(port_, host, folder_);
         workspace.folder().write(name_ + "/nginx.conf", config + "}\n");
 
-        process_ = std::make_unique<Process>(command({"-g", "daemon off;"}),
-                                             Environment{{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}});
+        process_ = std::make_unique<Process>(
+            command({"-g", "daemon off;"}), Environment{{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}});
         wait_until("nginx listens or gives up", [&] {
             return state_of(process_->pid()) == 'Z' || !served(hosts.front()).empty();
         });
@@ -137,8 +149,9 @@ NginxServer::~NginxServer() {
 }
 
 std::vector<std::string> NginxServer::command(std::vector<std::string> arguments) const {
-    std::vector<std::string> all{"nginx", "-p", folder_.string(), "-e", (*this / "error.log").string(),
-                                 "-c",    config().string()};
+    std::vector<std::string> all{
+        "nginx",          "-p", folder_.string(), "-e", (*this / "error.log").string(), "-c",
+        config().string()};
     all.insert(all.end(), arguments.begin(), arguments.end());
     return all;
 }
@@ -151,22 +164,41 @@ int NginxServer::reloads() const {
     return count;
 }
 
-std::string NginxServer::deployment(std::string_view certificate, std::string_view check,
-                                    std::string_view reload, std::string_view host) const {
-    const std::string name(certificate);
-    const std::string stem = (folder_ / host).string();
-    const std::string place =
-        "address = \"" + address() + "\", server_name = \"" + std::string(host) + "\"";
-    return "[deploy." + name_ + "]\n"
+std::string NginxServer::deployment(DeploymentWish wish) const {
+    const auto or_else = [](const std::string& text, const std::string& other) {
+        return text.empty() ? other : text;
+    };
+    const std::string name = or_else(wish.name, name_);
+    const std::string stem = or_else(wish.files, (folder_ / wish.host).string());
+    const std::string place = "address = \"" + or_else(wish.address, address()) +
+                              "\", server_name = \"" + wish.host + "\"";
+    return "[deploy." + name +
+           "]\n"
            "plugin = \"nginx\"\n"
-           "certificate = \"" + name + "\"\n"
-           "probe = [{ " + place + " }]\n"
-           "[deploy." + name_ + ".config]\n"
-           "files = [{ certificate = \"" + name + "\", fullchain = \"" + stem + ".crt\", key = \"" +
-           stem + ".key\", " + place + " }]\n"
-           "config = \"" + config().string() + "\"\n"
-           "check = " + std::string(check) + "\n"
-           "reload = " + std::string(reload) + "\n";
+           "certificate = \"" +
+           wish.certificate +
+           "\"\n"
+           "timeouts = { verify = \"" +
+           wish.patience +
+           "\" }\n"
+           "probe = [{ " +
+           place + ", timeout = \"" + wish.patience +
+           "\" }]\n"
+           "[deploy." +
+           name +
+           ".config]\n"
+           "files = [{ certificate = \"" +
+           wish.certificate + "\", fullchain = \"" + stem + ".crt\", key = \"" + stem + ".key\"" +
+           (wish.looked_at_by_plugin ? ", " + place : "") +
+           " }]\n"
+           "config = \"" +
+           config().string() +
+           "\"\n"
+           "check = " +
+           or_else(wish.check, check()) +
+           "\n"
+           "reload = " +
+           or_else(wish.reload, reload()) + "\n";
 }
 
 }  // namespace certcast::testing

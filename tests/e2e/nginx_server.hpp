@@ -22,6 +22,19 @@ std::string sha256_of(const Issued& issued);
 /// A list of texts as TOML writes it.
 std::string toml_list(const std::vector<std::string>& texts);
 
+/// One deployment onto an nginx; what is left empty is as the server itself has it.
+struct DeploymentWish {
+    std::string certificate = "new";
+    std::string name;
+    std::string host = "shop.example";
+    std::string check;                ///< a TOML list
+    std::string reload;               ///< a TOML list
+    std::string files;                ///< stem of the pair's path
+    std::string address;              ///< where the new certificate is looked for
+    std::string patience = "10s";     ///< how long
+    bool looked_at_by_plugin = true;  ///< false: by the probe alone
+};
+
 /// A real nginx on a port of its own, with one pair of files per host name: FOLDER/HOST.crt and
 /// FOLDER/HOST.key, which must be there before.
 class NginxServer {
@@ -43,12 +56,10 @@ public:
         return served_sha256(port_, host);
     }
 
-    /// `[deploy.NAME]` that puts `certificate` in place of one of its pairs, with `check` and
-    /// `reload` given as TOML, and the probe that belongs to it.
-    std::string deployment(std::string_view certificate, std::string_view check,
-                           std::string_view reload, std::string_view host = "shop.example") const;
-    std::string deployment(std::string_view certificate) const {
-        return deployment(certificate, check(), reload());
+    /// `[deploy.NAME]` with everything that belongs to it.
+    std::string deployment(DeploymentWish wish) const;
+    std::string deployment(std::string certificate) const {
+        return deployment(DeploymentWish{.certificate = std::move(certificate)});
     }
 
 private:

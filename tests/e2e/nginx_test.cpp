@@ -130,15 +130,13 @@ TEST_CASE("what the probe does not find is rolled back") {
     }
     SUBCASE("because another server is asked") {
         pipeline = nginx->deployment("new");
-        for (std::size_t at = 0;
-             (at = pipeline.find(nginx->address(), at)) != std::string::npos;)
+        for (std::size_t at = 0; (at = pipeline.find(nginx->address(), at)) != std::string::npos;)
             pipeline.replace(at, nginx->address().size(), other->address());
     }
     SUBCASE("because nothing listens there") {
         pipeline = nginx->deployment("new");
         const std::string nobody = "127.0.0.1:" + std::to_string(free_port());
-        for (std::size_t at = 0;
-             (at = pipeline.find(nginx->address(), at)) != std::string::npos;)
+        for (std::size_t at = 0; (at = pipeline.find(nginx->address(), at)) != std::string::npos;)
             pipeline.replace(at, nginx->address().size(), nobody);
     }
     for (std::size_t at = 0; (at = pipeline.find("shop.example\" }]\n[", at)) != std::string::npos;)
@@ -218,19 +216,32 @@ TEST_CASE("twenty certificates for one nginx cause one reload") {
                      ".crt\", key = \"" + stem + ".key\", " + place + " },";
             probes += "{ expect = \"" + names[i] + "\", " + place + " },";
         }
-        pipeline += "[deploy.web]\n"
-                    "plugin = \"nginx\"\n"
-                    "certificates = " + toml_list(names) + "\n"
-                    "probe = [" + probes + "]\n"
-                    "[deploy.web.config]\n"
-                    "files = [" + files + "]\n"
-                    "config = \"" + nginx->config().string() + "\"\n"
-                    "check = " + nginx->check() + "\n"
-                    "reload = " + nginx->reload() + "\n";
+        pipeline +=
+            "[deploy.web]\n"
+            "plugin = \"nginx\"\n"
+            "certificates = " +
+            toml_list(names) +
+            "\n"
+            "probe = [" +
+            probes +
+            "]\n"
+            "[deploy.web.config]\n"
+            "files = [" +
+            files +
+            "]\n"
+            "config = \"" +
+            nginx->config().string() +
+            "\"\n"
+            "check = " +
+            nginx->check() +
+            "\n"
+            "reload = " +
+            nginx->reload() + "\n";
     }
     SUBCASE("of twenty deployments") {
         for (std::size_t i = 0; i < hosts.size(); ++i) {
-            std::string one = nginx->deployment(names[i], nginx->check(), nginx->reload(), hosts[i]);
+            std::string one =
+                nginx->deployment(names[i], nginx->check(), nginx->reload(), hosts[i]);
             for (std::size_t at = 0; (at = one.find("deploy.web", at)) != std::string::npos; ++at)
                 one.replace(at, std::string("deploy.web").size(), "deploy." + names[i]);
             pipeline += one;

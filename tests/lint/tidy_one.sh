@@ -3,7 +3,7 @@
 set -uo pipefail
 
 lint=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# An option of g++ that clang 14 does not know is no finding.
+# A warning option of g++ that clang 14 does not know is no finding.
 if ! output=$(clang-tidy-14 -p "$1" --quiet --extra-arg=-Wno-unknown-warning-option \
     --extra-arg=-Wno-ignored-optimization-argument --extra-arg=-Wno-unused-command-line-argument \
     --extra-arg-before=-include"$lint/clang_tidy_prelude.hpp" "$2" 2>/dev/null); then

@@ -3,5 +3,7 @@
 
 #include <stdlib.h>
 
-static int32_t deploy(void *self, const certcast_job *job) { abort(); }
+static int32_t deploy(void* self, const certcast_job* job) {
+    abort();
+}
 MISBEHAVING_PLUGIN("test-aborts")

@@ -3,7 +3,7 @@
 
 #include <sys/wait.h>
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     int link[2];
     pid_t child;
     char byte = 0;

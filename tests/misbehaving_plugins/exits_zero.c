@@ -3,5 +3,7 @@
 
 #include <stdlib.h>
 
-static int32_t deploy(void *self, const certcast_job *job) { exit(0); }
+static int32_t deploy(void* self, const certcast_job* job) {
+    exit(0);
+}
 MISBEHAVING_PLUGIN("test-exits-zero")

@@ -1,7 +1,7 @@
 /* Records a step that is larger than any may be, then one that fits. */
 #include "misbehaving.h"
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     static const uint8_t undo[20 * 1024 * 1024];
     const certcast_str label = CERTCAST_STR("huge");
     certcast_bytes bytes = {undo, sizeof undo};

@@ -3,7 +3,7 @@
 
 #include <signal.h>
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);

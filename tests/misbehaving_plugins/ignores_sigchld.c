@@ -3,7 +3,11 @@
 
 #include <signal.h>
 
-__attribute__((constructor)) static void ignore(void) { signal(SIGCHLD, SIG_IGN); }
+__attribute__((constructor)) static void ignore(void) {
+    signal(SIGCHLD, SIG_IGN);
+}
 
-static int32_t deploy(void *self, const certcast_job *job) { return changed(job); }
+static int32_t deploy(void* self, const certcast_job* job) {
+    return changed(job);
+}
 MISBEHAVING_PLUGIN("test-ignores-sigchld")

@@ -1,7 +1,7 @@
 /* Finishes well, and only when asked to stop. */
 #include "misbehaving.h"
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     announce(job, getpid(), getppid());
     wait_for_cancel(job);
     take((long)config_of(job, "milliseconds")->integer);

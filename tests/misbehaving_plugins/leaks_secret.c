@@ -1,8 +1,8 @@
 /* Puts its password wherever an author might put one by mistake. */
 #include "misbehaving.h"
 
-static int32_t deploy(void *self, const certcast_job *job) {
-    const certcast_host *host = job->host;
+static int32_t deploy(void* self, const certcast_job* job) {
+    const certcast_host* host = job->host;
     const certcast_str code = CERTCAST_STR("");
     certcast_bytes password = {NULL, 0};
     certcast_str text;
@@ -10,7 +10,7 @@ static int32_t deploy(void *self, const certcast_job *job) {
     if (host->secret(host, config_of(job, "password")->text, 0, &password) != CERTCAST_OK)
         return CERTCAST_FAILED;
     snprintf(sentence, sizeof sentence, "login with %.*s was refused", (int)password.size,
-             (const char *)password.data);
+             (const char*)password.data);
     text.data = sentence;
     text.size = strlen(sentence);
     puts(sentence);

@@ -1,7 +1,7 @@
 /* Logs faster than anyone reads. */
 #include "misbehaving.h"
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     const certcast_str message = CERTCAST_STR("one of a million lines that nobody wants to read");
     int i;
     announce(job, getpid(), getppid());

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 /* The value of a parameter, which the schema below knows. */
-static inline const certcast_value *config_of(const certcast_job *job, const char *name) {
+static inline const certcast_value* config_of(const certcast_job* job, const char* name) {
     uint64_t i;
     for (i = 0; i < job->config->count; ++i) {
-        const certcast_entry *entry = &job->config->entries[i];
+        const certcast_entry* entry = &job->config->entries[i];
         if (entry->key.size == strlen(name) && memcmp(entry->key.data, name, entry->key.size) == 0)
             return &entry->value;
     }
@@ -24,8 +24,8 @@ static inline const certcast_value *config_of(const certcast_job *job, const cha
 }
 
 /* Writes a line to the FIFO that the test reads, if there is one. */
-static inline void announce(const certcast_job *job, long number, long other) {
-    const certcast_value *value = config_of(job, "announce");
+static inline void announce(const certcast_job* job, long number, long other) {
+    const certcast_value* value = config_of(job, "announce");
     char text[4096];
     int fd;
     if (value == NULL || value->type == CERTCAST_NONE || value->text.size >= sizeof text) return;
@@ -46,7 +46,7 @@ static inline void take(long milliseconds) {
     }
 }
 
-static inline void wait_for_cancel(const certcast_job *job) {
+static inline void wait_for_cancel(const certcast_job* job) {
     struct pollfd cancel;
     cancel.fd = job->host->cancel_fd(job->host);
     cancel.events = POLLIN;
@@ -54,7 +54,7 @@ static inline void wait_for_cancel(const certcast_job *job) {
     }
 }
 
-static inline int32_t changed(const certcast_job *job) {
+static inline int32_t changed(const certcast_job* job) {
     job->host->set_changed(job->host, 0, 1);
     return CERTCAST_OK;
 }
@@ -73,41 +73,43 @@ static const certcast_param misbehaving_params[] = {
      .type = CERTCAST_SECRET},
 };
 
-static inline void *misbehaving_create(const certcast_job *job) {
+static inline void* misbehaving_create(const certcast_job* job) {
     static char self;
     (void)job;
     return &self;
 }
 
-static inline void misbehaving_destroy(void *self) { (void)self; }
+static inline void misbehaving_destroy(void* self) {
+    (void)self;
+}
 
-#define MISBEHAVING_ABI(ID, MAJOR)                                                     \
-    static const certcast_descriptor descriptor = {                                    \
-        .size = sizeof(certcast_descriptor),                                           \
-        .id = CERTCAST_STR(ID),                                                        \
-        .version = CERTCAST_STR("1.0.0"),                                              \
-        .name = CERTCAST_STR(ID),                                                      \
-        .params = misbehaving_params,                                                  \
-        .param_count = sizeof misbehaving_params / sizeof misbehaving_params[0],       \
-        .param_stride = sizeof(certcast_param),                                        \
-        .longest_protect_ms = 5000,                                                    \
-    };                                                                                 \
-    static const certcast_deployer deployer = {                                        \
-        .size = sizeof(certcast_deployer),                                             \
-        .descriptor = &descriptor,                                                     \
-        .create = misbehaving_create,                                                  \
-        .deploy = deploy,                                                              \
-        .destroy = misbehaving_destroy,                                                \
-    };                                                                                 \
-    const certcast_plugin *certcast_plugin_v1(void) {                                  \
-        static const certcast_plugin plugin = {                                        \
-            .size = sizeof(certcast_plugin),                                           \
-            .abi_major = MAJOR,                                                        \
-            .deployers = &deployer,                                                    \
-            .deployer_count = 1,                                                       \
-            .deployer_stride = sizeof(certcast_deployer),                              \
-        };                                                                             \
-        return &plugin;                                                                \
+#define MISBEHAVING_ABI(ID, MAJOR)                                               \
+    static const certcast_descriptor descriptor = {                              \
+        .size = sizeof(certcast_descriptor),                                     \
+        .id = CERTCAST_STR(ID),                                                  \
+        .version = CERTCAST_STR("1.0.0"),                                        \
+        .name = CERTCAST_STR(ID),                                                \
+        .params = misbehaving_params,                                            \
+        .param_count = sizeof misbehaving_params / sizeof misbehaving_params[0], \
+        .param_stride = sizeof(certcast_param),                                  \
+        .longest_protect_ms = 5000,                                              \
+    };                                                                           \
+    static const certcast_deployer deployer = {                                  \
+        .size = sizeof(certcast_deployer),                                       \
+        .descriptor = &descriptor,                                               \
+        .create = misbehaving_create,                                            \
+        .deploy = deploy,                                                        \
+        .destroy = misbehaving_destroy,                                          \
+    };                                                                           \
+    const certcast_plugin* certcast_plugin_v1(void) {                            \
+        static const certcast_plugin plugin = {                                  \
+            .size = sizeof(certcast_plugin),                                     \
+            .abi_major = MAJOR,                                                  \
+            .deployers = &deployer,                                              \
+            .deployer_count = 1,                                                 \
+            .deployer_stride = sizeof(certcast_deployer),                        \
+        };                                                                       \
+        return &plugin;                                                          \
     }
 
 #define MISBEHAVING_PLUGIN(ID) MISBEHAVING_ABI(ID, CERTCAST_ABI_MAJOR)

@@ -1,3 +1,5 @@
 /* A library, and no plugin. */
 int certcast_has_nothing_to_do_with_this(void);
-int certcast_has_nothing_to_do_with_this(void) { return 1; }
+int certcast_has_nothing_to_do_with_this(void) {
+    return 1;
+}

@@ -1,7 +1,7 @@
 /* Asks not to be killed, and finishes well long after deadline and grace. */
 #include "misbehaving.h"
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     if (job->host->protect(job->host, 5000) != CERTCAST_OK) return CERTCAST_FAILED;
     wait_for_cancel(job);
     take((long)config_of(job, "milliseconds")->integer);

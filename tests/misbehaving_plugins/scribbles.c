@@ -1,7 +1,7 @@
 /* Writes noise into whatever descriptors there are, its host's socket among them. */
 #include "misbehaving.h"
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     unsigned char noise[64];
     unsigned seed = 12345;
     int fd;

@@ -1,7 +1,7 @@
 /* Never comes back and burns a processor meanwhile. */
 #include "misbehaving.h"
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     volatile unsigned turns = 0;
     announce(job, getpid(), getppid());
     while (turns < 2) turns ^= 1;

@@ -6,5 +6,7 @@ __attribute__((constructor)) static void spin(void) {
     while (turns < 2) turns ^= 1;
 }
 
-static int32_t deploy(void *self, const certcast_job *job) { return CERTCAST_OK; }
+static int32_t deploy(void* self, const certcast_job* job) {
+    return CERTCAST_OK;
+}
 MISBEHAVING_PLUGIN("test-spins-in-constructor")

@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 
-static void *rest(void *unused) {
+static void* rest(void* unused) {
     for (;;) pause();
     return unused;
 }
@@ -13,5 +13,7 @@ __attribute__((constructor)) static void start(void) {
     pthread_create(&thread, NULL, rest, NULL);
 }
 
-static int32_t deploy(void *self, const certcast_job *job) { return changed(job); }
+static int32_t deploy(void* self, const certcast_job* job) {
+    return changed(job);
+}
 MISBEHAVING_PLUGIN("test-static-thread")

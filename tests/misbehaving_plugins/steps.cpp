@@ -42,7 +42,9 @@ const certcast_value& config(const certcast_job* job, Param param) {
     return job->config->entries[param].value;
 }
 
-std::string string_of(certcast_str text) { return {text.data, text.size}; }
+std::string string_of(certcast_str text) {
+    return {text.data, text.size};
+}
 
 std::filesystem::path path_of(const certcast_job* job, std::string_view name) {
     return std::filesystem::path(string_of(config(job, folder).text)) / name;
@@ -64,7 +66,9 @@ void die_if(const certcast_job* job, const std::string& moment) {
         if (string_of(moments.entries[i].value.text) == moment) kill(getpid(), SIGKILL);
 }
 
-void reload(const certcast_job* job) { write(path_of(job, "served"), read(path_of(job, "three"))); }
+void reload(const certcast_job* job) {
+    write(path_of(job, "served"), read(path_of(job, "three")));
+}
 
 std::int32_t inspect(void*, const certcast_job* job) {
     certcast_live live{.size = sizeof live, .presence = CERTCAST_PRESENT, .as_wanted = 1};
@@ -119,8 +123,7 @@ std::int32_t rollback(void*, const certcast_job* job) {
         else
             write(path, undo.substr(std::strlen("present:")));
         die_if(job, "after undo " + std::to_string(i + 1));
-        if (const std::int32_t answer = job->host->step_undone(job->host, i);
-            answer != CERTCAST_OK)
+        if (const std::int32_t answer = job->host->step_undone(job->host, i); answer != CERTCAST_OK)
             return answer;
     }
     reload(job);

@@ -3,7 +3,7 @@
 
 #include <signal.h>
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     while (kill(getpid(), SIGSTOP) == 0) {
     }
     return CERTCAST_OK;

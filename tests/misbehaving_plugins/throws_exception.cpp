@@ -3,5 +3,7 @@
 
 #include <stdexcept>
 
-static int32_t deploy(void*, const certcast_job*) { throw std::runtime_error("nobody catches me"); }
+static int32_t deploy(void*, const certcast_job*) {
+    throw std::runtime_error("nobody catches me");
+}
 MISBEHAVING_PLUGIN("test-throws-exception")

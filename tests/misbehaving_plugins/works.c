@@ -1,7 +1,7 @@
 /* The neighbour that does nothing wrong. */
 #include "misbehaving.h"
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     announce(job, getpid(), getppid());
     take((long)config_of(job, "milliseconds")->integer);
     return changed(job);

@@ -21,12 +21,11 @@ public:
         Parameter port = parameter("port", ParameterType::integer);
         port.default_value = "22";
         library_.path = "/lib/fake.so";
-        library_.deployers = {
-            deployer("every", every_type()),
-            deployer("place",
-                     {parameter("path", ParameterType::path, CERTCAST_REQUIRED | CERTCAST_IDENTITY),
-                      parameter("note", ParameterType::text), port}),
-            deployer("probe", {})};
+        library_.deployers = {deployer("every", every_type()),
+                              deployer("place", {parameter("path", ParameterType::path,
+                                                           CERTCAST_REQUIRED | CERTCAST_IDENTITY),
+                                                 parameter("note", ParameterType::text), port}),
+                              deployer("probe", {})};
         Descriptor& every = library_.deployers[0];
         every.stage_timeouts[static_cast<std::size_t>(Stage::verify)] = Duration(11'000);
         every.stage_timeouts[static_cast<std::size_t>(Stage::deploy)] = Duration(12'000);
@@ -36,14 +35,16 @@ public:
     }
 
     FindDeployer find() const {
-        return [this](const std::string& id) -> Result<std::pair<const Library*, const Descriptor*>> {
-            for (const Descriptor& descriptor : library_.deployers) {
-                if (descriptor.id == id) return std::make_pair(&library_, &descriptor);
-            }
-            const std::vector<std::string> known{"every", "place", "probe"};
-            return Error{ErrorCode::not_found,
-                         "there is no plugin \"" + id + "\"" + suggestion(id, known), {}};
-        };
+        return
+            [this](const std::string& id) -> Result<std::pair<const Library*, const Descriptor*>> {
+                for (const Descriptor& descriptor : library_.deployers) {
+                    if (descriptor.id == id) return std::make_pair(&library_, &descriptor);
+                }
+                const std::vector<std::string> known{"every", "place", "probe"};
+                return Error{ErrorCode::not_found,
+                             "there is no plugin \"" + id + "\"" + suggestion(id, known),
+                             {}};
+            };
     }
 
 private:
@@ -145,7 +146,8 @@ address = "h:1"
     CHECK(ecdsa.key == "/shop.ec.key");
     CHECK(ecdsa.passphrase == "certificate.shop-ecdsa.passphrase");
     CHECK(pipeline.secrets.at(ecdsa.passphrase).value == "/etc/pp");
-    CHECK(pipeline.secrets.at("fleet").command == std::vector<std::string>{"pass", "show", "fleet"});
+    CHECK(pipeline.secrets.at("fleet").command ==
+          std::vector<std::string>{"pass", "show", "fleet"});
 
     REQUIRE(pipeline.deployments.size() == 3);
     const Deployment& zulu = pipeline.deployments[0];
@@ -208,7 +210,8 @@ TEST_CASE("a wrong pipeline is refused at the right place") {
     };
     const std::string path = "config.path = \"/x\"\n";
     const Wrong table[] = {
-        {"no format", "[deploy.x]\nplugin=\"probe\"\n", "/etc/p.toml:1:1: error: format is missing"},
+        {"no format", "[deploy.x]\nplugin=\"probe\"\n",
+         "/etc/p.toml:1:1: error: format is missing"},
         {"format 2", "format = 2\n", "/etc/p.toml:1:10: error: format: expected 1"},
         {"nothing", "format = 1\n", "p.toml:1:1: error: deploys nothing"},
         {"no TOML", "format = 1\nx = \n", "p.toml:2:5: error: no valid TOML"},
@@ -217,7 +220,8 @@ TEST_CASE("a wrong pipeline is refused at the right place") {
          "p.toml:2:2: error: unknown key \"sercet\"; did you mean \"secret\"?"},
         {"later section", "format = 1\ninclude = [\"x\"]\n",
          "p.toml:2:1: error: include is not available in this version of certcast"},
-        {"pipeline name", "format = 1\npipeline = \"a/b\"\n", "p.toml:2:12: error: pipeline: expec"},
+        {"pipeline name", "format = 1\npipeline = \"a/b\"\n",
+         "p.toml:2:12: error: pipeline: expec"},
         {"entry name", "format = 1\n[deploy.\"a/b\"]\n", "p.toml:2:9: error: \"a/b\" is no name"},
         {"entry kind", "format = 1\ndeploy.a = 3\n", "p.toml:2:12: error: deploy.a: expected a ta"},
         {"unknown key", entry + path + "timeuot = \"1s\"\n",
@@ -230,14 +234,17 @@ TEST_CASE("a wrong pipeline is refused at the right place") {
          "p.toml:11:13: error: deploy.edge.targets.discover is not available"},
         {"no plugin", head, "p.toml:6:9: error: deploy.edge.plugin is missing"},
         {"unknown plugin", head + "plugin = \"evry\"\n",
-         "p.toml:7:10: error: deploy.edge.plugin: there is no plugin \"evry\"; did you mean \"every"},
-        {"plugin range", head + "plugin = \"every@1\"\n", "p.toml:7:10: error: deploy.edge.plugin: "},
+         "p.toml:7:10: error: deploy.edge.plugin: there is no plugin \"evry\"; did you mean "
+         "\"every"},
+        {"plugin range", head + "plugin = \"every@1\"\n",
+         "p.toml:7:10: error: deploy.edge.plugin: "},
         {"substituted plugin", head + "plugin = \"${vars.p}\"\n", "nothing is substituted"},
         {"no certificate", head + "plugin = \"every\"\n",
          "p.toml:6:9: error: deploy.edge.certificate is missing: expected the name of a "
          "[certificate.NAME]: shop, mail"},
         {"unknown certificate", head + "plugin = \"every\"\ncertificate = \"shp\"\n",
-         "p.toml:8:15: error: deploy.edge.certificate: there is no [certificate.shp]; did you mean"},
+         "p.toml:8:15: error: deploy.edge.certificate: there is no [certificate.shp]; did you "
+         "mean"},
         {"certificate twice", head + "plugin = \"every\"\ncertificates = [\"shop\", \"shop\"]\n",
          "p.toml:8:25: error: deploy.edge.certificates: \"shop\" is listed twice"},
         {"both", head + "plugin = \"every\"\ncertificate=\"shop\"\ncertificates=[\"mail\"]\n",
@@ -251,16 +258,20 @@ TEST_CASE("a wrong pipeline is refused at the right place") {
          "p.toml:10:14: error: deploy.x.certificates: plugin every takes at most 2, found 3"},
         {"missing parameter", entry, "p.toml:6:9: error: deploy.edge.config.path is missing"},
         {"unknown parameter", entry + "config = { path = \"/x\", nte = \"y\" }\n",
-         "p.toml:10:25: error: deploy.edge.config has no parameter \"nte\"; did you mean \"note\"?"},
+         "p.toml:10:25: error: deploy.edge.config has no parameter \"nte\"; did you mean "
+         "\"note\"?"},
         {"config kind", entry + "config = 3\n",
          "p.toml:10:10: error: deploy.edge.config: expected a table, found 3"},
         {"undefined", entry + "config.path = \"/${vars.x}\"\n",
          "p.toml:10:15: error: ${vars.x} is not defined"},
         {"no target", entry + "config.path = \"/${target.name}\"\n", "there is no target here"},
         {"unclosed", entry + "config.path = \"/${vars.x\"\n", "has no closing \"}\""},
-        {"no namespace", entry + "config.path = \"${HOME}/x\"\n", "expected target.name, target.KEY"},
-        {"own circle", entry + path + "vars = { a = \"${vars.b}\", b = \"${vars.a}\" }\n"
-                                      "config.note = \"${vars.a}\"\n",
+        {"no namespace", entry + "config.path = \"${HOME}/x\"\n",
+         "expected target.name, target.KEY"},
+        {"own circle",
+         entry + path +
+             "vars = { a = \"${vars.b}\", b = \"${vars.a}\" }\n"
+             "config.note = \"${vars.a}\"\n",
          "p.toml:11:14: error: vars.a refers to itself"},
         {"target twice", entry + path + "targets = [\"a\", \"a\"]\n",
          "p.toml:11:17: error: target \"a\" is listed twice"},
@@ -289,7 +300,8 @@ TEST_CASE("a wrong pipeline is refused at the right place") {
         {"tags", entry + path + "tags = [1]\n", "deploy.edge.tags: expected strings, found 1"},
         {"disabled", entry + path + "disabled = { until = \"2030-01-01\" }\n",
          "p.toml:11:22: error: deploy.edge.disabled.until: expected a date without quotes"},
-        {"plain secret", head + "plugin=\"every\"\ncertificate=\"shop\"\nconfig.password=\"hunter2\"\n",
+        {"plain secret",
+         head + "plugin=\"every\"\ncertificate=\"shop\"\nconfig.password=\"hunter2\"\n",
          "p.toml:9:17: error: deploy.edge.config.password: a secret is never written in the file"},
         {"unknown secret",
          head + "plugin=\"every\"\ncertificate=\"shop\"\nconfig.password={ secret = \"x\" }\n",
@@ -314,15 +326,21 @@ TEST_CASE("a wrong pipeline is refused at the right place") {
          "p.toml:9:1: error: deploy.edge.probe.address is missing"},
         {"probe port",
          head + "plugin=\"every\"\ncertificate=\"shop\"\n[[deploy.edge.probe]]\naddress=\"h\"\n",
-         "p.toml:10:9: error: deploy.edge.probe.address: \"h\" is no endpoint: the port is missing"},
-        {"probe protocol", head + "plugin=\"every\"\ncertificate=\"shop\"\n[[deploy.edge.probe]]\n"
-                                  "address=\"h:1\"\nprotocol=\"smtp\"\n",
+         "p.toml:10:9: error: deploy.edge.probe.address: \"h\" is no endpoint: the port is "
+         "missing"},
+        {"probe protocol",
+         head + "plugin=\"every\"\ncertificate=\"shop\"\n[[deploy.edge.probe]]\n"
+                "address=\"h:1\"\nprotocol=\"smtp\"\n",
          "p.toml:11:10: error: deploy.edge.probe.protocol: \"smtp\" is not available"},
-        {"probe expect", head + "plugin=\"every\"\ncertificate=\"shop\"\n[[deploy.edge.probe]]\n"
-                                "address=\"h:1\"\nexpect=\"mail\"\n",
-         "p.toml:11:8: error: deploy.edge.probe.expect: the deployment has no certificate \"mail\""},
-        {"same place", entry + path + "[deploy.other]\nplugin=\"place\"\ncertificate=\"mail\"\n"
-                                      "probe=false\nconfig.path=\"/y/../x\"\n",
+        {"probe expect",
+         head + "plugin=\"every\"\ncertificate=\"shop\"\n[[deploy.edge.probe]]\n"
+                "address=\"h:1\"\nexpect=\"mail\"\n",
+         "p.toml:11:8: error: deploy.edge.probe.expect: the deployment has no certificate "
+         "\"mail\""},
+        {"same place",
+         entry + path +
+             "[deploy.other]\nplugin=\"place\"\ncertificate=\"mail\"\n"
+             "probe=false\nconfig.path=\"/y/../x\"\n",
          "p.toml:11:9: error: other and edge (/etc/p.toml:6:9) deploy to the same place: "
          "place|path=/x"},
         {"NUL", entry + "config.path = \"/a\\u0000b\"\n",
@@ -468,8 +486,7 @@ certificate = "shop"
 targets = ["x", "y"]
 needs = ["a/${target.name}", "b", "a/x"]
 )";
-    const Pipeline pipeline =
-        good("format = 1\n[certificate.shop]\nsource = \"x\"\n" + rest);
+    const Pipeline pipeline = good("format = 1\n[certificate.shop]\nsource = \"x\"\n" + rest);
     using Names = std::vector<std::string>;
     CHECK(pipeline.deployments[2].needs == Names{"a/x", "a/y"});
     CHECK(pipeline.deployments[3].needs == Names{"a/x", "b"});
@@ -481,12 +498,16 @@ TEST_CASE("needs that go in a circle are reported with the circle") {
         std::string text = "format = 1\n[certificate.s]\nsource = \"x\"\n";
         for (const std::string name : {"a", "b", "c"}) {
             text += "[deploy." + name + "]\nplugin = \"probe\"\ncertificate = \"s\"\nneeds = [\"" +
-                    (name == "a" ? "b" : name == "b" ? "c" : needs_of_c) + "\"]\n";
+                    (name == "a"   ? "b"
+                     : name == "b" ? "c"
+                                   : needs_of_c) +
+                    "\"]\n";
         }
         return all_of(read(text));
     };
-    CHECK(contains(circle("a"), "p.toml:7:10: error: needs go in a circle: a needs b, which needs "
-                                "c, which needs a\n"));
+    CHECK(contains(circle("a"),
+                   "p.toml:7:10: error: needs go in a circle: a needs b, which needs "
+                   "c, which needs a\n"));
     CHECK(contains(circle("c"), "p.toml:15:10: error: needs go in a circle: c needs c\n"));
     CHECK(contains(circle("a/x"), "p.toml:15:10: error: needs: a has no targets, expected \"a\""));
 }
@@ -576,7 +597,8 @@ TEST_CASE("what is no readable pipeline file is refused") {
     const std::string missing = (folder / "none.toml").string();
     CHECK(refusal(missing) == missing + ": error: cannot be read: No such file or directory\n");
     CHECK(contains(refusal(folder.path()), "is a folder"));
-    CHECK(contains(refusal(folder.write("a.toml", std::string(5 << 20, '#'))), "larger than 4 MiB"));
+    CHECK(
+        contains(refusal(folder.write("a.toml", std::string(5 << 20, '#'))), "larger than 4 MiB"));
     CHECK(contains(refusal(folder.write("b.toml", "format = 1\nx = \"\xff\"\n")), "line 2 is not"));
     const auto fifo = folder / "fifo";
     REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
@@ -589,7 +611,8 @@ TEST_CASE("deep nesting is refused") {
         for (int i = 0; i < times; ++i) all += text;
         return all;
     };
-    CHECK(contains(all_of(read(repeated("a.", 100'000) + "b = 1\n")), ":1:1: error: nested deeper"));
+    CHECK(
+        contains(all_of(read(repeated("a.", 100'000) + "b = 1\n")), ":1:1: error: nested deeper"));
     CHECK(contains(all_of(read("[" + repeated("\"a b\" . ", 100'000) + "b]\n")), "nested deeper"));
     CHECK(contains(all_of(read("a = " + repeated("[", 60) + repeated("]", 60) + "\n")),
                    "nested deeper"));

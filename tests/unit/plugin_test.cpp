@@ -47,8 +47,8 @@ std::vector<std::byte> encoded(const std::vector<Descriptor>& deployers) {
     out.u8(1);
     out.u32(static_cast<std::uint32_t>(deployers.size()));
     for (const Descriptor& deployer : deployers) {
-        for (const std::string* text : {&deployer.id, &deployer.version, &deployer.name,
-                                        &deployer.vendor, &deployer.url}) {
+        for (const std::string* text :
+             {&deployer.id, &deployer.version, &deployer.name, &deployer.vendor, &deployer.url}) {
             out.text(*text);
         }
         out.u64(deployer.needs);
@@ -229,7 +229,11 @@ TEST_CASE("a wrong descriptor is refused with the names of deployer and paramete
         {"control", [](Descriptor& d) { d.name = "a\x1b[2J"; }, "its name holds a control"},
         {"utf8", [](Descriptor& d) { d.vendor = "\xff"; }, "its vendor is not UTF-8"},
         {"long", [](Descriptor& d) { d.name.assign(5000, 'x'); }, "longer than 4096"},
-        {"file", [](Descriptor& d) { d.files = {{"etc", 0}}; }, "no absolute path"},
+        {"file",
+         [](Descriptor& d) {
+             d.files = {{"etc", 0}};
+         },
+         "no absolute path"},
         {"grace", [](Descriptor& d) { d.grace = Duration(-1); }, "ten years"},
         {"many", [](Descriptor& d) { d.params.resize(600, parameter("a", Type::text)); }, "600"},
         {"name", with(parameter("Bad-Name", Type::text)), "\"Bad-Name\" is wrong"},
@@ -268,8 +272,8 @@ TEST_CASE("a wrong descriptor is refused with the names of deployer and paramete
 TEST_CASE("a right configuration becomes an object in the schema's order") {
     const RawValue config = raw_table(
         {{"fast", raw(true)},
-         {"files", raw_list({raw_table({{"path", raw("tls/../a.pem")},
-                                        {"certificate", raw("mail")}})})},
+         {"files",
+          raw_list({raw_table({{"path", raw("tls/../a.pem")}, {"certificate", raw("mail")}})})},
          {"delay", raw("20s")},
          {"mode", raw("safe")},
          {"word", raw("abc12")},
@@ -315,7 +319,8 @@ TEST_CASE("every mistake in a configuration is reported, each at its place") {
         {"port", raw(std::int64_t{70000}), "config.port: expected at most 65535, found 70000"},
         {"mode", raw("saef"), "expected one of \"fast\", \"safe\", found \"saef\"; did you mean"},
         {"word", raw("ABC"), "expected a text that matches \"[a-z]+[0-9]*\", found \"ABC\""},
-        {"pause", raw(std::int64_t{30}), "expected a duration, like \"30s\", found 30; write \"30s\""},
+        {"pause", raw(std::int64_t{30}),
+         "expected a duration, like \"30s\", found 30; write \"30s\""},
         {"pause", raw("2m"), "expected at most 1m, found 2m"},
         {"pause", raw("soon"), "\"soon\" is no duration"},
         {"labels", raw("x"), "expected a table of names and values"},
@@ -358,8 +363,9 @@ TEST_CASE("a certificate must be one of the deployment's") {
     const RawValue file = raw_table({{"path", raw("/x")}, {"certificate", raw("shopp")}});
     const auto messages = check(raw_table({{"files", raw_list({file})}})).messages;
     REQUIRE(messages.size() == 1);
-    CHECK(contains(messages[0], "config.files[0].certificate: the deployment has no certificate "
-                                "\"shopp\"; did you mean \"shop\"?"));
+    CHECK(contains(messages[0],
+                   "config.files[0].certificate: the deployment has no certificate "
+                   "\"shopp\"; did you mean \"shop\"?"));
 }
 
 TEST_CASE("an untyped text stands for numbers and truth values") {
@@ -395,10 +401,9 @@ TEST_CASE("identities are canonical and there is one for each place") {
                     parameter("mode", Type::integer)};
     const Descriptor descriptor =
         deployer("x", {parameter("host", Type::text, CERTCAST_IDENTITY | CERTCAST_ACCOUNT), files});
-    const RawValue config = raw_table(
-        {{"files",
-          raw_list({raw_table({{"path", raw("/b|c")}}), raw_table({{"path", raw("/a")}})})},
-         {"host", raw("h")}});
+    const RawValue config = raw_table({{"files", raw_list({raw_table({{"path", raw("/b|c")}}),
+                                                           raw_table({{"path", raw("/a")}})})},
+                                       {"host", raw("h")}});
     const Identities found =
         identities_of(descriptor, check(config, descriptor.params).value, "edge");
     CHECK(found.deployed_to ==
@@ -428,8 +433,8 @@ TEST_CASE("the nearest name is found and a far one is not") {
 TEST_CASE("an endpoint has a host and a port") {
     CHECK(parse_endpoint("Shop.Example:443")->text() == "shop.example:443");
     CHECK(parse_endpoint("[2001:DB8::1]:8443")->host == "2001:db8::1");
-    for (const char* wrong : {"", ":", ":443", "h:", "h:65536", "h:-1", "h:1x", "[h]:443",
-                              "[::1]", "a b:1", "a/b:1", "-h:1", "[]:1", "a..b:1"}) {
+    for (const char* wrong : {"", ":", ":443", "h:", "h:65536", "h:-1", "h:1x", "[h]:443", "[::1]",
+                              "a b:1", "a/b:1", "-h:1", "[]:1", "a..b:1"}) {
         CAPTURE(wrong);
         CHECK(parse_endpoint(wrong).has_error());
     }
@@ -440,8 +445,8 @@ TEST_CASE("an endpoint has a host and a port") {
 
 TEST_CASE("UTF-8 is told from what is not") {
     CHECK(is_utf8("p\xc3\xa4\xf0\x9f\x98\x80"));
-    for (const char* wrong : {"\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                              "\xe0\x80\x80", "\x80"}) {
+    for (const char* wrong :
+         {"\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe0\x80\x80", "\x80"}) {
         CHECK_FALSE(is_utf8(wrong));
     }
     CHECK(has_control_character("\xc2\x9b"));
@@ -454,8 +459,8 @@ TEST_CASE("what is shown in quotes holds no control character") {
 }
 
 TEST_CASE("a value is encoded with its entries in order") {
-    const Checked checked =
-        check(raw_table({{"a", raw("x")}}), {parameter("a", Type::text), parameter("b", Type::text)});
+    const Checked checked = check(raw_table({{"a", raw("x")}}),
+                                  {parameter("a", Type::text), parameter("b", Type::text)});
     wire::Writer out;
     encode(checked.value, out);
     wire::Reader in(out.data());

@@ -16,11 +16,15 @@ std::string flood(const Workspace& workspace, const std::string& plugin,
                   const std::string& config = {}) {
     return workspace.head() +
            "[deploy.flood]\n"
-           "plugin = \"" + plugin + "\"\n"
+           "plugin = \"" +
+           plugin +
+           "\"\n"
            "certificate = \"shop\"\n"
            "timeout = \"100s\"\n"
            "probe = false\n"
-           "config = { " + config + " }\n"
+           "config = { " +
+           config +
+           " }\n"
            "[deploy.good]\n"
            "plugin = \"test-works\"\n"
            "certificate = \"shop\"\n"
@@ -33,8 +37,12 @@ std::string flood(const Workspace& workspace, const std::string& plugin,
 TEST_CASE("a million frames, or 100 MB of output, neither block nor fill the host") {
     const Workspace workspace;
     const char* plugin = "";
-    SUBCASE("frames") { plugin = "test-million-logs"; }
-    SUBCASE("output") { plugin = "test-floods-stdout"; }
+    SUBCASE("frames") {
+        plugin = "test-million-logs";
+    }
+    SUBCASE("output") {
+        plugin = "test-floods-stdout";
+    }
     const auto host = workspace.start_run(flood(workspace, plugin));
     const Run run = workspace.collect(*host, "pipeline", 120s);
     CHECK(run.status == 0);
@@ -48,9 +56,8 @@ TEST_CASE("a million frames, or 100 MB of output, neither block nor fill the hos
 TEST_CASE("a host that stands still for a while blocks its worker, and both go on afterwards") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
-    const auto host = workspace.start_run(
-        flood(workspace, "test-million-logs",
-              "announce = \"" + announcements.path().string() + "\""));
+    const auto host = workspace.start_run(flood(
+        workspace, "test-million-logs", "announce = \"" + announcements.path().string() + "\""));
     const pid_t worker = announcements.next().process;
     host->signal(SIGSTOP);
     wait_until("the worker waits for its host", [&] { return state_of(worker) == 'S'; });

@@ -13,12 +13,16 @@ namespace {
 
 std::string deployment(const std::string& name, const std::string& plugin,
                        const Announcements& announcements, int milliseconds = 0) {
-    return "[deploy." + name + "]\n"
-           "plugin = \"" + plugin + "\"\n"
+    return "[deploy." + name +
+           "]\n"
+           "plugin = \"" +
+           plugin +
+           "\"\n"
            "certificate = \"shop\"\n"
            "probe = false\n"
-           "config = { announce = \"" + announcements.path().string() +
-           "\", milliseconds = " + std::to_string(milliseconds) + " }\n";
+           "config = { announce = \"" +
+           announcements.path().string() + "\", milliseconds = " + std::to_string(milliseconds) +
+           " }\n";
 }
 
 }  // namespace
@@ -38,7 +42,8 @@ TEST_CASE("nothing outlives a host that is killed") {
     host->signal(SIGKILL);
     CHECK(host->wait().status == 128 + SIGKILL);
     CHECK(watch.all_end_within(10s));
-    wait_until("no process is left", [] { return leftovers().empty(); }, 10s);
+    wait_until(
+        "no process is left", [] { return leftovers().empty(); }, 10s);
 }
 
 TEST_CASE("a host that is killed while it runs an operator's command takes the command with it") {
@@ -52,25 +57,26 @@ TEST_CASE("a host that is killed while it runs an operator's command takes the c
         "plugin = \"file\"\n"
         "certificate = \"shop\"\n"
         "probe = false\n"
-        "config = { fullchain = \"" + (workspace / "out.crt").string() + "\", key = \"" +
-        (workspace / "out.key").string() + "\", after = [\"sh\", \"" +
-        (workspace / "command.sh").string() + "\"] }\n");
+        "config = { fullchain = \"" +
+        (workspace / "out.crt").string() + "\", key = \"" + (workspace / "out.key").string() +
+        "\", after = [\"sh\", \"" + (workspace / "command.sh").string() + "\"] }\n");
     const pid_t command = announcements.next().process;
     const Watch watch(descendants(host->pid()));
     CHECK(program_of(command) == "sh");
     host->signal(SIGKILL);
     host->wait();
     CHECK(watch.all_end_within(10s));
-    wait_until("no process is left", [] { return leftovers().empty(); }, 10s);
+    wait_until(
+        "no process is left", [] { return leftovers().empty(); }, 10s);
 }
 
 TEST_CASE("a fork server that is killed fails its deployments and leaves the others alone") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
-    const auto host = workspace.start_run(
-        workspace.head() + deployment("hit1", "test-ignores-cancel", announcements) +
-        deployment("hit2", "test-ignores-cancel", announcements) +
-        deployment("spared", "test-works", announcements, 500));
+    const auto host = workspace.start_run(workspace.head() +
+                                          deployment("hit1", "test-ignores-cancel", announcements) +
+                                          deployment("hit2", "test-ignores-cancel", announcements) +
+                                          deployment("spared", "test-works", announcements, 500));
     std::vector<Announcements::Line> lines;
     for (int i = 0; i < 3; ++i) lines.push_back(announcements.next());
     // Two of the three have the same parent: it is their fork server.
@@ -111,8 +117,8 @@ TEST_CASE("a deployment whose fork server was killed is tried again with a new o
 TEST_CASE("a worker that is killed is a crash by that signal") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
-    const auto host = workspace.start_run(
-        workspace.head() + deployment("hit", "test-ignores-cancel", announcements));
+    const auto host = workspace.start_run(workspace.head() +
+                                          deployment("hit", "test-ignores-cancel", announcements));
     REQUIRE(kill(announcements.next().process, SIGKILL) == 0);
     const Run run = workspace.collect(*host);
     CHECK(run.text("hit", "status") == "crashed");
@@ -125,13 +131,16 @@ TEST_CASE("an interrupted run asks its workers to stop and reports all of them")
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
     int signal = 0;
-    SUBCASE("by SIGINT") { signal = SIGINT; }
-    SUBCASE("by SIGTERM") { signal = SIGTERM; }
-    const auto host = workspace.start_run(
-        workspace.head() + "max_parallel = 2\n" +
-        deployment("polite", "test-late", announcements) +
-        deployment("rude", "test-ignores-cancel", announcements) +
-        deployment("never", "test-works", announcements));
+    SUBCASE("by SIGINT") {
+        signal = SIGINT;
+    }
+    SUBCASE("by SIGTERM") {
+        signal = SIGTERM;
+    }
+    const auto host = workspace.start_run(workspace.head() + "max_parallel = 2\n" +
+                                          deployment("polite", "test-late", announcements) +
+                                          deployment("rude", "test-ignores-cancel", announcements) +
+                                          deployment("never", "test-works", announcements));
     announcements.next();
     announcements.next();
     host->signal(signal);
@@ -148,9 +157,9 @@ TEST_CASE("an interrupted run asks its workers to stop and reports all of them")
 TEST_CASE("a second interrupt does not wait for the grace") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
-    const auto host = workspace.start_run(
-        workspace.head() + deployment("rude", "test-ignores-cancel", announcements) +
-        "grace = \"60s\"\n");
+    const auto host = workspace.start_run(workspace.head() +
+                                          deployment("rude", "test-ignores-cancel", announcements) +
+                                          "grace = \"60s\"\n");
     const pid_t worker = announcements.next().process;
     const Watch watch({worker});
     host->signal(SIGINT);
@@ -160,5 +169,6 @@ TEST_CASE("a second interrupt does not wait for the grace") {
     const Ending ending = host->wait(20s);
     CHECK(ending.status == 130);
     CHECK(watch.all_end_within(1s));
-    wait_until("no process is left", [] { return leftovers().empty(); }, 5s);
+    wait_until(
+        "no process is left", [] { return leftovers().empty(); }, 5s);
 }

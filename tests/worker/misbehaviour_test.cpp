@@ -16,13 +16,17 @@ std::string among_neighbours(const Workspace& workspace, const std::string& plug
                              const std::string& config = {}) {
     std::string text = workspace.head() +
                        "[deploy.bad]\n"
-                       "plugin = \"" + plugin + "\"\n"
+                       "plugin = \"" +
+                       plugin +
+                       "\"\n"
                        "certificate = \"shop\"\n"
                        "timeout = \"1s\"\n"
                        "probe = false\n"
-                       "config = { " + config + " }\n";
+                       "config = { " +
+                       config + " }\n";
     for (const char* name : {"good1", "good2", "good3", "good4"})
-        text += "[deploy." + std::string(name) + "]\n"
+        text += "[deploy." + std::string(name) +
+                "]\n"
                 "plugin = \"test-works\"\n"
                 "certificate = \"shop\"\n"
                 "probe = false\n"
@@ -105,8 +109,8 @@ TEST_CASE("a library that cannot be loaded fails what names it, with the reason,
         SUBCASE(one.name.c_str()) {
             std::string folder = one.name;
             for (char& letter : folder) letter = letter == '-' ? '_' : letter;
-            workspace.environment()["CERTCAST_PLUGIN_PATH"] += ":" CERTCAST_BROKEN_PLUGINS "/" +
-                                                               folder;
+            workspace.environment()["CERTCAST_PLUGIN_PATH"] +=
+                ":" CERTCAST_BROKEN_PLUGINS "/" + folder;
             const Run run = workspace.run(among_neighbours(workspace, "test-" + one.name));
             CAPTURE(run.output);
             CAPTURE(run.errors);
@@ -118,8 +122,8 @@ TEST_CASE("a library that cannot be loaded fails what names it, with the reason,
         SUBCASE(("others run beside " + one.name).c_str()) {
             std::string folder = one.name;
             for (char& letter : folder) letter = letter == '-' ? '_' : letter;
-            workspace.environment()["CERTCAST_PLUGIN_PATH"] += ":" CERTCAST_BROKEN_PLUGINS "/" +
-                                                               folder;
+            workspace.environment()["CERTCAST_PLUGIN_PATH"] +=
+                ":" CERTCAST_BROKEN_PLUGINS "/" + folder;
             const Run run = workspace.run(among_neighbours(workspace, "test-works"));
             CAPTURE(run.output);
             CAPTURE(run.errors);
@@ -133,8 +137,12 @@ TEST_CASE("a library that cannot be loaded fails what names it, with the reason,
 TEST_CASE("a daemon that a plugin leaves behind is dead before the run ends") {
     const Workspace workspace;
     const char* plugin = "";
-    SUBCASE("in a session of its own") { plugin = "test-daemon"; }
-    SUBCASE("holding every descriptor open") { plugin = "test-holds-stdout"; }
+    SUBCASE("in a session of its own") {
+        plugin = "test-daemon";
+    }
+    SUBCASE("holding every descriptor open") {
+        plugin = "test-holds-stdout";
+    }
     const Announcements announcements(workspace / "announce");
     const auto process = workspace.start_run(among_neighbours(
         workspace, plugin, "announce = \"" + announcements.path().string() + "\""));
@@ -149,7 +157,8 @@ TEST_CASE("a daemon that a plugin leaves behind is dead before the run ends") {
 TEST_CASE("a success within the grace is late, and one that comes after it is none") {
     const Workspace workspace;
     SUBCASE("within") {
-        const Run run = workspace.run(among_neighbours(workspace, "test-late", "milliseconds = 50"));
+        const Run run =
+            workspace.run(among_neighbours(workspace, "test-late", "milliseconds = 50"));
         CHECK(run.text("bad", "status") == "changed");
         CHECK(run.text("bad", "late") == "true");
     }

@@ -31,7 +31,9 @@ std::set<pid_t>& own_children() {
 }
 
 // glibc 2.36 declares its own without extern "C".
-int open_pidfd(pid_t process) { return static_cast<int>(syscall(SYS_pidfd_open, process, 0)); }
+int open_pidfd(pid_t process) {
+    return static_cast<int>(syscall(SYS_pidfd_open, process, 0));
+}
 
 int must(int answer, const char* what) {
     if (answer < 0) throw std::system_error(errno, std::generic_category(), what);
@@ -115,8 +117,8 @@ Process::Process(std::vector<std::string> argv, const Environment& environment)
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                              POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setflags(
+        &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     const int failure = posix_spawnp(&pid_, argv0_.c_str(), &actions, &attributes,
                                      pointers_to(argv).data(), pointers_to(variables).data());
     posix_spawn_file_actions_destroy(&actions);
@@ -135,7 +137,9 @@ Process::~Process() {
     for (const int fd : {pidfd_, output_, errors_}) close(fd);
 }
 
-void Process::signal(int number) const { must(kill(pid_, number), "kill"); }
+void Process::signal(int number) const {
+    must(kill(pid_, number), "kill");
+}
 
 Ending Process::wait(Milliseconds limit) {
     if (!readable(pidfd_, Clock::now() + limit))
@@ -153,8 +157,12 @@ Ending Process::wait(Milliseconds limit) {
     return ending;
 }
 
-std::string Process::output() const { return content_of(output_); }
-std::string Process::errors() const { return content_of(errors_); }
+std::string Process::output() const {
+    return content_of(output_);
+}
+std::string Process::errors() const {
+    return content_of(errors_);
+}
 
 std::vector<std::string> leftovers() {
     std::vector<std::string> found;
@@ -185,12 +193,15 @@ std::string program_of(pid_t process) {
     return name;
 }
 
-char state_of(pid_t process) { return status_of(process).state; }
+char state_of(pid_t process) {
+    return status_of(process).state;
+}
 
 void wait_until(std::string_view what, const std::function<bool()>& holds, Milliseconds limit) {
     const auto end = Clock::now() + limit;
     while (!holds()) {
-        if (Clock::now() > end) throw std::runtime_error("waited in vain until " + std::string(what));
+        if (Clock::now() > end)
+            throw std::runtime_error("waited in vain until " + std::string(what));
         poll(nullptr, 0, 5);
     }
 }
@@ -214,7 +225,9 @@ Announcements::Announcements(std::filesystem::path path) : path_(std::move(path)
     fd_ = must(open(path_.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC), "open");
 }
 
-Announcements::~Announcements() { close(fd_); }
+Announcements::~Announcements() {
+    close(fd_);
+}
 
 Announcements::Line Announcements::next(Milliseconds limit) const {
     const auto end = Clock::now() + limit;

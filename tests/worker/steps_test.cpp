@@ -18,13 +18,21 @@ std::string deploy(const Workspace& workspace, const std::string& text,
            "plugin = \"test-steps\"\n"
            "certificate = \"shop\"\n"
            "probe = false\n"
-           "retry = { attempts = " + std::to_string(attempts) +
+           "retry = { attempts = " +
+           std::to_string(attempts) +
            ", backoff = \"1ms\", max_backoff = \"2ms\" }\n"
            "[deploy.site.config]\n"
-           "folder = \"" + (workspace / "site").string() + "\"\n"
-           "text = \"" + text + "\"\n"
-           "die_at = [" + die_at + "]\n"
-           "die_attempts = " + std::to_string(die_attempts) + "\n";
+           "folder = \"" +
+           (workspace / "site").string() +
+           "\"\n"
+           "text = \"" +
+           text +
+           "\"\n"
+           "die_at = [" +
+           die_at +
+           "]\n"
+           "die_attempts = " +
+           std::to_string(die_attempts) + "\n";
 }
 
 std::vector<std::string> files(const Workspace& workspace) {
@@ -34,12 +42,14 @@ std::vector<std::string> files(const Workspace& workspace) {
     return contents;
 }
 
-std::vector<std::string> all_of(const std::string& text) { return {text, text, text, text}; }
+std::vector<std::string> all_of(const std::string& text) {
+    return {text, text, text, text};
+}
 
 const char* const moments[] = {
-    "before step 1", "after step 1",  "within write 1", "after write 1", "before step 2",
-    "after step 2",  "within write 2", "after write 2", "before step 3", "after step 3",
-    "within write 3", "after write 3", "after reload",  "in verify",
+    "before step 1",  "after step 1",   "within write 1", "after write 1", "before step 2",
+    "after step 2",   "within write 2", "after write 2",  "before step 3", "after step 3",
+    "within write 3", "after write 3",  "after reload",   "in verify",
 };
 
 }  // namespace
@@ -72,8 +82,8 @@ TEST_CASE("a worker killed at the same step every time leaves what was there bef
     for (const char* moment : moments) {
         SUBCASE(moment) {
             REQUIRE(workspace.run(deploy(workspace, "former")).text("site", "status") == "changed");
-            const Run run = workspace.run(
-                deploy(workspace, "newer", "\"" + std::string(moment) + "\"", 9, 2));
+            const Run run =
+                workspace.run(deploy(workspace, "newer", "\"" + std::string(moment) + "\"", 9, 2));
             CAPTURE(run.output);
             CHECK(run.text("site", "status") == "crashed");
             CHECK(run.number("site", "attempts") == 2);
@@ -101,11 +111,15 @@ TEST_CASE("a rollback that is killed as well is taken up by the next attempt") {
     const Workspace workspace;
     std::filesystem::create_directory(workspace / "site");
     const char* die_at = "";
-    SUBCASE("before it undid anything") { die_at = "\"after write 3\", \"before undo 3\""; }
+    SUBCASE("before it undid anything") {
+        die_at = "\"after write 3\", \"before undo 3\"";
+    }
     SUBCASE("after a step was undone but not yet said to be") {
         die_at = "\"after write 3\", \"after undo 2\"";
     }
-    SUBCASE("half-way") { die_at = "\"within write 3\", \"before undo 2\""; }
+    SUBCASE("half-way") {
+        die_at = "\"within write 3\", \"before undo 2\"";
+    }
     REQUIRE(workspace.run(deploy(workspace, "former")).text("site", "status") == "changed");
     const Run run = workspace.run(deploy(workspace, "newer", die_at));
     CAPTURE(run.output);

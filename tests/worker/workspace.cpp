@@ -21,8 +21,8 @@ const boost::json::object& Run::operator[](std::string_view deployment) const {
     if (const boost::json::value* all = report.if_contains("deployments"))
         for (const boost::json::value& one : all->as_array())
             if (one.at("name").as_string() == deployment) return one.as_object();
-    throw std::runtime_error("nothing reported of " + std::string(deployment) + "; certcast said:\n" +
-                             output + errors);
+    throw std::runtime_error("nothing reported of " + std::string(deployment) +
+                             "; certcast said:\n" + output + errors);
 }
 
 std::string Run::text(std::string_view deployment, std::string_view field) const {
@@ -72,9 +72,13 @@ Issued Workspace::issue(std::string_view name, CertificateWish wish) const {
 std::string Workspace::head(const std::vector<std::string>& certificates) const {
     std::string text = "format = 1\n";
     for (const std::string& name : certificates)
-        text += "[certificate." + name + "]\n"
-                "certificate = \"" + name + ".pem\"\n"
-                "key = \"" + name + ".key\"\n";
+        text += "[certificate." + name +
+                "]\n"
+                "certificate = \"" +
+                name +
+                ".pem\"\n"
+                "key = \"" +
+                name + ".key\"\n";
     return text +
            "[defaults]\n"
            "timeout = \"20s\"\n"

@@ -1,7 +1,7 @@
 /* Says who it is and when its deadline is, and does not stop. */
 #include "misbehaving.h"
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     announce(job, getpid(), job->host->deadline_ns(job->host));
     while (pause() == -1) {
     }

@@ -5,9 +5,10 @@
 #include <libssh/libssh.h>
 #include <openssl/ssl.h>
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     /* Names a symbol of each library, so that all three are there. */
-    if (curl_version() == NULL || ssh_version(0) == NULL || OpenSSL_version(OPENSSL_VERSION) == NULL)
+    if (curl_version() == NULL || ssh_version(0) == NULL ||
+        OpenSSL_version(OPENSSL_VERSION) == NULL)
         return CERTCAST_FAILED;
     return changed(job);
 }
@@ -16,7 +17,7 @@ static int32_t deploy(void *self, const certcast_job *job) {
 /* A thread at load time: this library cannot be forked after loading. */
 #include <pthread.h>
 
-static void *idle(void *nothing) {
+static void* idle(void* nothing) {
     for (;;) pause();
     return nothing;
 }

@@ -40,7 +40,8 @@ int main(int argc, char** argv) {
     std::string text;
     while (late_ms.size() < count) {
         std::vector<pollfd> watched{{.fd = fifo, .events = POLLIN, .revents = 0}};
-        for (const Hung& one : hung) watched.push_back({.fd = one.pidfd, .events = POLLIN, .revents = 0});
+        for (const Hung& one : hung)
+            watched.push_back({.fd = one.pidfd, .events = POLLIN, .revents = 0});
         if (poll(watched.data(), watched.size(), 60'000) <= 0) {
             std::fprintf(stderr, "watch_kills: %zu of %zu are dead after a minute\n",
                          late_ms.size(), count);

@@ -1,0 +1,38 @@
+#include "core/cli/harden.hpp"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+
+namespace certcast {
+
+namespace {
+
+constexpr rlim_t files_per_worker = 5;
+constexpr rlim_t files_of_host = 64;
+
+}  // namespace
+
+void harden_process() {
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    const rlimit no_core{0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    signal(SIGPIPE, SIG_IGN);
+    rlimit files{};
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+std::uint32_t most_workers() {
+    rlimit files{};
+    getrlimit(RLIMIT_NOFILE, &files);
+    const rlim_t usable = std::max(files.rlim_cur, files_of_host + files_per_worker);
+    return static_cast<std::uint32_t>(
+        std::min<rlim_t>((usable - files_of_host) / files_per_worker, 1'000'000));
+}
+
+}  // namespace certcast

@@ -1,0 +1,79 @@
+#include "core/cli/commands.hpp"
+#include "core/cli/harden.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <exception>
+#include <iostream>
+
+namespace {
+
+using namespace certcast;
+
+std::string not_a_duration(const std::string& text) {
+    const auto duration = parse_duration(text);
+    return duration ? std::string() : duration.error().text();
+}
+
+int dispatch(int argc, char** argv) {
+    CLI::App app{"Puts renewed TLS certificates onto everything that serves them.", "certcast"};
+    app.set_version_flag("--version", CERTCAST_VERSION);
+    app.require_subcommand(1);
+
+    RunArguments arguments;
+    std::string lock_timeout = "60s";
+    CLI::App* run = app.add_subcommand("run", "Run a pipeline");
+    run->add_option("pipeline", arguments.pipeline, "Pipeline file")->required();
+    run->add_option("--only", arguments.only, "Only deployments with a matching name")
+        ->type_name("GLOB")
+        ->expected(1);
+    run->add_flag("--force", arguments.force, "Deploy even what is as wanted already");
+    run->add_option("--max-parallel", arguments.max_parallel, "At most so many at once")
+        ->type_name("N")
+        ->check(CLI::Range(1, 100'000));
+    run->add_option("--lock-timeout", lock_timeout, "How long to wait for another run")
+        ->type_name("DURATION")
+        ->check(not_a_duration);
+    run->add_option("--output", arguments.output, "auto, plain or json")
+        ->check(CLI::IsMember({"auto", "plain", "json"}));
+    run->add_option("--report", arguments.report, "Write a report in JSON there")
+        ->type_name("FILE");
+    run->add_flag("-v,--verbose", arguments.verbose, "Show what plugins log, too");
+
+    std::filesystem::path checked;
+    CLI::App* check = app.add_subcommand("check", "Check a pipeline, offline");
+    check->add_option("pipeline", checked, "Pipeline file")->required();
+
+    CLI::App* plugins = app.add_subcommand("plugins", "List the plugins");
+    CLI::App* plugin = app.add_subcommand("plugin", "Look at one plugin");
+    plugin->require_subcommand(1);
+    std::string id;
+    CLI::App* show = plugin->add_subcommand("show", "All that a plugin says of itself");
+    show->add_option("id", id, "Id of the plugin")->required();
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? exit_good : exit_invalid;
+    }
+    arguments.lock_timeout = parse_duration(lock_timeout).value();
+
+    const Places places = Places::find();
+    if (run->parsed()) return run_command(arguments, places);
+    if (check->parsed()) return check_command(checked, places);
+    if (plugins->parsed()) return plugins_command(places);
+    if (show->parsed()) return plugin_show_command(id, places);
+    return exit_invalid;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    harden_process();
+    try {
+        return dispatch(argc, argv);
+    } catch (const std::exception& error) {
+        std::cerr << "certcast: " << error.what() << '\n';
+        return exit_host_failed;
+    }
+}

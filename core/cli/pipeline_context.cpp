@@ -1,0 +1,32 @@
+#include "core/cli/pipeline_context.hpp"
+
+#include "core/worker/worker_program.hpp"
+
+#include <iostream>
+
+namespace certcast {
+
+namespace {
+
+constexpr int describe_seconds = 10;
+
+}  // namespace
+
+Catalog make_catalog(const Places& places, bool remember) {
+    auto describe = [program = places.worker_program](const std::filesystem::path& library) {
+        return describe_library(program, library, describe_seconds);
+    };
+    return {places.plugin_folders, std::move(describe),
+            remember ? places.cache_folder : std::filesystem::path()};
+}
+
+bool print_diagnostics(const std::vector<Diagnostic>& diagnostics, const TextFilter& filter) {
+    bool errors = false;
+    for (const Diagnostic& diagnostic : diagnostics) {
+        std::cerr << filter.line(diagnostic.text()) << '\n';
+        errors = errors || diagnostic.severity == Diagnostic::Severity::error;
+    }
+    return errors;
+}
+
+}  // namespace certcast

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "core/base/redactor.hpp"
+#include "core/cli/places.hpp"
+#include "core/pipeline/read_pipeline.hpp"
+#include "core/plugin/catalog.hpp"
+#include "core/report/text_filter.hpp"
+
+#include <vector>
+
+namespace certcast {
+
+/// The catalog of this machine. `remember`: descriptions may be written to the cache.
+Catalog make_catalog(const Places& places, bool remember);
+
+/// Prints diagnostics to standard error, one a line. True: there was an error among them.
+bool print_diagnostics(const std::vector<Diagnostic>& diagnostics, const TextFilter& filter);
+
+}  // namespace certcast

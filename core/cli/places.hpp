@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+namespace certcast {
+
+/// Where things are on this machine: relative to the program, or by the XDG rules and for root in
+/// the system's folders.
+struct Places {
+    std::filesystem::path worker_program;
+    std::vector<std::filesystem::path> plugin_folders;
+    std::filesystem::path cache_folder;  ///< empty: nowhere
+    std::filesystem::path lock_folder;
+    std::filesystem::path work_root;  ///< of this process alone
+
+    static Places find();
+};
+
+}  // namespace certcast

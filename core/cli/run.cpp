@@ -1,0 +1,207 @@
+#include "core/cli/commands.hpp"
+#include "core/cli/harden.hpp"
+#include "core/cli/run_context.hpp"
+#include "core/report/console.hpp"
+#include "core/report/json_lines.hpp"
+#include "core/report/plain.hpp"
+#include "core/report/report_file.hpp"
+#include "core/scheduler/scheduler.hpp"
+#include "core/scheduler/validation.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <random>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+namespace {
+
+std::unique_ptr<RunDisplay> make_display(const RunArguments& arguments, const TextFilter& filter) {
+    if (arguments.output == "json") {
+        return std::make_unique<JsonLinesDisplay>(std::cout, std::cerr, filter);
+    }
+    const TerminalSettings terminal = TerminalSettings::of(STDOUT_FILENO);
+    if (arguments.output == "plain" || !terminal.is_interactive()) {
+        return std::make_unique<PlainDisplay>(std::cout, filter, arguments.verbose);
+    }
+    ConsoleOptions options;
+    options.verbose = arguments.verbose;
+    options.paint = Paint(terminal.wants_colour());
+    options.size = [] { return TerminalSize::of(STDOUT_FILENO); };
+    return std::make_unique<ConsoleDisplay>(std::cout, filter, std::move(options));
+}
+
+/// One run from its pipeline to its report.
+class Run {
+public:
+    Run(const RunArguments& arguments, const Places& places, const Pipeline& pipeline,
+        Catalog& catalog, Redactor& redactor)
+        : arguments_(arguments),
+          places_(places),
+          pipeline_(pipeline),
+          redactor_(redactor),
+          filter_(redactor),
+          context_(io_, places, pipeline, redactor),
+          display_(make_display(arguments, filter_)),
+          services_(context_.services(*display_)),
+          ticks_(io_),
+          signals_(io_, SIGINT, SIGTERM) {
+        services_.force = arguments.force;
+        if (const auto probe = catalog.find("probe")) {
+            services_.probe_library = probe->first;
+            services_.probe = probe->second;
+        }
+    }
+
+    int operator()() {
+        std::error_code failure;
+        std::filesystem::create_directories(places_.work_root, failure);
+        chmod(places_.work_root.c_str(), 0700);
+        if (failure) {
+            std::cerr << "certcast: cannot make " << places_.work_root.string() << ": "
+                      << failure.message() << '\n';
+            return exit_host_failed;
+        }
+        await_signal();
+        tick();
+        auto ended = [this](std::exception_ptr exception, int status) {
+            if (exception) std::rethrow_exception(exception);
+            status_ = status;
+            signals_.cancel();
+            ticks_.cancel();
+        };
+        asio::co_spawn(io_, all(), std::move(ended));
+        while (!killed_ && io_.run_one() != 0) {
+        }
+        display_->close();
+        return killed_ ? exit_interrupted : status_;
+    }
+
+private:
+    asio::awaitable<int> all() {
+        const auto problems = co_await context_.certificates.load(
+            pipeline_, context_.secrets, redactor_, BundleRules{}, CertificateStore::Commands::run);
+        if (print_diagnostics(problems, filter_)) co_return exit_invalid;
+        bool invalid = false;
+        for (const auto& [deployment, finding] : co_await validate_all(services_, pipeline_)) {
+            const bool error = finding.severity == LogLevel::error;
+            invalid = invalid || error;
+            std::cerr << deployment->location.text() << ": " << (error ? "error: " : "warning: ")
+                      << filter_.line(deployment->name + ": " + in_words(finding)) << '\n';
+        }
+        if (invalid) co_return exit_invalid;
+
+        StagedAttempts attempts(services_);
+        Scheduler scheduler(io_.get_executor(), pipeline_, options(), attempts, context_.clock,
+                            *display_);
+        scheduler_ = &scheduler;
+        if (stopped_) scheduler.stop();
+        const RunReport report = co_await scheduler.run();
+        scheduler_ = nullptr;
+        for (const std::string& warning : context_.secrets.warnings()) display_->note(warning);
+        if (!arguments_.report.empty()) {
+            if (auto written = write_report(arguments_.report, report, filter_); !written) {
+                std::cerr << "certcast: " << written.error().text() << '\n';
+                co_return exit_host_failed;
+            }
+        }
+        co_return report.exit_status();
+    }
+
+    RunOptions options() {
+        RunOptions options;
+        options.only = arguments_.only;
+        options.lock_timeout = arguments_.lock_timeout;
+        options.lock_folder = places_.lock_folder;
+        options.seed = std::random_device()();
+        options.max_parallel =
+            arguments_.max_parallel != 0 ? arguments_.max_parallel : pipeline_.max_parallel;
+        if (options.max_parallel > most_workers()) {
+            display_->note("at most " + std::to_string(most_workers()) + " at once instead of " +
+                           std::to_string(options.max_parallel) +
+                           ": the limit on open files allows no more (ulimit -Hn)");
+            options.max_parallel = most_workers();
+        }
+        options.expiry = [this](const Deployment& deployment) {
+            auto soonest = std::chrono::system_clock::time_point::max();
+            for (const std::string& name : deployment.certificates) {
+                const CertificateBundle* bundle = context_.certificates.find(name);
+                if (bundle != nullptr) soonest = std::min(soonest, bundle->not_after());
+            }
+            return soonest;
+        };
+        return options;
+    }
+
+    void await_signal() {
+        signals_.async_wait([this](boost::system::error_code failure, int) {
+            if (failure) return;
+            if (stopped_) {
+                context_.host.kill_all();
+                display_->note("interrupted again: everything is killed; what was half-way is left "
+                               "as it is, the next run deploys it anew");
+                killed_ = true;
+                return;
+            }
+            stopped_ = true;
+            display_->note("interrupted: asking everything to stop and rolling back; once more "
+                           "kills at once");
+            if (scheduler_ != nullptr) scheduler_->stop();
+            await_signal();
+        });
+    }
+
+    void tick() {
+        ticks_.expires_after(std::chrono::milliseconds(100));
+        ticks_.async_wait([this](boost::system::error_code failure) {
+            if (failure) return;
+            display_->tick();
+            tick();
+        });
+    }
+
+    const RunArguments& arguments_;
+    const Places& places_;
+    const Pipeline& pipeline_;
+    Redactor& redactor_;
+    TextFilter filter_;
+    asio::io_context io_{1};
+    RunContext context_;
+    std::unique_ptr<RunDisplay> display_;
+    AttemptServices services_;
+    asio::steady_timer ticks_;
+    asio::signal_set signals_;
+    Scheduler* scheduler_ = nullptr;
+    bool stopped_ = false;
+    bool killed_ = false;
+    int status_ = exit_host_failed;
+};
+
+}  // namespace
+
+int run_command(const RunArguments& arguments, const Places& places) {
+    Redactor redactor;
+    const TextFilter filter(redactor);
+    Catalog catalog = make_catalog(places, true);
+    const PipelineReading reading = read_pipeline(
+        arguments.pipeline, [&catalog](const std::string& id) { return catalog.find(id); });
+    print_diagnostics(reading.diagnostics, filter);
+    if (!reading.pipeline) return exit_invalid;
+    if (!arguments.report.empty()) {
+        if (auto possible = report_can_be_written(arguments.report); !possible) {
+            std::cerr << "certcast: " << possible.error().text() << '\n';
+            return exit_invalid;
+        }
+    }
+    return Run(arguments, places, *reading.pipeline, catalog, redactor)();
+}
+
+}  // namespace certcast

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "core/cli/pipeline_context.hpp"
+#include "core/scheduler/staged_attempt.hpp"
+#include "core/worker/worker_host.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <exception>
+#include <utility>
+
+namespace certcast {
+
+/// Everything that the attempts of one pipeline share, put together.
+struct RunContext {
+    RunContext(boost::asio::io_context& io, const Places& places, const Pipeline& pipeline,
+               Redactor& redactor)
+        : host(io.get_executor(), places.worker_program, places.work_root),
+          secrets(io.get_executor(), pipeline, host, redactor),
+          reloads(io.get_executor(), host, clock) {}
+
+    AttemptServices services(RunObserver& observer) {
+        return {.sessions = host,
+                .commands = host,
+                .certificates = certificates,
+                .secrets = secrets,
+                .reloads = reloads,
+                .memory = memory,
+                .clock = clock,
+                .observer = observer};
+    }
+
+    SystemClock clock;
+    WorkerHost host;
+    SecretStore secrets;
+    ReloadGathering reloads;
+    CertificateStore certificates;
+    DeploymentMemory memory;
+};
+
+}  // namespace certcast
