@@ -9,6 +9,7 @@ namespace certcast {
 namespace {
 
 constexpr std::size_t longest_compared = 64;
+constexpr std::size_t most_compared = 1000;
 
 /// Insertions, deletions, replacements and swaps of neighbours, each counted once.
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -37,7 +38,7 @@ std::string nearest(std::string_view name, std::span<const std::string> known) {
     if (name.size() > longest_compared) return {};
     std::string best;
     std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
-    for (const std::string& candidate : known) {
+    for (const std::string& candidate : known.first(std::min(known.size(), most_compared))) {
         if (candidate.size() > longest_compared) continue;
         const std::size_t apart = distance(name, candidate);
         if (apart < best_distance) {

@@ -29,7 +29,7 @@ std::vector<fs::path> folders_in(std::string_view list) {
     return folders;
 }
 
-fs::path cache_folder(bool root) {
+fs::path user_cache(bool root) {
     if (root) return "/var/cache/certcast";
     const std::string cache = variable("XDG_CACHE_HOME");
     if (!cache.empty()) return fs::path(cache) / "certcast";
@@ -55,7 +55,7 @@ Places Places::find() {
     places.worker_program = bin / "certcast-worker";
     places.plugin_folders = folders_in(variable("CERTCAST_PLUGIN_PATH"));
     places.plugin_folders.push_back(bin.parent_path() / "lib/certcast/plugins");
-    places.cache_folder = cache_folder(root);
+    places.cache_folder = user_cache(root);
     places.lock_folder = run_folder(root) / "locks";
     places.work_root = run_folder(root) / ("work-" + std::to_string(getpid()));
     return places;

@@ -4,6 +4,9 @@
 #include "core/plugin/raw_value.hpp"
 
 #include <algorithm>
+
+// g++ 12 sees uninitialised members in here when sanitizers are on; there are none.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <regex>
 
 namespace certcast {

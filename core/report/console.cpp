@@ -64,8 +64,8 @@ void ConsoleDisplay::note(std::string_view text) {
     tick();
 }
 
-void ConsoleDisplay::run_started(const Pipeline& pipeline, const RunReport& report) {
-    all_ = report.deployments.empty() ? pipeline.deployments.size() : report.deployments.size();
+void ConsoleDisplay::run_started(const Pipeline&, const RunReport& report) {
+    all_ = report.deployments.size();
 }
 
 void ConsoleDisplay::tell_former_failure(const Deployment& deployment, Live& line) {

@@ -27,10 +27,10 @@ void JsonLinesDisplay::note(std::string_view text) {
     notes_ << "certcast: " << filter_.line(text) << std::endl;
 }
 
-void JsonLinesDisplay::run_started(const Pipeline& pipeline, const RunReport& report) {
+void JsonLinesDisplay::run_started(const Pipeline&, const RunReport& report) {
     run_ = filter_.data(report.run);
     json::array deployments;
-    for (const Deployment& deployment : pipeline.deployments) {
+    for (const DeploymentReport& deployment : report.deployments) {
         deployments.emplace_back(filter_.data(deployment.name));
     }
     write("run_started", nullptr,

@@ -16,7 +16,7 @@ using Deployments = std::vector<const DeploymentReport*>;
 constexpr std::size_t told_in_full = 20;
 
 /// A word for a shell.
-std::string quoted(std::string_view word) {
+std::string in_single_quotes(std::string_view word) {
     std::string out = "'";
     for (const char c : word) {
         if (c == '\'') {
@@ -28,11 +28,11 @@ std::string quoted(std::string_view word) {
     return out + "'";
 }
 
-std::string quoted_if_needed(std::string_view word) {
+std::string shell_word(std::string_view word) {
     constexpr std::string_view plain =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:@%,";
     const bool harmless = !word.empty() && word.find_first_not_of(plain) == std::string_view::npos;
-    return harmless ? std::string(word) : quoted(word);
+    return harmless ? std::string(word) : in_single_quotes(word);
 }
 
 std::string some_of(const std::vector<std::string>& names, std::size_t most) {
@@ -226,8 +226,8 @@ private:
         }
         for (const std::string& warning : deployment.warnings) block("warning", warning);
         block("next", next_step(deployment));
-        const std::string run = "certcast run " + quoted_if_needed(report_.pipeline_file) +
-                                " --only " + quoted(deployment.name);
+        const std::string run = "certcast run " + shell_word(report_.pipeline_file) +
+                                " --only " + in_single_quotes(deployment.name);
         block("look closer", run + " --verbose");
         block("try again", run);
     }

@@ -1,5 +1,6 @@
 #include "core/worker/worker_program.hpp"
 
+#include "core/base/pidfd.hpp"
 #include "core/worker/frame.hpp"
 #include "core/worker/worker_wire.hpp"
 
@@ -7,7 +8,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -1,5 +1,6 @@
 #include "core/worker/worker_session.hpp"
 
+#include "core/base/pidfd.hpp"
 #include "core/worker/call_wire.hpp"
 #include "core/worker/output_lines.hpp"
 #include "core/worker/worker_wire.hpp"
@@ -15,7 +16,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include <array>

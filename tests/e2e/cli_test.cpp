@@ -17,13 +17,8 @@ Run run_program(const Workspace& workspace, std::vector<std::string> arguments) 
     return workspace.collect(*process, "no report");
 }
 
-std::string works(const std::string& name, const std::string& rest = {}) {
-    return "[deploy." + name +
-           "]\n"
-           "plugin = \"test-works\"\n"
-           "certificate = \"shop\"\n"
-           "probe = false\n" +
-           rest;
+std::string works(std::string_view name, const std::string& rest = {}) {
+    return std::string(deployment(name, "test-works")) + rest;
 }
 
 bool says(const Run& run, std::string_view text) {
@@ -180,12 +175,9 @@ TEST_CASE("only what --only selects is deployed") {
 
 TEST_CASE("who needs a failed deployment is skipped and says why") {
     const Workspace workspace;
-    const Run run = workspace.run(workspace.head() +
-                                  "[deploy.first]\n"
-                                  "plugin = \"test-fails-silently\"\n"
-                                  "certificate = \"shop\"\n"
-                                  "probe = false\n" +
-                                  works("second", "needs = [\"first\"]\n") + works("third"));
+    const Run run =
+        workspace.run(workspace.head() + std::string(deployment("first", "test-fails-silently")) +
+                      works("second", "needs = [\"first\"]\n") + works("third"));
     CAPTURE(run.output);
     CHECK(run.status == 1);
     CHECK(run.text("first", "status") == "failed");
@@ -196,12 +188,9 @@ TEST_CASE("who needs a failed deployment is skipped and says why") {
 
 TEST_CASE("every line of --output json is an object that tells time, event and run") {
     const Workspace workspace;
-    const Run run = workspace.run(workspace.head() + works("web") +
-                                      "[deploy.bad]\n"
-                                      "plugin = \"test-prints\"\n"
-                                      "certificate = \"shop\"\n"
-                                      "probe = false\n",
-                                  {"--output", "json"});
+    const Run run = workspace.run(
+        workspace.head() + works("web") + std::string(deployment("bad", "test-prints")),
+        {"--output", "json"});
     CHECK(run.status == 0);
     std::vector<std::string> events;
     std::istringstream lines(run.output);
@@ -266,14 +255,11 @@ TEST_CASE("a secret is in no output, whatever its plugin does with it") {
     if (source.find("echo") != std::string::npos) shown = "correct-horse- battery";
     for (const char* output : {"plain", "json"}) {
         CAPTURE(output);
-        const Run run = workspace.run(workspace.head() +
-                                          "[deploy.leaky]\n"
-                                          "plugin = \"test-leaks-secret\"\n"
-                                          "certificate = \"shop\"\n"
-                                          "probe = false\n"
-                                          "config = { password = { " +
-                                          source + " } }\n",
-                                      {"--output", output});
+        const Run run = workspace.run(
+            workspace.head() +
+                std::string(deployment("leaky", "test-leaks-secret")
+                                .value("config", "{ password = { " + source + " } }")),
+            {"--output", output});
         CAPTURE(run.output);
         CAPTURE(run.errors);
         CHECK(run.status == 1);

@@ -21,16 +21,9 @@ struct Files {
     std::string path(std::string_view name) const { return (workspace / name).string(); }
     std::string text(std::string_view name) const { return read_text(workspace / name); }
 
-    std::string pipeline(const std::string& config, const std::string& probe = "false") const {
-        return workspace.head() +
-               "[deploy.mail]\n"
-               "plugin = \"file\"\n"
-               "certificate = \"shop\"\n"
-               "probe = " +
-               probe +
-               "\n"
-               "[deploy.mail.config]\n" +
-               config;
+    std::string pipeline(const std::string& config) const {
+        Toml mail = deployment("mail", "file");
+        return workspace.head() + std::string(mail.table("deploy.mail.config")) + config;
     }
     std::string line(std::string_view key, std::string_view name) const {
         return std::string(key) + " = \"" + path(name) + "\"\n";
@@ -193,11 +186,10 @@ TEST_CASE("a folder that is not there fails with its name, and nothing else is t
 TEST_CASE("two deployments onto one file are refused") {
     const Files files;
     const std::string config = files.line("fullchain", "out.crt");
+    Toml twin = deployment("twin", "file");
     const auto file = files.workspace.folder().write(
-        "pipeline.toml", files.pipeline(config) +
-                             "[deploy.twin]\nplugin = \"file\"\ncertificate = \"shop\"\n"
-                             "probe = false\n[deploy.twin.config]\n" +
-                             config);
+        "pipeline.toml",
+        files.pipeline(config) + std::string(twin.table("deploy.twin.config")) + config);
     const auto process = files.workspace.start({"check", file.string()});
     CHECK(process->wait().status == 2);
     CHECK((process->errors() + process->output()).find("mail") != std::string::npos);

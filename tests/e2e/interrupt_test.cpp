@@ -21,8 +21,9 @@ struct HangingReload {
                                              std::vector<std::string>{"shop.example"});
     }
     std::string pipeline(const NginxServer& nginx) const {
-        const std::string reload = "[\"sh\", \"-c\", \"echo $$$$ 0 > " +
-                                   announcements.path().string() + "; exec sleep 1000\"]";
+        const std::string command =
+            "echo $$$$ 0 > " + announcements.path().string() + "; exec sleep 1000";
+        const std::string reload = Toml::list({"sh", "-c", command});
         return workspace.head({"new"}) + nginx.deployment({.reload = reload});
     }
     void check_old_files(const NginxServer& nginx) const {
@@ -77,7 +78,7 @@ TEST_CASE("a lock that is not had in time is exit status 4") {
     const auto nginx = site.server();
     const auto holder = site.workspace.start_run(site.pipeline(*nginx), {}, "holder");
     site.announcements.next();
-    const Run run = site.workspace.run(site.workspace.head({"new"}) + nginx->deployment("new"),
+    const Run run = site.workspace.run(site.workspace.head({"new"}) + nginx->deployment(),
                                        {"--lock-timeout", "100ms"});
     CAPTURE(run.output);
     CAPTURE(run.errors);
@@ -89,7 +90,7 @@ TEST_CASE("a lock that is not had in time is exit status 4") {
     wait_until(
         "no process is left", [] { return leftovers().empty(); }, 5s);
 
-    const Run after = site.workspace.run(site.workspace.head({"new"}) + nginx->deployment("new"));
+    const Run after = site.workspace.run(site.workspace.head({"new"}) + nginx->deployment());
     CHECK(after.status == 0);
     CHECK(nginx->served() == sha256_of(site.new_one));
 }

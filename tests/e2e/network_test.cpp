@@ -47,20 +47,14 @@ private:
 };
 
 std::string probed(const Workspace& workspace, const std::string& address) {
-    return workspace.head() +
-           "[deploy.bad]\n"
-           "plugin = \"test-works\"\n"
-           "certificate = \"shop\"\n"
-           "[[deploy.bad.probe]]\n"
-           "address = \"" +
-           address +
-           "\"\n"
-           "server_name = \"shop.example\"\n"
-           "timeout = \"1s\"\n"
-           "[deploy.good]\n"
-           "plugin = \"test-works\"\n"
-           "certificate = \"shop\"\n"
-           "probe = false\n";
+    std::string text = workspace.head() + std::string(deployment("good", "test-works"));
+    text += Toml()
+                .table("deploy.bad")
+                .text("plugin", "test-works")
+                .text("certificate", "shop")
+                .value("probe", "[{ address = \"" + address +
+                                    "\", server_name = \"shop.example\", timeout = \"1s\" }]");
+    return text;
 }
 
 }  // namespace

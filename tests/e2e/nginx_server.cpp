@@ -95,12 +95,6 @@ std::string sha256_of(const Issued& issued) {
     return sha256_hex(issued.certificate.get());
 }
 
-std::string toml_list(const std::vector<std::string>& texts) {
-    std::string list;
-    for (const std::string& text : texts) list += (list.empty() ? "\"" : ", \"") + text + "\"";
-    return "[" + list + "]";
-}
-
 void install(const Workspace& workspace, std::string_view server, const Issued& issued,
              std::string_view host) {
     const std::string stem = std::string(server) + "/" + std::string(host);
@@ -164,41 +158,28 @@ int NginxServer::reloads() const {
     return count;
 }
 
-std::string NginxServer::deployment(DeploymentWish wish) const {
+std::string NginxServer::deployment(const DeploymentWish& wish) const {
     const auto or_else = [](const std::string& text, const std::string& other) {
-        return text.empty() ? other : text;
+        return "\"" + (text.empty() ? other : text) + "\"";
     };
-    const std::string name = or_else(wish.name, name_);
-    const std::string stem = or_else(wish.files, (folder_ / wish.host).string());
-    const std::string place = "address = \"" + or_else(wish.address, address()) +
-                              "\", server_name = \"" + wish.host + "\"";
-    return "[deploy." + name +
-           "]\n"
-           "plugin = \"nginx\"\n"
-           "certificate = \"" +
-           wish.certificate +
-           "\"\n"
-           "timeouts = { verify = \"" +
-           wish.patience +
-           "\" }\n"
-           "probe = [{ " +
-           place + ", timeout = \"" + wish.patience +
-           "\" }]\n"
-           "[deploy." +
-           name +
-           ".config]\n"
-           "files = [{ certificate = \"" +
-           wish.certificate + "\", fullchain = \"" + stem + ".crt\", key = \"" + stem + ".key\"" +
-           (wish.looked_at_by_plugin ? ", " + place : "") +
-           " }]\n"
-           "config = \"" +
-           config().string() +
-           "\"\n"
-           "check = " +
-           or_else(wish.check, check()) +
-           "\n"
-           "reload = " +
-           or_else(wish.reload, reload()) + "\n";
+    const std::string name = wish.name.empty() ? name_ : wish.name;
+    const std::string stem = wish.files.empty() ? (folder_ / wish.host).string() : wish.files;
+    const std::string place =
+        "address = " + or_else(wish.address, address()) + ", server_name = \"" + wish.host + "\"";
+    const std::string pair = "certificate = \"" + wish.certificate + "\", fullchain = \"" + stem +
+                             ".crt\", key = \"" + stem + ".key\"" +
+                             (wish.looked_at_by_plugin ? ", " + place : "");
+    return Toml()
+        .table("deploy." + name)
+        .text("plugin", "nginx")
+        .text("certificate", wish.certificate)
+        .value("timeouts", "{ verify = \"" + wish.patience + "\" }")
+        .value("probe", "[{ " + place + ", timeout = \"" + wish.patience + "\" }]")
+        .table("deploy." + name + ".config")
+        .value("files", "[{ " + pair + " }]")
+        .text("config", config().string())
+        .value("check", wish.check.empty() ? check() : wish.check)
+        .value("reload", wish.reload.empty() ? reload() : wish.reload);
 }
 
 }  // namespace certcast::testing

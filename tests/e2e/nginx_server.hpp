@@ -19,9 +19,6 @@ std::uint16_t free_port();
 std::string served_sha256(std::uint16_t port, std::string_view server_name);
 std::string sha256_of(const Issued& issued);
 
-/// A list of texts as TOML writes it.
-std::string toml_list(const std::vector<std::string>& texts);
-
 /// One deployment onto an nginx; what is left empty is as the server itself has it.
 struct DeploymentWish {
     std::string certificate = "new";
@@ -48,8 +45,9 @@ public:
     std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
     std::filesystem::path operator/(std::string_view file) const { return folder_ / file; }
     std::filesystem::path config() const { return folder_ / "nginx.conf"; }
-    std::string check() const { return toml_list(command({"-t"})); }
-    std::string reload() const { return toml_list(command({"-s", "reload"})); }
+    /// Its own commands, as TOML.
+    std::string check() const { return Toml::list(command({"-t"})); }
+    std::string reload() const { return Toml::list(command({"-s", "reload"})); }
     /// How often it has been told to reload, which its log says.
     int reloads() const;
     std::string served(std::string_view host = "shop.example") const {
@@ -57,10 +55,7 @@ public:
     }
 
     /// `[deploy.NAME]` with everything that belongs to it.
-    std::string deployment(DeploymentWish wish) const;
-    std::string deployment(std::string certificate) const {
-        return deployment(DeploymentWish{.certificate = std::move(certificate)});
-    }
+    std::string deployment(const DeploymentWish& wish = {}) const;
 
 private:
     std::vector<std::string> command(std::vector<std::string> arguments) const;

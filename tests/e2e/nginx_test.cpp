@@ -49,7 +49,7 @@ TEST_CASE("three nginx get the new certificate, and a second run changes nothing
     std::string pipeline = site.head();
     for (const char* name : {"web1", "web2", "web3"}) {
         servers.push_back(site.server(name));
-        pipeline += servers.back()->deployment("new");
+        pipeline += servers.back()->deployment();
         REQUIRE(servers.back()->served() == site.old_sha256);
     }
     const Run first = site.workspace.run(pipeline);
@@ -83,7 +83,7 @@ TEST_CASE("files that are right do not hide that the old certificate is still se
     const Site site;
     const auto nginx = site.server("web");
     install(site.workspace, "web", site.new_one);  // somebody copied them and did not reload
-    const Run run = site.workspace.run(site.head() + nginx->deployment("new"));
+    const Run run = site.workspace.run(site.head() + nginx->deployment());
     CAPTURE(run.output);
     CHECK(run.text("web", "status") == "changed");
     CHECK(nginx->served() == site.new_sha256);
@@ -92,21 +92,19 @@ TEST_CASE("files that are right do not hide that the old certificate is still se
 TEST_CASE("a configuration that nginx refuses is undone before anyone reloads") {
     const Site site;
     const auto nginx = site.server("web");
-    std::string pipeline;
+    DeploymentWish wish;
     std::string message;
     SUBCASE("it is broken for another reason") {
         const auto broken = site.workspace.folder().write("broken.conf", "nonsense on;\n");
-        pipeline = nginx->deployment("new", toml_list({"nginx", "-t", "-c", broken.string()}),
-                                     nginx->reload());
+        wish.check = Toml::list({"nginx", "-t", "-c", broken.string()});
         message = "unknown directive \"nonsense\"";
     }
     SUBCASE("the new certificate does not go with the key that nginx reads") {
-        pipeline = nginx->deployment("new");
-        const std::string key = (*nginx / "shop.example.key").string();
-        pipeline.replace(pipeline.find(key), key.size(), (*nginx / "unused.key").string());
+        site.workspace.folder().link("web/unused.crt", *nginx / "shop.example.crt");
+        wish.files = (*nginx / "unused").string();
         message = "key values mismatch";
     }
-    const Run run = site.workspace.run(site.head() + pipeline);
+    const Run run = site.workspace.run(site.head() + nginx->deployment(wish));
     CAPTURE(run.output);
     CAPTURE(run.errors);
     CHECK(run.status == 1);
@@ -120,35 +118,36 @@ TEST_CASE("a configuration that nginx refuses is undone before anyone reloads") 
     CHECK(leftovers().empty());
 }
 
-TEST_CASE("what the probe does not find is rolled back") {
+TEST_CASE("what is not found to be served is rolled back") {
     const Site site;
     const auto nginx = site.server("web");
     const auto other = site.server("other");
-    std::string pipeline;
-    SUBCASE("because the reload does nothing") {
-        pipeline = nginx->deployment("new", nginx->check(), "[\"true\"]");
+    DeploymentWish wish{.patience = "1s"};
+    std::string rollback = "done";
+    SUBCASE("the plugin looks, and the reload did nothing") {
+        wish.reload = "[\"true\"]";
     }
-    SUBCASE("because another server is asked") {
-        pipeline = nginx->deployment("new");
-        for (std::size_t at = 0; (at = pipeline.find(nginx->address(), at)) != std::string::npos;)
-            pipeline.replace(at, nginx->address().size(), other->address());
+    SUBCASE("the probe looks, and the reload did nothing") {
+        wish.reload = "[\"true\"]";
+        wish.looked_at_by_plugin = false;
     }
-    SUBCASE("because nothing listens there") {
-        pipeline = nginx->deployment("new");
-        const std::string nobody = "127.0.0.1:" + std::to_string(free_port());
-        for (std::size_t at = 0; (at = pipeline.find(nginx->address(), at)) != std::string::npos;)
-            pipeline.replace(at, nginx->address().size(), nobody);
+    SUBCASE("the probe asks another server") {
+        wish.address = other->address();
+        wish.looked_at_by_plugin = false;
     }
-    for (std::size_t at = 0; (at = pipeline.find("shop.example\" }]\n[", at)) != std::string::npos;)
-        pipeline.replace(at, 14, "shop.example\", timeout = \"1s\" ");
-    const Run run = site.workspace.run(site.head() + pipeline);
-    CAPTURE(pipeline);
+    SUBCASE("the probe asks where nothing listens, so nothing can be proven of the former one") {
+        wish.address = "127.0.0.1:" + std::to_string(free_port());
+        wish.looked_at_by_plugin = false;
+        rollback = "failed";
+    }
+    const Run run = site.workspace.run(site.head() + nginx->deployment(wish));
     CAPTURE(run.output);
     CAPTURE(run.errors);
     CHECK(run.status == 1);
-    CHECK(run.text("web", "status") != "changed");
-    CHECK(run.text("web", "rollback") != "none");
+    CHECK((run.text("web", "status") == "failed" || run.text("web", "status") == "timed_out"));
+    CHECK(run.text("web", "rollback") == rollback);
     CHECK_FALSE(run.message("web").empty());
+    CHECK(run.message("web").find(wish.address) != std::string::npos);
     check_old_files(site, *nginx);
     CHECK(nginx->served() == site.old_sha256);
     CHECK(leftovers().empty());
@@ -157,13 +156,11 @@ TEST_CASE("what the probe does not find is rolled back") {
 TEST_CASE("files that were absent are absent again after rollback") {
     const Site site;
     const auto nginx = site.server("web");
-    std::string pipeline = nginx->deployment("new", nginx->check(), "[\"true\"]");
-    for (const char* kind : {".crt", ".key"}) {
-        const std::string file = (*nginx / ("shop.example" + std::string(kind))).string();
-        pipeline.replace(pipeline.find(file), file.size(),
-                         (*nginx / ("fresh" + std::string(kind))).string());
-    }
-    const Run run = site.workspace.run(site.head() + pipeline);
+    const DeploymentWish wish{.reload = "[\"true\"]",
+                              .files = (*nginx / "fresh").string(),
+                              .patience = "1s",
+                              .looked_at_by_plugin = false};
+    const Run run = site.workspace.run(site.head() + nginx->deployment(wish));
     CAPTURE(run.output);
     CHECK(run.text("web", "status") == "failed");
     CHECK(run.text("web", "rollback") == "done");
@@ -175,9 +172,9 @@ TEST_CASE("two runs at once on one nginx take turns, and what is served is one o
     const Site site;
     const auto nginx = site.server("web");
     const Issued newer = site.workspace.issue("newer");
-    const auto one = site.workspace.start_run(site.head() + nginx->deployment("new"), {}, "one");
+    const auto one = site.workspace.start_run(site.head() + nginx->deployment(), {}, "one");
     const auto two = site.workspace.start_run(
-        site.workspace.head({"newer"}) + nginx->deployment("newer"), {}, "two");
+        site.workspace.head({"newer"}) + nginx->deployment({.certificate = "newer"}), {}, "two");
     const Run first = site.workspace.collect(*one, "one");
     const Run second = site.workspace.collect(*two, "two");
     CAPTURE(first.output);
@@ -216,36 +213,21 @@ TEST_CASE("twenty certificates for one nginx cause one reload") {
                      ".crt\", key = \"" + stem + ".key\", " + place + " },";
             probes += "{ expect = \"" + names[i] + "\", " + place + " },";
         }
-        pipeline +=
-            "[deploy.web]\n"
-            "plugin = \"nginx\"\n"
-            "certificates = " +
-            toml_list(names) +
-            "\n"
-            "probe = [" +
-            probes +
-            "]\n"
-            "[deploy.web.config]\n"
-            "files = [" +
-            files +
-            "]\n"
-            "config = \"" +
-            nginx->config().string() +
-            "\"\n"
-            "check = " +
-            nginx->check() +
-            "\n"
-            "reload = " +
-            nginx->reload() + "\n";
+        pipeline += Toml()
+                        .table("deploy.web")
+                        .text("plugin", "nginx")
+                        .value("certificates", Toml::list(names))
+                        .value("probe", "[" + probes + "]")
+                        .table("deploy.web.config")
+                        .value("files", "[" + files + "]")
+                        .text("config", nginx->config().string())
+                        .value("check", nginx->check())
+                        .value("reload", nginx->reload());
     }
     SUBCASE("of twenty deployments") {
-        for (std::size_t i = 0; i < hosts.size(); ++i) {
-            std::string one =
-                nginx->deployment(names[i], nginx->check(), nginx->reload(), hosts[i]);
-            for (std::size_t at = 0; (at = one.find("deploy.web", at)) != std::string::npos; ++at)
-                one.replace(at, std::string("deploy.web").size(), "deploy." + names[i]);
-            pipeline += one;
-        }
+        for (std::size_t i = 0; i < hosts.size(); ++i)
+            pipeline +=
+                nginx->deployment({.certificate = names[i], .name = names[i], .host = hosts[i]});
     }
     const Run run = site.workspace.run(pipeline);
     CAPTURE(run.output);

@@ -3,9 +3,12 @@
 set -uo pipefail
 
 lint=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# C has the names of C.
+checks=
+[[ $2 == *.c ]] && checks=-readability-identifier-naming
 # A warning option of g++ that clang 14 does not know is no finding.
-if ! output=$(clang-tidy-14 -p "$1" --quiet --extra-arg=-Wno-unknown-warning-option \
-    --extra-arg=-Wno-ignored-optimization-argument --extra-arg=-Wno-unused-command-line-argument \
+if ! output=$(clang-tidy-14 -p "$1" --quiet ${checks:+--checks="$checks"} \
+    --extra-arg=-Wno-unknown-warning-option \
     --extra-arg-before=-include"$lint/clang_tidy_prelude.hpp" "$2" 2>/dev/null); then
     echo "$output"
     exit 1

@@ -6,10 +6,10 @@
 #include "core/scheduler/run_observer.hpp"
 #include "core/worker/command.hpp"
 
+#include <stdlib.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <deque>

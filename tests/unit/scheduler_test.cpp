@@ -336,7 +336,8 @@ TEST_CASE("the pauses between attempts are random below a ceiling that doubles")
     std::mt19937_64 random(1);
     const RetryPolicy policy{.attempts = 9, .backoff = Duration(100), .max_backoff = Duration(500)};
     for (std::uint32_t attempt = 1; attempt < 90; ++attempt) {
-        const Duration ceiling = std::min(Duration(500), Duration(100 << std::min(attempt - 1, 8u)));
+        const Duration ceiling =
+            std::min(Duration(500), Duration(100 << std::min(attempt - 1, 8u)));
         Duration longest{0};
         Duration shortest = ceiling;
         for (int i = 0; i < 300; ++i) {
@@ -418,7 +419,9 @@ TEST_CASE("whoever waits gives the slot to others") {
 TEST_CASE("deployments with an equal exclusive never overlap, not even in back-off") {
     Run run(pipeline_of({"a", "b", "c", "d"}));
     ScratchFolder folder;
-    SUBCASE("with a folder") { run.options.lock_folder = folder.path() / "locks"; }
+    SUBCASE("with a folder") {
+        run.options.lock_folder = folder.path() / "locks";
+    }
     SUBCASE("without one") {}
     run["a"].exclusives = {"x", "y"};
     run["b"].exclusives = {"y", "z"};
@@ -490,8 +493,7 @@ TEST_CASE("a lock that another process holds is waited for") {
     SUBCASE("and afterwards nothing is held") {
         held.release();
         CHECK(run.go().exit_status() == 0);
-        CHECK(other.try_take({"identity:nginx /etc/nginx"}, held).value() ==
-              LockTable::Taken::all);
+        CHECK(other.try_take({"identity:nginx /etc/nginx"}, held).value() == LockTable::Taken::all);
     }
     struct stat status {};
     REQUIRE(::stat(run.options.lock_folder.c_str(), &status) == 0);

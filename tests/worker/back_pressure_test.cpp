@@ -14,22 +14,10 @@ constexpr long most_host_memory_kb = 200 * 1024;
 
 std::string flood(const Workspace& workspace, const std::string& plugin,
                   const std::string& config = {}) {
-    return workspace.head() +
-           "[deploy.flood]\n"
-           "plugin = \"" +
-           plugin +
-           "\"\n"
-           "certificate = \"shop\"\n"
-           "timeout = \"100s\"\n"
-           "probe = false\n"
-           "config = { " +
-           config +
-           " }\n"
-           "[deploy.good]\n"
-           "plugin = \"test-works\"\n"
-           "certificate = \"shop\"\n"
-           "probe = false\n"
-           "config = { milliseconds = 100 }\n";
+    std::string text = workspace.head();
+    text +=
+        deployment("flood", plugin).text("timeout", "100s").value("config", "{ " + config + " }");
+    return text + std::string(deployment("good", "test-works"));
 }
 
 }  // namespace

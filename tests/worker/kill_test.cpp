@@ -6,23 +6,24 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 using namespace certcast::testing;
 
 namespace {
 
-std::string deployment(const std::string& name, const std::string& plugin,
-                       const Announcements& announcements, int milliseconds = 0) {
-    return "[deploy." + name +
-           "]\n"
-           "plugin = \"" +
-           plugin +
-           "\"\n"
-           "certificate = \"shop\"\n"
-           "probe = false\n"
-           "config = { announce = \"" +
-           announcements.path().string() + "\", milliseconds = " + std::to_string(milliseconds) +
-           " }\n";
+/// A deployment that tells its processes before it does what its plugin is for.
+Toml announced(std::string_view name, std::string_view plugin, const Announcements& announcements,
+               int milliseconds = 0) {
+    return deployment(name, plugin)
+        .value("config", "{ announce = \"" + announcements.path().string() +
+                             "\", milliseconds = " + std::to_string(milliseconds) + " }");
+}
+
+std::string all(const std::vector<std::string>& parts) {
+    std::string text;
+    for (const std::string& part : parts) text += part;
+    return text;
 }
 
 }  // namespace
@@ -32,10 +33,10 @@ TEST_CASE("nothing outlives a host that is killed") {
     const Announcements announcements(workspace / "announce");
     // A worker that would never end, one that burns time, and a daemon out of its group's reach.
     const auto host = workspace.start_run(
-        workspace.head() + deployment("sleeps", "test-ignores-cancel", announcements) +
-        deployment("spins", "test-spins", announcements) +
-        deployment("works", "test-works", announcements, 60'000) +
-        deployment("daemon", "test-daemon", announcements, 60'000));
+        all({workspace.head(), announced("sleeps", "test-ignores-cancel", announcements),
+             announced("spins", "test-spins", announcements),
+             announced("works", "test-works", announcements, 60'000),
+             announced("daemon", "test-daemon", announcements, 60'000)}));
     for (int i = 0; i < 4; ++i) announcements.next();
     const Watch watch(descendants(host->pid()));
     CHECK(watch.size() >= 9);  // four fork servers, four workers, one daemon
@@ -53,13 +54,11 @@ TEST_CASE("a host that is killed while it runs an operator's command takes the c
                                                "; (setsid sleep 1000 & ); sleep 1000\n");
     const auto host = workspace.start_run(
         workspace.head() +
-        "[deploy.file]\n"
-        "plugin = \"file\"\n"
-        "certificate = \"shop\"\n"
-        "probe = false\n"
-        "config = { fullchain = \"" +
-        (workspace / "out.crt").string() + "\", key = \"" + (workspace / "out.key").string() +
-        "\", after = [\"sh\", \"" + (workspace / "command.sh").string() + "\"] }\n");
+        std::string(deployment("file", "file")
+                        .table("deploy.file.config")
+                        .text("fullchain", (workspace / "out.crt").string())
+                        .text("key", (workspace / "out.key").string())
+                        .value("after", Toml::list({"sh", (workspace / "command.sh").string()}))));
     const pid_t command = announcements.next().process;
     const Watch watch(descendants(host->pid()));
     CHECK(program_of(command) == "sh");
@@ -73,10 +72,10 @@ TEST_CASE("a host that is killed while it runs an operator's command takes the c
 TEST_CASE("a fork server that is killed fails its deployments and leaves the others alone") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
-    const auto host = workspace.start_run(workspace.head() +
-                                          deployment("hit1", "test-ignores-cancel", announcements) +
-                                          deployment("hit2", "test-ignores-cancel", announcements) +
-                                          deployment("spared", "test-works", announcements, 500));
+    const auto host = workspace.start_run(
+        all({workspace.head(), announced("hit1", "test-ignores-cancel", announcements),
+             announced("hit2", "test-ignores-cancel", announcements),
+             announced("spared", "test-works", announcements, 500)}));
     std::vector<Announcements::Line> lines;
     for (int i = 0; i < 3; ++i) lines.push_back(announcements.next());
     // Two of the three have the same parent: it is their fork server.
@@ -103,9 +102,9 @@ TEST_CASE("a fork server that is killed fails its deployments and leaves the oth
 TEST_CASE("a deployment whose fork server was killed is tried again with a new one") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
-    std::string text = workspace.head() + deployment("hit", "test-works", announcements, 300);
-    text += "[deploy.hit.retry]\nattempts = 2\nbackoff = \"1ms\"\n";
-    const auto host = workspace.start_run(text);
+    const auto host = workspace.start_run(
+        workspace.head() + std::string(announced("hit", "test-works", announcements, 300)
+                                           .value("retry", "{ attempts = 2, backoff = \"1ms\" }")));
     REQUIRE(kill(announcements.next().parent, SIGKILL) == 0);
     const Run run = workspace.collect(*host);
     CAPTURE(run.output);
@@ -117,8 +116,8 @@ TEST_CASE("a deployment whose fork server was killed is tried again with a new o
 TEST_CASE("a worker that is killed is a crash by that signal") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
-    const auto host = workspace.start_run(workspace.head() +
-                                          deployment("hit", "test-ignores-cancel", announcements));
+    const auto host = workspace.start_run(
+        all({workspace.head(), announced("hit", "test-ignores-cancel", announcements)}));
     REQUIRE(kill(announcements.next().process, SIGKILL) == 0);
     const Run run = workspace.collect(*host);
     CHECK(run.text("hit", "status") == "crashed");
@@ -137,10 +136,10 @@ TEST_CASE("an interrupted run asks its workers to stop and reports all of them")
     SUBCASE("by SIGTERM") {
         signal = SIGTERM;
     }
-    const auto host = workspace.start_run(workspace.head() + "max_parallel = 2\n" +
-                                          deployment("polite", "test-late", announcements) +
-                                          deployment("rude", "test-ignores-cancel", announcements) +
-                                          deployment("never", "test-works", announcements));
+    const auto host = workspace.start_run(all(
+        {workspace.head(), "max_parallel = 2\n", announced("polite", "test-late", announcements),
+         announced("rude", "test-ignores-cancel", announcements),
+         announced("never", "test-works", announcements)}));
     announcements.next();
     announcements.next();
     host->signal(signal);
@@ -157,9 +156,9 @@ TEST_CASE("an interrupted run asks its workers to stop and reports all of them")
 TEST_CASE("a second interrupt does not wait for the grace") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
-    const auto host = workspace.start_run(workspace.head() +
-                                          deployment("rude", "test-ignores-cancel", announcements) +
-                                          "grace = \"60s\"\n");
+    const auto host = workspace.start_run(
+        workspace.head() +
+        std::string(announced("rude", "test-ignores-cancel", announcements).text("grace", "60s")));
     const pid_t worker = announcements.next().process;
     const Watch watch({worker});
     host->signal(SIGINT);

@@ -14,23 +14,10 @@ namespace {
 /// One deployment of `plugin` called "bad", with a deadline of a second, among neighbours.
 std::string among_neighbours(const Workspace& workspace, const std::string& plugin,
                              const std::string& config = {}) {
-    std::string text = workspace.head() +
-                       "[deploy.bad]\n"
-                       "plugin = \"" +
-                       plugin +
-                       "\"\n"
-                       "certificate = \"shop\"\n"
-                       "timeout = \"1s\"\n"
-                       "probe = false\n"
-                       "config = { " +
-                       config + " }\n";
+    std::string text = workspace.head();
+    text += deployment("bad", plugin).text("timeout", "1s").value("config", "{ " + config + " }");
     for (const char* name : {"good1", "good2", "good3", "good4"})
-        text += "[deploy." + std::string(name) +
-                "]\n"
-                "plugin = \"test-works\"\n"
-                "certificate = \"shop\"\n"
-                "probe = false\n"
-                "config = { milliseconds = 100 }\n";
+        text += deployment(name, "test-works").value("config", "{ milliseconds = 100 }");
     return text;
 }
 

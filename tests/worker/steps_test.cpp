@@ -12,27 +12,18 @@ using namespace certcast::testing;
 namespace {
 
 std::string deploy(const Workspace& workspace, const std::string& text,
-                   const std::string& die_at = {}, int die_attempts = 1, int attempts = 3) {
-    return workspace.head() +
-           "[deploy.site]\n"
-           "plugin = \"test-steps\"\n"
-           "certificate = \"shop\"\n"
-           "probe = false\n"
-           "retry = { attempts = " +
-           std::to_string(attempts) +
-           ", backoff = \"1ms\", max_backoff = \"2ms\" }\n"
-           "[deploy.site.config]\n"
-           "folder = \"" +
-           (workspace / "site").string() +
-           "\"\n"
-           "text = \"" +
-           text +
-           "\"\n"
-           "die_at = [" +
-           die_at +
-           "]\n"
-           "die_attempts = " +
-           std::to_string(die_attempts) + "\n";
+                   const std::vector<std::string>& die_at = {}, int die_attempts = 1,
+                   int attempts = 3) {
+    const std::string retry =
+        "{ attempts = " + std::to_string(attempts) + ", backoff = \"1ms\", max_backoff = \"2ms\" }";
+    Toml site = deployment("site", "test-steps");
+    site.value("retry", retry)
+        .table("deploy.site.config")
+        .text("folder", (workspace / "site").string())
+        .text("text", text)
+        .value("die_at", Toml::list(die_at))
+        .value("die_attempts", std::to_string(die_attempts));
+    return workspace.head() + std::string(site);
 }
 
 std::vector<std::string> files(const Workspace& workspace) {
@@ -62,8 +53,7 @@ TEST_CASE("a worker killed at any step is rolled back, deployed again and proven
             REQUIRE(workspace.run(deploy(workspace, "former")).text("site", "status") == "changed");
             REQUIRE(files(workspace) == all_of("former"));
 
-            const Run run =
-                workspace.run(deploy(workspace, "newer", "\"" + std::string(moment) + "\""));
+            const Run run = workspace.run(deploy(workspace, "newer", {moment}));
             CAPTURE(run.output);
             CHECK(run.text("site", "status") == "changed");
             CHECK(run.text("site", "proof") == "verify");
@@ -82,8 +72,7 @@ TEST_CASE("a worker killed at the same step every time leaves what was there bef
     for (const char* moment : moments) {
         SUBCASE(moment) {
             REQUIRE(workspace.run(deploy(workspace, "former")).text("site", "status") == "changed");
-            const Run run =
-                workspace.run(deploy(workspace, "newer", "\"" + std::string(moment) + "\"", 9, 2));
+            const Run run = workspace.run(deploy(workspace, "newer", {moment}, 9, 2));
             CAPTURE(run.output);
             CHECK(run.text("site", "status") == "crashed");
             CHECK(run.number("site", "attempts") == 2);
@@ -99,7 +88,7 @@ TEST_CASE("a worker killed at the same step every time leaves what was there bef
 TEST_CASE("files that were not there before are gone again after rollback") {
     const Workspace workspace;
     std::filesystem::create_directory(workspace / "site");
-    const Run run = workspace.run(deploy(workspace, "newer", "\"after write 3\"", 9, 1));
+    const Run run = workspace.run(deploy(workspace, "newer", {"after write 3"}, 9, 1));
     CHECK(run.text("site", "rollback") == "done");
     for (const char* name : {"one", "two", "three"}) {
         CAPTURE(name);
@@ -110,15 +99,15 @@ TEST_CASE("files that were not there before are gone again after rollback") {
 TEST_CASE("a rollback that is killed as well is taken up by the next attempt") {
     const Workspace workspace;
     std::filesystem::create_directory(workspace / "site");
-    const char* die_at = "";
+    std::vector<std::string> die_at;
     SUBCASE("before it undid anything") {
-        die_at = "\"after write 3\", \"before undo 3\"";
+        die_at = {"after write 3", "before undo 3"};
     }
     SUBCASE("after a step was undone but not yet said to be") {
-        die_at = "\"after write 3\", \"after undo 2\"";
+        die_at = {"after write 3", "after undo 2"};
     }
     SUBCASE("half-way") {
-        die_at = "\"within write 3\", \"before undo 2\"";
+        die_at = {"within write 3", "before undo 2"};
     }
     REQUIRE(workspace.run(deploy(workspace, "former")).text("site", "status") == "changed");
     const Run run = workspace.run(deploy(workspace, "newer", die_at));
@@ -135,7 +124,7 @@ TEST_CASE("a rollback that never works is reported as failed") {
     std::filesystem::create_directory(workspace / "site");
     REQUIRE(workspace.run(deploy(workspace, "former")).text("site", "status") == "changed");
     const Run run =
-        workspace.run(deploy(workspace, "newer", "\"after write 2\", \"before undo 2\"", 9, 2));
+        workspace.run(deploy(workspace, "newer", {"after write 2", "before undo 2"}, 9, 2));
     CAPTURE(run.output);
     CHECK(run.text("site", "status") == "crashed");
     CHECK(run.text("site", "rollback") == "failed");

@@ -41,6 +41,34 @@ std::string Run::message(std::string_view deployment) const {
     return std::string(error->at("message").as_string());
 }
 
+Toml& Toml::table(std::string_view name) {
+    content_ += "[" + std::string(name) + "]\n";
+    return *this;
+}
+
+Toml& Toml::text(std::string_view key, std::string_view text) {
+    return value(key, "\"" + std::string(text) + "\"");
+}
+
+Toml& Toml::value(std::string_view key, std::string_view value) {
+    content_ += std::string(key) + " = " + std::string(value) + "\n";
+    return *this;
+}
+
+std::string Toml::list(const std::vector<std::string>& texts) {
+    std::string list;
+    for (const std::string& text : texts) list += (list.empty() ? "\"" : ", \"") + text + "\"";
+    return "[" + list + "]";
+}
+
+Toml deployment(std::string_view name, std::string_view plugin) {
+    return Toml()
+        .table("deploy." + std::string(name))
+        .text("plugin", plugin)
+        .text("certificate", "shop")
+        .value("probe", "false");
+}
+
 Workspace::Workspace()
     : authority_(make_certificate({.subject = "Test Authority", .is_ca = true})) {
     const char* path = std::getenv("PATH");
@@ -70,20 +98,16 @@ Issued Workspace::issue(std::string_view name, CertificateWish wish) const {
 }
 
 std::string Workspace::head(const std::vector<std::string>& certificates) const {
-    std::string text = "format = 1\n";
+    Toml head;
+    head.value("format", "1");
     for (const std::string& name : certificates)
-        text += "[certificate." + name +
-                "]\n"
-                "certificate = \"" +
-                name +
-                ".pem\"\n"
-                "key = \"" +
-                name + ".key\"\n";
-    return text +
-           "[defaults]\n"
-           "timeout = \"20s\"\n"
-           "grace = \"300ms\"\n"
-           "retry = { attempts = 1 }\n";
+        head.table("certificate." + name)
+            .text("certificate", name + ".pem")
+            .text("key", name + ".key");
+    return head.table("defaults")
+        .text("timeout", "20s")
+        .text("grace", "300ms")
+        .value("retry", "{ attempts = 1 }");
 }
 
 std::unique_ptr<Process> Workspace::start(std::vector<std::string> arguments) const {

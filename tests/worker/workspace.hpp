@@ -30,6 +30,24 @@ struct Run {
     std::string message(std::string_view deployment) const;
 };
 
+/// A piece of a pipeline, written line by line.
+class Toml {
+public:
+    Toml& table(std::string_view name);
+    Toml& text(std::string_view key, std::string_view text);
+    /// `value` stands in the file as it is given.
+    Toml& value(std::string_view key, std::string_view value);
+    operator const std::string&() const { return content_; }
+
+    static std::string list(const std::vector<std::string>& texts);
+
+private:
+    std::string content_;
+};
+
+/// `[deploy.NAME]` of a plugin that puts the certificate `shop` somewhere, without a probe.
+Toml deployment(std::string_view name, std::string_view plugin);
+
 /// A certcast program with state, locks and plugins of its own, and certificates to deploy.
 class Workspace {
 public:

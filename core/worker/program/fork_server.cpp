@@ -1,5 +1,6 @@
 #include "core/worker/program/fork_server.hpp"
 
+#include "core/base/pidfd.hpp"
 #include "core/worker/process_tree.hpp"
 #include "core/worker/program/attempt_process.hpp"
 #include "core/worker/program/connection.hpp"
@@ -9,7 +10,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,11 +1,11 @@
 #include "core/worker/program/orphanage.hpp"
 
+#include "core/base/pidfd.hpp"
 #include "core/worker/process_tree.hpp"
 #include "core/worker/worker_wire.hpp"
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>

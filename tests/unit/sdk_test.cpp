@@ -1,0 +1,463 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "tests/unit/fake_host.hpp"
+#include "tests/unit/temporary_folder.hpp"
+
+#include <certcast/deployer.hpp>
+#include <doctest/doctest.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <future>
+#include <new>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <type_traits>
+
+using namespace certcast::testing;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Does whatever a test wants it to, with one parameter of every type.
+struct Probing {
+    static constexpr certcast::About about{.id = "org.example.probing",
+                                           .version = "2.1.0",
+                                           .name = "Of the tests",
+                                           .vendor = "Example",
+                                           .url = "https://example.org",
+                                           .needs = certcast::NETWORK | certcast::DRY_RUN,
+                                           .timeouts = {.deploy = 30s, .rollback = 1min},
+                                           .grace = 2s,
+                                           .longest_protect = 5s,
+                                           .max_certificates = 3,
+                                           .max_parallel = 7};
+    static constexpr auto file = certcast::path("file").required().writes().identity();
+    static constexpr auto count =
+        certcast::integer("count").default_to("443").between(1, 65535).alias("port");
+    static constexpr auto maybe = certcast::integer("maybe");
+    static constexpr auto fast = certcast::boolean("fast").default_to("false");
+    static constexpr auto pause = certcast::duration("pause").default_to("1500ms");
+    static constexpr auto kind =
+        certcast::choice("kind", "red", "green").default_to("red").doc("A colour");
+    static constexpr auto where = certcast::endpoint("where");
+    static constexpr auto words = certcast::texts("words");
+    static constexpr auto password = certcast::secret("password");
+    static constexpr auto run = certcast::command("run");
+    static constexpr auto name = certcast::text("name").required().matching("[a-z]+");
+    static constexpr auto pairs = certcast::objects("pairs", name, kind, maybe);
+    static constexpr auto parameters = certcast::parameters(
+        file, count, maybe, fast, pause, kind, where, words, password, run, name, pairs);
+    static constexpr auto unlisted = certcast::text("unlisted").required();
+    static constexpr auto other_files =
+        certcast::other_files(certcast::reads("/etc/ssl/openssl.cnf"));
+
+    std::function<void(certcast::Job&)>& act() {
+        static std::function<void(certcast::Job&)> function;
+        return function;
+    }
+    void deploy(certcast::Job& job) { act()(job); }
+    void settle(certcast::Job&) const {}
+};
+
+struct Second {
+    static constexpr certcast::About about{.id = "org.example.second", .version = "1", .name = "2"};
+    void deploy(certcast::Job&) {}
+};
+
+/// Sets what deploy does and runs it.
+FakeOutcome deploy(FakeHost& host, std::function<void(certcast::Job&)> act) {
+    Probing().act() = std::move(act);
+    return host.run(CERTCAST_STAGE_DEPLOY);
+}
+
+const certcast_deployer& probing() { return certcast::plugin_of<Probing>().deployers[0]; }
+
+mode_t mode_of(const fs::path& path) {
+    struct stat status {};
+    REQUIRE(stat(path.c_str(), &status) == 0);
+    return status.st_mode & 07777;
+}
+
+std::set<std::string> names_in(const fs::path& folder) {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename());
+    return names;
+}
+
+std::string text_of(const fs::path& path) {
+    return std::string(certcast::read_file(path).text());
+}
+
+}  // namespace
+
+static_assert(std::is_same_v<decltype(std::declval<certcast::Job>()[Probing::file]), fs::path>);
+static_assert(std::is_same_v<decltype(std::declval<certcast::Job>()[Probing::count]), std::int64_t>);
+static_assert(std::is_same_v<decltype(std::declval<certcast::Job>()[Probing::maybe]),
+                             std::optional<std::int64_t>>);
+static_assert(std::is_same_v<decltype(std::declval<certcast::Job>()[Probing::kind]),
+                             std::string_view>);
+
+TEST_CASE("the table says what the class says of itself") {
+    const certcast_plugin& plugin = certcast::plugin_of<Probing, Second>();
+    CHECK(plugin.abi_major == CERTCAST_ABI_MAJOR);
+    REQUIRE(plugin.deployer_count == 2);
+    CHECK(view(plugin.deployers[1].descriptor->id) == "org.example.second");
+    CHECK(plugin.deployers[1].descriptor->param_count == 0);
+    CHECK((plugin.deployers[1].settle == nullptr));
+
+    const certcast_descriptor& about = *plugin.deployers[0].descriptor;
+    CHECK(view(about.version) == "2.1.0");
+    CHECK(about.needs == (CERTCAST_NEEDS_NETWORK | CERTCAST_NEEDS_DRY_RUN));
+    REQUIRE(about.stage_timeout_count > CERTCAST_STAGE_ROLLBACK);
+    CHECK(about.stage_timeouts_ms[CERTCAST_STAGE_DEPLOY] == 30'000);
+    CHECK(about.stage_timeouts_ms[CERTCAST_STAGE_ROLLBACK] == 60'000);
+    CHECK(about.stage_timeouts_ms[CERTCAST_STAGE_VERIFY] == 0);
+    CHECK(about.grace_ms == 2'000);
+    CHECK(about.longest_protect_ms == 5'000);
+    CHECK(about.max_certificates == 3);
+    CHECK(about.max_parallel == 7);
+    REQUIRE(about.file_count == 1);
+    CHECK(view(about.files[0].path) == "/etc/ssl/openssl.cnf");
+    CHECK((plugin.deployers[0].deploy != nullptr));
+    CHECK((plugin.deployers[0].settle != nullptr));
+    CHECK((plugin.deployers[0].inspect == nullptr));
+
+    REQUIRE(about.param_count == 12);
+    CHECK(about.params[0].flags == (CERTCAST_REQUIRED | CERTCAST_WRITES | CERTCAST_IDENTITY));
+    CHECK(view(about.params[1].default_value) == "443");
+    REQUIRE(about.params[1].alias_count == 1);
+    CHECK(view(about.params[1].aliases[0]) == "port");
+    CHECK(about.params[1].max == 65535);
+    CHECK(about.params[2].default_value.data == nullptr);
+    REQUIRE(about.params[5].choice_count == 2);
+    CHECK(view(about.params[5].choices[1]) == "green");
+    CHECK(about.params[7].element_type == CERTCAST_TEXT);
+    CHECK(view(about.params[10].pattern) == "[a-z]+");
+    REQUIRE(about.params[11].field_count == 3);
+    CHECK(about.params[11].element_type == CERTCAST_OBJECT);
+    CHECK(view(about.params[11].fields[1].choices[0]) == "red");
+}
+
+TEST_CASE("values have the types of their parameters") {
+    FakeHost host(probing());
+    host.config = {{"file", "/tmp/x"},
+                   {"pause", "2m"},
+                   {"where", "[::1]:8443"},
+                   {"words", std::vector<std::string>{"a", "b"}},
+                   {"run", std::vector<std::string>{"nginx", "-t"}},
+                   {"pairs", std::vector<Table>{{{"name", "one"}, {"kind", "green"}},
+                                                {{"name", "two"}, {"maybe", "7"}}}}};
+    const FakeOutcome outcome = deploy(host, [](certcast::Job& job) {
+        CHECK(job[Probing::file] == "/tmp/x");
+        CHECK(job[Probing::count] == 443);
+        CHECK_FALSE(job[Probing::maybe]);
+        CHECK_FALSE(job[Probing::fast]);
+        CHECK(job[Probing::pause] == 2min);
+        CHECK(job[Probing::kind] == "red");
+        REQUIRE(job[Probing::where]);
+        CHECK(job[Probing::where]->host == "::1");
+        CHECK(job[Probing::where]->port == "8443");
+        CHECK(job[Probing::where]->text() == "[::1]:8443");
+        CHECK(*job[Probing::words] == std::vector<std::string_view>{"a", "b"});
+        CHECK(job[Probing::run]->at(1) == "-t");
+        CHECK_FALSE(job.has(Probing::password));
+        CHECK_FALSE(job.secret(Probing::password));
+        const auto pairs = job[Probing::pairs];
+        REQUIRE(pairs);
+        REQUIRE(pairs->size() == 2);
+        CHECK((*pairs)[0][Probing::kind] == "green");
+        CHECK((*pairs)[1][Probing::kind] == "red");
+        CHECK((*pairs)[1][Probing::maybe] == 7);
+    });
+    CHECK(outcome.ok);
+    CHECK(outcome.message == "");
+}
+
+TEST_CASE("a parameter that is not listed is a mistake of the deployer's") {
+    FakeHost host(probing());
+    const FakeOutcome outcome =
+        deploy(host, [](certcast::Job& job) { static_cast<void>(job[Probing::unlisted]); });
+    CHECK_FALSE(outcome.ok);
+    CHECK(outcome.category == CERTCAST_INTERNAL_ERROR);
+    CHECK(outcome.message.find("'unlisted'") != std::string::npos);
+}
+
+TEST_CASE("whatever is thrown ends at the edge with its category") {
+    struct Case {
+        const char* name;
+        std::function<void()> thrower;
+        std::uint32_t category;
+        std::uint32_t retry;
+    };
+    const auto system = [](int error) {
+        return [error] { throw std::system_error(error, std::generic_category(), "what"); };
+    };
+    const std::vector<Case> cases{
+        {"what", [] { throw certcast::config_error("what"); }, CERTCAST_CONFIG_ERROR,
+         CERTCAST_RETRY_DEFAULT},
+        {"what", [] { throw certcast::auth_error("what").permanent(); }, CERTCAST_AUTH_ERROR,
+         CERTCAST_RETRY_NEVER},
+        {"what", [] { throw certcast::conflict_error("what"); }, CERTCAST_CONFLICT_ERROR,
+         CERTCAST_RETRY_DEFAULT},
+        {"what", system(ECONNREFUSED), CERTCAST_NETWORK_ERROR, CERTCAST_RETRY_DEFAULT},
+        {"what", system(EHOSTUNREACH), CERTCAST_NETWORK_ERROR, CERTCAST_RETRY_DEFAULT},
+        {"what", system(EPIPE), CERTCAST_NETWORK_ERROR, CERTCAST_RETRY_DEFAULT},
+        {"what", system(ETIMEDOUT), CERTCAST_TIMEOUT_ERROR, CERTCAST_RETRY_DEFAULT},
+        {"what", system(ENOENT), CERTCAST_CONFIG_ERROR, CERTCAST_RETRY_DEFAULT},
+        {"what", system(EACCES), CERTCAST_CONFIG_ERROR, CERTCAST_RETRY_DEFAULT},
+        {"what", system(ENOSPC), CERTCAST_INTERNAL_ERROR, CERTCAST_RETRY_LATER},
+        {"what", system(EDOM), CERTCAST_INTERNAL_ERROR, CERTCAST_RETRY_NEVER},
+        {"memory", [] { throw std::bad_alloc(); }, CERTCAST_INTERNAL_ERROR, CERTCAST_RETRY_LATER},
+        {"what", [] { throw std::logic_error("what"); }, CERTCAST_INTERNAL_ERROR,
+         CERTCAST_RETRY_NEVER},
+        {"no std::exception", [] { throw 7; }, CERTCAST_INTERNAL_ERROR, CERTCAST_RETRY_NEVER},
+    };
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+        CAPTURE(i);
+        FakeHost host(probing());
+        const FakeOutcome outcome =
+            deploy(host, [&](certcast::Job&) { cases[i].thrower(); });
+        CHECK_FALSE(outcome.ok);
+        CHECK(outcome.category == cases[i].category);
+        CHECK(outcome.retry == cases[i].retry);
+        CHECK(outcome.message.find(cases[i].name) != std::string::npos);
+    }
+}
+
+TEST_CASE("an error carries the remote word and when to try again") {
+    FakeHost host(probing());
+    const FakeOutcome outcome = deploy(host, [](certcast::Job&) {
+        throw certcast::remote_error("full").code("QuotaExceeded").retry_later(30s);
+    });
+    CHECK(outcome.category == CERTCAST_REMOTE_ERROR);
+    CHECK(outcome.retry == CERTCAST_RETRY_LATER);
+    CHECK(outcome.retry_after_ms == 30'000);
+    CHECK(outcome.code == "QuotaExceeded");
+}
+
+TEST_CASE("a thread that is cancelled unwinds through the edge") {
+    struct Context {
+        FakeHost host{probing()};
+        std::promise<void> inside;
+        bool returned = false;
+    } context;
+    pthread_t thread{};
+    const auto body = [](void* raw) -> void* {
+        auto& self = *static_cast<Context*>(raw);
+        deploy(self.host, [&self](certcast::Job&) {
+            self.inside.set_value();
+            for (;;) pause();
+        });
+        self.returned = true;
+        return nullptr;
+    };
+    REQUIRE(pthread_create(&thread, nullptr, body, &context) == 0);
+    context.inside.get_future().wait();
+    pthread_cancel(thread);
+    void* result = nullptr;
+    pthread_join(thread, &result);
+    CHECK(result == PTHREAD_CANCELED);
+    CHECK_FALSE(context.returned);
+}
+
+TEST_CASE("what the host refuses is an exception with the host's words") {
+    FakeHost host(probing());
+    host.config["password"] = "db";
+    FakeOutcome outcome;
+    SUBCASE("a secret whose command failed is the operator's to mend") {
+        outcome = deploy(host, [](certcast::Job& job) { job.secret(Probing::password); });
+        CHECK(outcome.category == CERTCAST_CONFIG_ERROR);
+        CHECK(outcome.message == "the secret 'db': the command ended with status 1");
+    }
+    SUBCASE("a command that the operator did not give") {
+        outcome = deploy(host, [](certcast::Job& job) { job.run_command(Probing::run); });
+        CHECK(outcome.category == CERTCAST_CONFIG_ERROR);
+    }
+    SUBCASE("waiting ends when the attempt is cancelled") {
+        host.cancel(CERTCAST_CANCEL_USER);
+        outcome = deploy(host, [](certcast::Job& job) { job.wait(1h, "a reboot"); });
+        CHECK(outcome.category == CERTCAST_CANCELLED_ERROR);
+    }
+    SUBCASE("or when its time is up") {
+        host.cancel(CERTCAST_CANCEL_DEADLINE);
+        outcome = deploy(host, [](certcast::Job& job) { job.wait(1h, "a reboot"); });
+        CHECK(outcome.category == CERTCAST_TIMEOUT_ERROR);
+    }
+    CHECK_FALSE(outcome.ok);
+}
+
+TEST_CASE("protection ends with its scope, also when that is left by an exception") {
+    FakeHost host(probing());
+    deploy(host, [&](certcast::Job& job) {
+        const auto protection = job.protect(2s);
+        CHECK(host.protections == 1);
+        throw std::runtime_error("out");
+    });
+    CHECK(host.protections == 0);
+}
+
+TEST_CASE("state, outputs, secrets and commands reach the host") {
+    FakeHost host(probing());
+    host.config["password"] = "db";
+    host.config["run"] = std::vector<std::string>{"true"};
+    host.secrets["db"] = "hunter2";
+    host.state = "before";
+    host.command = [](const std::string&) { return std::pair(3, std::string("no")); };
+    const FakeOutcome outcome = deploy(host, [](certcast::Job& job) {
+        CHECK(job.secret(Probing::password).value() == "hunter2");
+        CHECK(job.state() == "before");
+        job.set_state("after");
+        job.output("id", "42");
+        const certcast::CommandOutput result = job.run_command(Probing::run, {{"NAME", "x"}});
+        CHECK(result.status == 3);
+        CHECK(result.output == "no");
+        CHECK_FALSE(result.ok());
+        CHECK(job.remaining() > 1s);
+        CHECK(job.remaining() <= 10s);
+        job.changed(0, false);
+    });
+    CHECK(outcome.ok);
+    CHECK(host.state == "after");
+    CHECK(host.outputs["id"] == "42");
+    CHECK(host.changed.at(0) == false);
+}
+
+TEST_CASE("a file image survives the way through a step") {
+    const TemporaryFolder folder;
+    const fs::path path = folder.write("a", std::string("two\0parts", 9));
+    FakeHost host(probing());
+    deploy(host, [&](certcast::Job& job) {
+        job.step("one", certcast::read_file(path));
+        const std::vector<certcast::SavedFile> saved{{path, certcast::read_file(path)},
+                                                     {folder / "absent", {}}};
+        job.step("both", certcast::pack(saved));
+    });
+    REQUIRE(host.steps.size() == 2);
+    CHECK(certcast::unpack_file(host.steps[0].undo) == certcast::read_file(path));
+    const auto both = certcast::unpack_files(host.steps[1].undo);
+    REQUIRE(both.size() == 2);
+    CHECK(both[0].image == certcast::read_file(path));
+    CHECK(both[1].path == folder / "absent");
+    CHECK_FALSE(both[1].image.present);
+    CHECK_THROWS_AS(certcast::unpack_files("nonsense"), certcast::internal_error);
+}
+
+TEST_CASE("a file is replaced whole, with its mode, and nothing is left beside it") {
+    const TemporaryFolder folder;
+    const fs::path path = folder.write("key", "old");
+    const certcast::FileImage before = certcast::read_file(path);
+    certcast::write_file(path, "new", 0640);
+    CHECK(text_of(path) == "new");
+    CHECK(mode_of(path) == 0640);
+    CHECK(names_in(folder.path()) == std::set<std::string>{"key"});
+    certcast::restore_file(path, before);
+    CHECK(certcast::read_file(path) == before);
+}
+
+TEST_CASE("a file that was absent is removed again") {
+    const TemporaryFolder folder;
+    const fs::path path = folder / "fresh";
+    const certcast::FileImage before = certcast::read_file(path);
+    CHECK_FALSE(before.present);
+    certcast::write_file(path, "new", 0600);
+    certcast::restore_file(path, before);
+    CHECK_FALSE(fs::exists(path));
+    certcast::restore_file(path, before);
+    certcast::restore_file(folder / "no-folder" / "file", before);
+}
+
+TEST_CASE("a symlink stays, and the file behind it is replaced") {
+    const TemporaryFolder folder;
+    fs::create_directory(folder / "archive");
+    const fs::path link = folder / "live";
+    SUBCASE("with a target") {
+        folder.write("archive/one", "old");
+        folder.link("live", "archive/one");
+    }
+    SUBCASE("without one yet") { folder.link("live", "archive/one"); }
+    const certcast::FileImage before = certcast::read_file(link);
+    certcast::write_file(link, "new", 0600);
+    CHECK(fs::is_symlink(link));
+    CHECK(text_of(folder / "archive/one") == "new");
+    CHECK(names_in(folder / "archive") == std::set<std::string>{"one"});
+    certcast::restore_file(link, before);
+    CHECK(fs::is_symlink(link));
+    CHECK(certcast::read_file(link) == before);
+}
+
+TEST_CASE("a file that cannot be staged leaves all others as they are") {
+    const TemporaryFolder folder;
+    folder.write("one", "old");
+    std::vector<certcast::WantedFile> wanted;
+    wanted.push_back({folder / "one", certcast::Sensitive("new"), {.mode = 0600}});
+    wanted.push_back({folder / "missing" / "two", certcast::Sensitive("new"), {.mode = 0600}});
+    try {
+        certcast::replace_files(wanted);
+        FAIL("expected an error");
+    } catch (const std::system_error& error) {
+        CHECK(error.code().value() == ENOENT);
+        CHECK(std::string(error.what()).find((folder / "missing").string()) != std::string::npos);
+    }
+    CHECK(text_of(folder / "one") == "old");
+    CHECK(names_in(folder.path()) == std::set<std::string>{"one"});
+}
+
+TEST_CASE("new files are complete and closed to others before the first is switched") {
+    const TemporaryFolder folder;
+    folder.write("key", "old");
+    {
+        certcast::StagedFile staged(folder / "key", "new", {.mode = 0600});
+        CHECK(text_of(folder / "key") == "old");
+        for (const std::string& name : names_in(folder.path())) {
+            CHECK(mode_of(folder / name) == 0600);
+            if (name != "key") CHECK(text_of(folder / name) == "new");
+        }
+        CHECK(names_in(folder.path()).size() == 2);
+    }
+    CHECK(names_in(folder.path()) == std::set<std::string>{"key"});
+}
+
+TEST_CASE("what a killed writer left is removed by the rollback") {
+    const TemporaryFolder folder;
+    const fs::path path = folder.write("key", "old");
+    const certcast::FileImage before = certcast::read_file(path);
+    folder.write(".key.certcast-abcdefabcdef", "a key");
+    certcast::restore_file(path, before);
+    CHECK(names_in(folder.path()) == std::set<std::string>{"key"});
+}
+
+TEST_CASE("what is no regular file is refused without waiting for it") {
+    const TemporaryFolder folder;
+    REQUIRE(mkfifo((folder / "pipe").c_str(), 0600) == 0);
+    CHECK_THROWS_AS(certcast::read_file(folder / "pipe"), std::system_error);
+    CHECK_THROWS_AS(certcast::read_file(folder.path()), std::system_error);
+    folder.write("large", std::string(5000, 'x'));
+    CHECK_THROWS_AS(certcast::read_file(folder / "large", 4096), std::system_error);
+}
+
+TEST_CASE("modes, users and groups are as operators write them") {
+    CHECK(certcast::file_access({}, {}, "0640").mode == 0640);
+    CHECK(certcast::file_access({}, {}, "600").mode == 0600);
+    CHECK(certcast::file_access("root", "0", "600").owner == uid_t{0});
+    CHECK(certcast::file_access("root", "0", "600").group == gid_t{0});
+    CHECK_THROWS_AS(certcast::file_access({}, {}, "rw"), certcast::config_error);
+    CHECK_THROWS_AS(certcast::file_access("no-such-user", {}, "600"), certcast::config_error);
+}
+
+TEST_CASE("certificates are found in PEM, whatever else is in it") {
+    const std::string block = "-----BEGIN CERTIFICATE-----\r\nAAEC\r\nAw==\r\n"
+                              "-----END CERTIFICATE-----\n";
+    const std::string key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    const std::string bytes("\0\1\2\3", 4);
+    CHECK(certcast::first_certificate("text\n" + key + block) == bytes);
+    CHECK(certcast::certificates_in(block + key + block).size() == 2);
+    CHECK_FALSE(certcast::first_certificate(key));
+    CHECK_FALSE(certcast::first_certificate(""));
+    CHECK_FALSE(certcast::first_certificate("-----BEGIN CERTIFICATE-----\nAAEC"));
+    CHECK_FALSE(certcast::first_certificate(
+        "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n"));
+}

@@ -1,0 +1,154 @@
+#pragma once
+
+#include "core/certificate/openssl.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace certcast::testing {
+
+/// A pair as a server reads it from files: full chain and key, PEM.
+struct PemPair {
+    std::string fullchain;
+    std::string key;
+};
+
+using ContextPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
+
+/// Nothing where key and certificate do not belong together, as a server would refuse them.
+inline ContextPtr make_context(const std::vector<PemPair>& pairs) {
+    ContextPtr context(SSL_CTX_new(TLS_server_method()));
+    for (const PemPair& pair : pairs) {
+        const BioPtr chain(BIO_new_mem_buf(pair.fullchain.data(),
+                                           static_cast<int>(pair.fullchain.size())));
+        const X509Ptr leaf(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
+        const BioPtr key_text(BIO_new_mem_buf(pair.key.data(), static_cast<int>(pair.key.size())));
+        const KeyPtr key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, nullptr, nullptr));
+        if (!leaf || !key || SSL_CTX_use_certificate(context.get(), leaf.get()) != 1 ||
+            SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) {
+            ERR_clear_error();
+            return nullptr;
+        }
+        while (X509* const next = PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)) {
+            if (SSL_CTX_add0_chain_cert(context.get(), next) != 1) {
+                throw std::runtime_error("chain");
+            }
+        }
+        ERR_clear_error();
+    }
+    return context;
+}
+
+/// A TLS server on a port of its own that can be told to serve other certificates.
+class TlsServer {
+public:
+    explicit TlsServer(const std::vector<PemPair>& pairs)
+        : context_(make_context(pairs)),
+          listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+          stop_(eventfd(0, EFD_CLOEXEC)) {
+        if (!context_) throw std::runtime_error("the pair does not match");
+        std::signal(SIGPIPE, SIG_IGN);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof(address);
+        auto* const raw = reinterpret_cast<sockaddr*>(&address);
+        if (bind(listener_, raw, size) != 0 || listen(listener_, 64) != 0 ||
+            getsockname(listener_, raw, &size) != 0) {
+            throw std::runtime_error("no port to listen on");
+        }
+        port_ = ntohs(address.sin_port);
+        thread_ = std::thread([this] { accept_until_stopped(); });
+    }
+    TlsServer(const TlsServer&) = delete;
+    TlsServer& operator=(const TlsServer&) = delete;
+    ~TlsServer() {
+        eventfd_write(stop_, 1);
+        thread_.join();
+        close(listener_);
+        close(stop_);
+    }
+
+    std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+    /// False, and nothing changes, where a pair does not match.
+    bool serve(const std::vector<PemPair>& pairs) {
+        ContextPtr context = make_context(pairs);
+        if (!context) return false;
+        const std::lock_guard lock(mutex_);
+        context_ = std::move(context);
+        return true;
+    }
+    /// Shows these for the next handshakes, one after the other, before what it serves.
+    void serve_first(const PemPair& pair, int handshakes) {
+        const std::lock_guard lock(mutex_);
+        first_ = make_context({pair});
+        first_handshakes_ = handshakes;
+    }
+    int handshakes() const {
+        const std::lock_guard lock(mutex_);
+        return handshakes_;
+    }
+    /// The name that the last client asked for.
+    std::string server_name() const {
+        const std::lock_guard lock(mutex_);
+        return server_name_;
+    }
+
+private:
+    void accept_until_stopped() {
+        for (;;) {
+            pollfd polled[]{{listener_, POLLIN, 0}, {stop_, POLLIN, 0}};
+            if (poll(polled, 2, -1) < 0) continue;
+            if (polled[1].revents != 0) return;
+            const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+            if (client < 0) continue;
+            const timeval patience{2, 0};
+            setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+            answer(client);
+            close(client);
+        }
+    }
+    void answer(int client) {
+        std::unique_ptr<SSL, FreeWith<SSL_free>> session;
+        {
+            const std::lock_guard lock(mutex_);
+            const bool first = first_handshakes_ > 0;
+            if (first) --first_handshakes_;
+            session.reset(SSL_new(first ? first_.get() : context_.get()));
+        }
+        SSL_set_fd(session.get(), client);
+        const bool done = SSL_accept(session.get()) == 1;
+        ERR_clear_error();
+        const std::lock_guard lock(mutex_);
+        if (done) ++handshakes_;
+        const char* name = SSL_get_servername(session.get(), TLSEXT_NAMETYPE_host_name);
+        server_name_ = name != nullptr ? name : "";
+    }
+
+    mutable std::mutex mutex_;
+    ContextPtr context_;
+    ContextPtr first_;
+    int first_handshakes_ = 0;
+    int handshakes_ = 0;
+    std::string server_name_;
+    int listener_;
+    int stop_;
+    std::uint16_t port_ = 0;
+    std::thread thread_;
+};
+
+}  // namespace certcast::testing
