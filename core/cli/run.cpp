@@ -12,7 +12,6 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -62,27 +61,17 @@ public:
     }
 
     int operator()() {
-        std::error_code failure;
-        std::filesystem::create_directories(places_.work_root, failure);
-        chmod(places_.work_root.c_str(), 0700);
-        if (failure) {
-            std::cerr << "certcast: cannot make " << places_.work_root.string() << ": "
-                      << failure.message() << '\n';
-            return exit_host_failed;
-        }
         await_signal();
         tick();
         auto ended = [this](std::exception_ptr exception, int status) {
             if (exception) std::rethrow_exception(exception);
             status_ = status;
-            signals_.cancel();
-            ticks_.cancel();
+            ended_ = true;
         };
         asio::co_spawn(io_, all(), std::move(ended));
-        while (!killed_ && io_.run_one() != 0) {
-        }
+        while (!ended_) io_.run_one();
         display_->close();
-        return killed_ ? exit_interrupted : status_;
+        return status_;
     }
 
 private:
@@ -148,7 +137,8 @@ private:
                 context_.host.kill_all();
                 display_->note("interrupted again: everything is killed; what was half-way is left "
                                "as it is, the next run deploys it anew");
-                killed_ = true;
+                status_ = exit_interrupted;
+                ended_ = true;
                 return;
             }
             stopped_ = true;
@@ -181,7 +171,7 @@ private:
     asio::signal_set signals_;
     Scheduler* scheduler_ = nullptr;
     bool stopped_ = false;
-    bool killed_ = false;
+    bool ended_ = false;
     int status_ = exit_host_failed;
 };
 

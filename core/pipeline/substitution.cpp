@@ -175,7 +175,7 @@ void Substitution::report_undefined(std::string_view name, const RawValue& at) {
     std::vector<std::string> known;
     for (const auto& [key, variable] : vars_) known.push_back("vars." + key);
     if (target_ != nullptr) {
-        known.push_back("target.name");
+        known.emplace_back("target.name");
         for (const RawEntry& entry : target_->values.entries)
             known.push_back("target." + entry.key);
     }

@@ -298,7 +298,8 @@ Result<Library> LibraryDecoder::library(std::filesystem::path path) {
 }  // namespace
 
 Result<Library> decode_library(std::span<const std::byte> bytes, std::filesystem::path path) {
-    return LibraryDecoder(bytes, path.string()).library(std::move(path));
+    LibraryDecoder decoder(bytes, path.string());
+    return decoder.library(std::move(path));
 }
 
 }  // namespace certcast

@@ -92,8 +92,7 @@ void ConsoleDisplay::stage(const Deployment& deployment, std::uint32_t, std::str
 }
 
 void ConsoleDisplay::log(const Deployment& deployment, const LogLine& log_line) {
-    const bool matters =
-        log_line.level == LogLevel::warning || log_line.level == LogLevel::error;
+    const bool matters = log_line.level == LogLevel::warning || log_line.level == LogLevel::error;
     if (!matters && !options_.verbose) return;
     const std::string text = one_line(log_line, filter_);
     above(deployment.name, matters ? options_.paint.doubtful(text) : options_.paint.faint(text));
@@ -128,8 +127,7 @@ void ConsoleDisplay::attempt_finished(const Deployment& deployment, std::uint32_
 void ConsoleDisplay::deployment_finished(const DeploymentReport& deployment) {
     live_.erase(deployment.name);
     ++finished_;
-    above(deployment.name,
-          painted(deployment, one_line(deployment, filter_), options_.paint));
+    above(deployment.name, painted(deployment, one_line(deployment, filter_), options_.paint));
 }
 
 void ConsoleDisplay::run_finished(const RunReport& report) {
@@ -185,8 +183,8 @@ std::vector<std::string> ConsoleDisplay::picture() const {
         lines.push_back(
             clipped("  … and " + std::to_string(order.size() - shown) + " more", columns));
     }
-    lines.push_back(options_.paint.faint(clipped(
-        std::to_string(finished_) + " of " + std::to_string(all_) + " finished", columns)));
+    lines.push_back(options_.paint.faint(
+        clipped(std::to_string(finished_) + " of " + std::to_string(all_) + " finished", columns)));
     return lines;
 }
 

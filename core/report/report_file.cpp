@@ -4,9 +4,9 @@
 
 #include <certcast/files.hpp>
 
+#include <unistd.h>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
-#include <unistd.h>
 
 #include <cerrno>
 

@@ -136,7 +136,7 @@ std::string next_step(const DeploymentReport& deployment) {
 std::string rollback_in_words(const DeploymentReport& deployment) {
     switch (deployment.rollback) {
         case RollbackState::none:
-            return "not needed, nothing had been changed";
+            return "not needed, no change had been recorded";
         case RollbackState::done:
             return "done, what was there before is in place again";
         case RollbackState::failed:
@@ -188,8 +188,7 @@ private:
     }
 
     std::string short_reason(const DeploymentReport& deployment) const {
-        std::string text =
-            deployment.error ? reason_of(*deployment.error) : deployment.reason;
+        std::string text = deployment.error ? reason_of(*deployment.error) : deployment.reason;
         if (text.empty() && deployment.attempts == 0) text = "before it had begun";
         return text.empty() ? "" : ": " + filter_.line(text);
     }
@@ -213,10 +212,10 @@ private:
             block("reason", deployment.reason);
         }
         if (deployment.attempts != 0) {
-            block("rollback", rollback_in_words(deployment) +
-                                  (deployment.rollback_message.empty()
-                                       ? ""
-                                       : ": " + deployment.rollback_message));
+            block("rollback",
+                  rollback_in_words(deployment) + (deployment.rollback_message.empty()
+                                                       ? ""
+                                                       : ": " + deployment.rollback_message));
         }
         for (std::size_t i = 0; i < deployment.serving.size(); ++i) {
             const Serving& serving = deployment.serving[i];
@@ -226,8 +225,8 @@ private:
         }
         for (const std::string& warning : deployment.warnings) block("warning", warning);
         block("next", next_step(deployment));
-        const std::string run = "certcast run " + shell_word(report_.pipeline_file) +
-                                " --only " + in_single_quotes(deployment.name);
+        const std::string run = "certcast run " + shell_word(report_.pipeline_file) + " --only " +
+                                in_single_quotes(deployment.name);
         block("look closer", run + " --verbose");
         block("try again", run);
     }

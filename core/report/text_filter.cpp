@@ -26,7 +26,8 @@ Glyph first_glyph(std::string_view text) {
     const std::string_view bytes = text.substr(0, size);
     if (!is_utf8(bytes)) return {0, text.substr(0, 1), false};
     char32_t code = lead & (0xFFu >> (size + 1));
-    for (const char byte : bytes.substr(1)) code = (code << 6) | (static_cast<unsigned>(byte) & 0x3F);
+    for (const char byte : bytes.substr(1))
+        code = (code << 6) | (static_cast<unsigned>(byte) & 0x3F);
     return {code, bytes, true};
 }
 
@@ -40,8 +41,8 @@ void for_each_glyph(std::string_view text, Use use) {
 }
 
 bool steers_terminal(char32_t code) {
-    return code < 0x20 || (code >= 0x7F && code <= 0x9F) ||      // C0, DEL, C1
-           (code >= 0x202A && code <= 0x202E) ||                 // order of writing
+    return code < 0x20 || (code >= 0x7F && code <= 0x9F) ||  // C0, DEL, C1
+           (code >= 0x202A && code <= 0x202E) ||             // order of writing
            (code >= 0x2066 && code <= 0x2069) || code == 0x200E || code == 0x200F ||
            code == 0x2028 || code == 0x2029;
 }
@@ -125,9 +126,8 @@ std::vector<std::string> TextFilter::lines(std::string_view text) const {
 
 std::string TextFilter::data(std::string_view text) const {
     std::string out;
-    for_each_glyph(redactor_->redact(text), [&](const Glyph& glyph) {
-        out += glyph.valid ? glyph.bytes : replacement;
-    });
+    for_each_glyph(redactor_->redact(text),
+                   [&](const Glyph& glyph) { out += glyph.valid ? glyph.bytes : replacement; });
     return out;
 }
 

@@ -6,7 +6,9 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace certcast {
@@ -25,7 +27,7 @@ WorkerHost::~WorkerHost() {
     servers_.clear();
     sweep();
     std::error_code left;
-    std::filesystem::remove_all(work_root_, left);
+    if (work_root_made_) std::filesystem::remove_all(work_root_, left);
 }
 
 Result<std::shared_ptr<ForkServer>> WorkerHost::server_for(const Library& library) {
@@ -41,8 +43,20 @@ Result<std::shared_ptr<ForkServer>> WorkerHost::server_for(const Library& librar
     return server;
 }
 
+Result<void> WorkerHost::make_work_root() {
+    if (work_root_made_) return {};
+    std::error_code failure;
+    std::filesystem::create_directories(work_root_.parent_path(), failure);
+    if (mkdir(work_root_.c_str(), 0700) != 0) {
+        return system_error("cannot make the folder for work folders", errno, work_root_.string());
+    }
+    work_root_made_ = true;
+    return {};
+}
+
 asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionRequest request,
                                                                     HostCalls& calls) {
+    if (auto made = make_work_root(); !made) co_return made.error();
     auto server = server_for(*request.library);
     if (!server) co_return server.error();
     const std::uint64_t attempt = next_attempt_++;

@@ -33,6 +33,7 @@ public:
 
 private:
     Result<std::shared_ptr<ForkServer>> server_for(const Library& library);
+    Result<void> make_work_root();
     void sweep();
 
     boost::asio::any_io_executor executor_;
@@ -41,6 +42,7 @@ private:
     std::map<std::filesystem::path, std::shared_ptr<ForkServer>> servers_;
     std::set<pid_t> children_;
     std::uint64_t next_attempt_ = 1;
+    bool work_root_made_ = false;
 };
 
 }  // namespace certcast

@@ -21,16 +21,19 @@ public:
                                            .needs = certcast::KEY,
                                            .max_certificates = 1};
 
-    static constexpr auto fullchain = certcast::path("fullchain").writes().identity().doc(
-        "Leaf and intermediates, PEM");
+    static constexpr auto fullchain =
+        certcast::path("fullchain").writes().identity().doc("Leaf and intermediates, PEM");
     static constexpr auto certificate =
         certcast::path("certificate").writes().identity().doc("The leaf alone, PEM");
     static constexpr auto chain =
         certcast::path("chain").writes().identity().doc("The intermediates alone, PEM");
     static constexpr auto key =
         certcast::path("key").writes().identity().doc("The private key, PKCS#8 PEM");
-    static constexpr auto combined = certcast::path("combined").writes().identity().doc(
-        "Key, leaf and intermediates in one PEM file, as HAProxy reads it");
+    static constexpr auto combined =
+        certcast::path("combined")
+            .writes()
+            .identity()
+            .doc("Key, leaf and intermediates in one PEM file, as HAProxy reads it");
     static constexpr auto pkcs12 =
         certcast::path("pkcs12").writes().identity().doc("Everything as PKCS#12");
     static constexpr auto pkcs12_password =
@@ -74,8 +77,7 @@ public:
             seen.emplace_back(param.name(), *path);
         }
         if (seen.empty()) {
-            job.diagnose(certcast::Level::error, "",
-                         "no file to write is named",
+            job.diagnose(certcast::Level::error, "", "no file to write is named",
                          "give at least one of fullchain, certificate, chain, key, combined, "
                          "pkcs12");
         }
@@ -174,12 +176,18 @@ private:
             wanted.files.push_back({*path, certcast::Sensitive(contents().text()), access});
         };
         const auto text = [](std::string pem) { return certcast::Sensitive(pem); };
-        add(key, [&] { return job.key_pem(); }, secret);
-        add(combined, [&] { return job.key_pem() + job.fullchain_pem(); }, secret);
-        add(pkcs12, [&] { return pkcs12_of(job); }, secret);
-        add(fullchain, [&] { return text(job.fullchain_pem()); }, open);
-        add(certificate, [&] { return text(job.leaf_pem()); }, open);
-        add(chain, [&] { return text(job.chain_pem()); }, open);
+        add(
+            key, [&] { return job.key_pem(); }, secret);
+        add(
+            combined, [&] { return job.key_pem() + job.fullchain_pem(); }, secret);
+        add(
+            pkcs12, [&] { return pkcs12_of(job); }, secret);
+        add(
+            fullchain, [&] { return text(job.fullchain_pem()); }, open);
+        add(
+            certificate, [&] { return text(job.leaf_pem()); }, open);
+        add(
+            chain, [&] { return text(job.chain_pem()); }, open);
         wanted.pkcs12 = job[pkcs12].value_or(std::filesystem::path());
         return wanted;
     }

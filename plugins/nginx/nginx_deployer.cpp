@@ -76,10 +76,10 @@ public:
         }
         for (std::size_t i = 0; i < job.certificate_count(); ++i) {
             if (used.contains(i)) continue;
-            job.diagnose(certcast::Level::error, "files",
-                         "the certificate '" + std::string(job.certificate(i)) +
-                             "' goes into no file",
-                         "name it in one of the pairs, or take it out of the deployment");
+            job.diagnose(
+                certcast::Level::error, "files",
+                "the certificate '" + std::string(job.certificate(i)) + "' goes into no file",
+                "name it in one of the pairs, or take it out of the deployment");
         }
     }
 
@@ -169,11 +169,11 @@ private:
         std::vector<Pair> pairs;
         for (const certcast::Object& one : job[files]) {
             const std::size_t i = one[certificate];
-            Pair& pair = pairs.emplace_back(Pair{
-                i,
-                {one[fullchain], certcast::Sensitive(job.fullchain_pem(i)), access},
-                {one[key], job.key_pem(i), key_access},
-                std::nullopt});
+            Pair& pair = pairs.emplace_back(
+                Pair{i,
+                     {one[fullchain], certcast::Sensitive(job.fullchain_pem(i)), access},
+                     {one[key], job.key_pem(i), key_access},
+                     std::nullopt});
             if (const auto endpoint = one[address]) {
                 pair.check = tls::Check{*endpoint, std::string(one[server_name].value_or("")), i};
             }

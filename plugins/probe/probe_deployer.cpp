@@ -43,11 +43,10 @@ public:
             .default_to("1")
             .between(1, 1'000)
             .doc("How many handshakes in a row must show it: more than one behind a balancer");
-    static constexpr auto checks =
-        certcast::objects("checks", address, server_name, protocol, certificate, timeout,
-                          consecutive)
-            .required()
-            .doc("The places to look at");
+    static constexpr auto checks = certcast::objects("checks", address, server_name, protocol,
+                                                     certificate, timeout, consecutive)
+                                       .required()
+                                       .doc("The places to look at");
     static constexpr auto parameters = certcast::parameters(checks);
 
     void inspect(certcast::Job& job) {
@@ -55,8 +54,7 @@ public:
         for (const certcast::Object& one : job[checks]) {
             const tls::Check check = check_of(one);
             const tls::Expected expected = expected_of(job, check);
-            const tls::Finding finding =
-                tls::look(check, expected, patience(job, one[timeout]));
+            const tls::Finding finding = tls::look(check, expected, patience(job, one[timeout]));
             job.throw_if_cancelled();
             if (!finding.good()) job.info(finding.problem);
             seen[check.certificate].add(finding, expected);

@@ -18,8 +18,8 @@ std::string problem_of(const Check& check, const Expected& expected, const Serve
         return place(check, answer) + ": " + answer.error + "; expected " + expected.description;
     }
     if (sha256(answer.chain.front()) != expected.sha256) {
-        return place(check, answer) + " serves " + describe(answer.chain.front()) +
-               "; expected " + expected.description;
+        return place(check, answer) + " serves " + describe(answer.chain.front()) + "; expected " +
+               expected.description;
     }
     if (!expected.intermediates) return {};
     const std::vector<std::string> served(answer.chain.begin() + 1, answer.chain.end());
@@ -49,8 +49,7 @@ std::optional<Expected> Expected::of(const certcast::Job& job, std::size_t certi
     }
     const std::string leaf = job.leaf_der(certificate);
     expected.sha256 = job.sha256(certificate);
-    expected.description =
-        std::string(job.certificate(certificate)) + " (" + describe(leaf) + ")";
+    expected.description = std::string(job.certificate(certificate)) + " (" + describe(leaf) + ")";
     expected.kind = key_kind(leaf);
     expected.intermediates = certcast::certificates_in(job.chain_pem(certificate));
     return expected;
@@ -67,8 +66,7 @@ const std::string* Finding::leaf(const Expected& expected) const {
 }
 
 Finding look(const Check& check, const Expected& expected, const Patience& patience) {
-    Finding finding{.answers =
-                        served(check.endpoint, check.server_name, expected.kind, patience)};
+    Finding finding{.answers = served(check.endpoint, check.server_name, expected.kind, patience)};
     for (const Served& answer : finding.answers) {
         finding.problem = problem_of(check, expected, answer);
         finding.failure = answer.failure;
@@ -106,11 +104,14 @@ Finding look_until_served(const Check& check, const Expected& expected, const Pa
 void throw_problem(const certcast::Job& job, const Finding& finding) {
     if (job.cancelled() && !job.out_of_time()) throw certcast::cancelled_error(finding.problem);
     switch (finding.failure) {
-        case Served::Failure::network: throw certcast::network_error(finding.problem);
+        case Served::Failure::network:
+            throw certcast::network_error(finding.problem);
         case Served::Failure::timeout:
-        case Served::Failure::cancelled: throw certcast::timeout_error(finding.problem);
+        case Served::Failure::cancelled:
+            throw certcast::timeout_error(finding.problem);
         case Served::Failure::none:
-        case Served::Failure::refused: break;
+        case Served::Failure::refused:
+            break;
     }
     throw certcast::remote_error(finding.problem);
 }

@@ -43,8 +43,8 @@ struct Finding {
 
 Finding look(const Check& check, const Expected& expected, const Patience& patience);
 
-/// Looks again, with growing pauses, until it is served `consecutive` times in a row or the patience
-/// ends.
+/// Looks again, with growing pauses, until it is served `consecutive` times in a row or the
+/// patience ends.
 Finding look_until_served(const Check& check, const Expected& expected, const Patience& patience,
                           std::int64_t consecutive);
 

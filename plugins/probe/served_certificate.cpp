@@ -70,11 +70,16 @@ Served::Failure wait_for(int fd, short events, const Patience& patience) {
 void fail(Served& answer, Served::Failure failure, std::string error) {
     answer.failure = failure;
     switch (failure) {
-        case Served::Failure::cancelled: answer.error = "stopped while waiting for it"; return;
-        case Served::Failure::timeout: answer.error = "no answer in time"; return;
+        case Served::Failure::cancelled:
+            answer.error = "stopped while waiting for it";
+            return;
+        case Served::Failure::timeout:
+            answer.error = "no answer in time";
+            return;
         case Served::Failure::none:
         case Served::Failure::network:
-        case Served::Failure::refused: break;
+        case Served::Failure::refused:
+            break;
     }
     answer.error = std::move(error);
 }
@@ -106,9 +111,12 @@ const char* signature_algorithms(KeyKind kind) {
     switch (kind) {
         case KeyKind::rsa:
             return "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512";
-        case KeyKind::ecdsa: return "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512";
-        case KeyKind::ed25519: return "ed25519";
-        case KeyKind::any: break;
+        case KeyKind::ecdsa:
+            return "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512";
+        case KeyKind::ed25519:
+            return "ed25519";
+        case KeyKind::any:
+            break;
     }
     return nullptr;
 }
@@ -238,10 +246,14 @@ KeyKind key_kind(std::string_view certificate_der) {
     const EVP_PKEY* key = certificate ? X509_get0_pubkey(certificate.get()) : nullptr;
     if (key == nullptr) return KeyKind::any;
     switch (EVP_PKEY_get_base_id(key)) {
-        case EVP_PKEY_RSA: return KeyKind::rsa;
-        case EVP_PKEY_EC: return KeyKind::ecdsa;
-        case EVP_PKEY_ED25519: return KeyKind::ed25519;
-        default: return KeyKind::any;
+        case EVP_PKEY_RSA:
+            return KeyKind::rsa;
+        case EVP_PKEY_EC:
+            return KeyKind::ecdsa;
+        case EVP_PKEY_ED25519:
+            return KeyKind::ed25519;
+        default:
+            return KeyKind::any;
     }
 }
 

@@ -1,5 +1,5 @@
-/* A deployer in plain C11, on nothing but the ABI: writes key and full chain into one file, and puts
- * back what was there. */
+/* A deployer in plain C11, on nothing but the ABI: writes key and full chain into one file, and
+ * puts back what was there. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <certcast/plugin.h>
@@ -17,16 +17,16 @@ enum { largest_file = 1 << 20 };
 
 /* What stands in the file. size -1: there is none. */
 struct contents {
-    char *data;
+    char* data;
     ssize_t size;
 };
 
-static certcast_str text(const char *literal) {
+static certcast_str text(const char* literal) {
     certcast_str view = {literal, strlen(literal)};
     return view;
 }
 
-static int32_t fail(const certcast_job *job, uint32_t category, const char *what) {
+static int32_t fail(const certcast_job* job, uint32_t category, const char* what) {
     char message[PATH_MAX + 256];
     snprintf(message, sizeof(message), "%s: %s", what, strerror(errno));
     job->host->fail(job->host, category, CERTCAST_RETRY_DEFAULT, 0, text(""), text(message));
@@ -34,7 +34,7 @@ static int32_t fail(const certcast_job *job, uint32_t category, const char *what
 }
 
 /* The one parameter, "file", as a C string. */
-static int path_of(const certcast_job *job, char path[PATH_MAX]) {
+static int path_of(const certcast_job* job, char path[PATH_MAX]) {
     const certcast_str value = job->config->entries[0].value.text;
     if (value.size >= PATH_MAX) {
         errno = ENAMETOOLONG;
@@ -45,21 +45,21 @@ static int path_of(const certcast_job *job, char path[PATH_MAX]) {
     return 0;
 }
 
-static void drop(struct contents *contents) {
+static void drop(struct contents* contents) {
     if (contents->data != NULL) {
-        volatile char *wiped = contents->data;
+        volatile char* wiped = contents->data;
         for (ssize_t i = 0; i < contents->size; ++i) wiped[i] = 0;
         free(contents->data);
     }
     contents->data = NULL;
 }
 
-static int read_contents(const char *path, struct contents *found) {
+static int read_contents(const char* path, struct contents* found) {
     found->data = NULL;
     found->size = -1;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return errno == ENOENT ? 0 : -1;
-    char *data = malloc(largest_file);
+    char* data = malloc(largest_file);
     ssize_t size = 0;
     while (data != NULL && size < largest_file) {
         const ssize_t got = read(fd, data + size, (size_t)(largest_file - size));
@@ -82,7 +82,7 @@ static int read_contents(const char *path, struct contents *found) {
     return 0;
 }
 
-static int write_all(int fd, const char *data, size_t size) {
+static int write_all(int fd, const char* data, size_t size) {
     while (size > 0) {
         const ssize_t done = write(fd, data, size);
         if (done < 0 && errno == EINTR) continue;
@@ -94,7 +94,7 @@ static int write_all(int fd, const char *data, size_t size) {
 }
 
 /* Complete and synced under another name before it is switched. */
-static int replace_contents(const char *path, const char *data, size_t size) {
+static int replace_contents(const char* path, const char* data, size_t size) {
     char temporary[PATH_MAX + 8];
     snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
     const int fd = mkstemp(temporary);
@@ -110,13 +110,13 @@ static int replace_contents(const char *path, const char *data, size_t size) {
     return 0;
 }
 
-static int material(const certcast_job *job, uint32_t kind, certcast_bytes *out) {
+static int material(const certcast_job* job, uint32_t kind, certcast_bytes* out) {
     certcast_material_query query = {.size = sizeof(query), .kind = kind};
     return job->host->material(job->host, &query, out) == CERTCAST_OK ? 0 : -1;
 }
 
 /* Key and full chain, to be dropped by the caller. */
-static int wanted_contents(const certcast_job *job, struct contents *wanted) {
+static int wanted_contents(const certcast_job* job, struct contents* wanted) {
     certcast_bytes key;
     certcast_bytes chain;
     wanted->data = NULL;
@@ -131,15 +131,17 @@ static int wanted_contents(const certcast_job *job, struct contents *wanted) {
     return 0;
 }
 
-static void *create(const certcast_job *job) {
+static void* create(const certcast_job* job) {
     static char self;
     (void)job;
     return &self;
 }
 
-static void destroy(void *self) { (void)self; }
+static void destroy(void* self) {
+    (void)self;
+}
 
-static int32_t inspect(void *self, const certcast_job *job) {
+static int32_t inspect(void* self, const certcast_job* job) {
     (void)self;
     char path[PATH_MAX];
     struct contents now;
@@ -167,7 +169,7 @@ static int32_t inspect(void *self, const certcast_job *job) {
     return answer == CERTCAST_OK ? CERTCAST_OK : CERTCAST_FAILED;
 }
 
-static int32_t deploy(void *self, const certcast_job *job) {
+static int32_t deploy(void* self, const certcast_job* job) {
     (void)self;
     char path[PATH_MAX];
     struct contents now;
@@ -175,7 +177,7 @@ static int32_t deploy(void *self, const certcast_job *job) {
     if (path_of(job, path) != 0 || read_contents(path, &now) != 0) {
         return fail(job, CERTCAST_CONFIG_ERROR, path);
     }
-    const certcast_bytes undo = {(const uint8_t *)now.data, now.size < 0 ? 0 : (uint64_t)now.size};
+    const certcast_bytes undo = {(const uint8_t*)now.data, now.size < 0 ? 0 : (uint64_t)now.size};
     const certcast_str label = text(now.size < 0 ? "create" : "replace");
     const int32_t recorded = job->host->step(job->host, label, undo);
     drop(&now);
@@ -189,18 +191,18 @@ static int32_t deploy(void *self, const certcast_job *job) {
     return CERTCAST_OK;
 }
 
-static int32_t rollback(void *self, const certcast_job *job) {
+static int32_t rollback(void* self, const certcast_job* job) {
     (void)self;
     char path[PATH_MAX];
     if (path_of(job, path) != 0) return fail(job, CERTCAST_CONFIG_ERROR, "file");
     for (uint64_t i = job->step_count; i > 0; --i) {
-        const certcast_step *step =
-            (const certcast_step *)((const char *)job->steps + (i - 1) * job->step_stride);
+        const certcast_step* step =
+            (const certcast_step*)((const char*)job->steps + (i - 1) * job->step_stride);
         const int created = step->label.size == strlen("create") &&
                             memcmp(step->label.data, "create", step->label.size) == 0;
         const int undone =
             created ? (unlink(path) == 0 || errno == ENOENT ? 0 : -1)
-                    : replace_contents(path, (const char *)step->undo.data, step->undo.size);
+                    : replace_contents(path, (const char*)step->undo.data, step->undo.size);
         if (undone != 0) return fail(job, CERTCAST_CONFIG_ERROR, path);
         job->host->step_undone(job->host, i - 1);
     }
@@ -236,7 +238,7 @@ static const certcast_deployer deployers[] = {
      .destroy = destroy},
 };
 
-const certcast_plugin *certcast_plugin_v1(void) {
+const certcast_plugin* certcast_plugin_v1(void) {
     static const certcast_plugin plugin = {
         .size = sizeof(certcast_plugin),
         .abi_major = CERTCAST_ABI_MAJOR,

@@ -1,8 +1,10 @@
 #include <certcast/deployer.hpp>
 
 struct PemFile {
-    static constexpr certcast::About about{.id = "org.example.pemfile", .version = "1.0.0",
-                                           .name = "Write one PEM file", .needs = certcast::KEY};
+    static constexpr certcast::About about{.id = "org.example.pemfile",
+                                           .version = "1.0.0",
+                                           .name = "Write one PEM file",
+                                           .needs = certcast::KEY};
     static constexpr auto file = certcast::path("file").required().writes().identity().doc(
         "Where to write key and full chain");
     static constexpr auto parameters = certcast::parameters(file);

@@ -32,8 +32,8 @@ void check_deployer(const std::string& file, bool existed) {
     const Issued issued = make_certificate({.names = {"DNS:shop.example"}});
     const std::string wanted = pem(issued.key) + pem(issued.certificate);
     const TemporaryFolder folder;
-    const auto bundle = CertificateBundle::from(
-        read_source(folder.write("source", wanted), Secret()).value(), {});
+    const auto bundle =
+        CertificateBundle::from(read_source(folder.write("source", wanted), Secret()).value(), {});
     FakeHost host(plugin.deployers[0]);
     host.add("shop", bundle.value());
     const std::filesystem::path target = folder / "target.pem";
@@ -54,8 +54,16 @@ void check_deployer(const std::string& file, bool existed) {
 }  // namespace
 
 TEST_CASE("the deployers of the samples deploy, stay and roll back") {
-    SUBCASE("C++, nothing there before") { check_deployer("pemfile.so", false); }
-    SUBCASE("C++, something there before") { check_deployer("pemfile.so", true); }
-    SUBCASE("C, nothing there before") { check_deployer("keyfile.so", false); }
-    SUBCASE("C, something there before") { check_deployer("keyfile.so", true); }
+    SUBCASE("C++, nothing there before") {
+        check_deployer("pemfile.so", false);
+    }
+    SUBCASE("C++, something there before") {
+        check_deployer("pemfile.so", true);
+    }
+    SUBCASE("C, nothing there before") {
+        check_deployer("keyfile.so", false);
+    }
+    SUBCASE("C, something there before") {
+        check_deployer("keyfile.so", true);
+    }
 }

@@ -23,11 +23,15 @@
 
 namespace certcast::testing {
 
-inline std::string_view view(certcast_str text) { return {text.data, text.size}; }
+inline std::string_view view(certcast_str text) {
+    return {text.data, text.size};
+}
 inline std::string_view view(certcast_bytes bytes) {
     return {reinterpret_cast<const char*>(bytes.data), bytes.size};
 }
-inline certcast_str str(std::string_view text) { return {text.data(), text.size()}; }
+inline certcast_str str(std::string_view text) {
+    return {text.data(), text.size()};
+}
 inline certcast_bytes raw_bytes(std::string_view text) {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
@@ -36,8 +40,8 @@ inline certcast_bytes raw_bytes(std::string_view text) {
 inline const certcast_plugin& load_plugin(const std::string& path) {
     void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) throw std::runtime_error(dlerror());
-    const auto entry = reinterpret_cast<const certcast_plugin* (*)()>(
-        dlsym(library, CERTCAST_ENTRY_SYMBOL));
+    const auto entry =
+        reinterpret_cast<const certcast_plugin* (*)()>(dlsym(library, CERTCAST_ENTRY_SYMBOL));
     if (entry == nullptr) throw std::runtime_error("no entry symbol in " + path);
     return *entry();
 }
@@ -129,8 +133,8 @@ public:
         deadline_ = std::chrono::steady_clock::now() + timeout;
         answers_.clear();
         nodes_.clear();
-        const certcast_value table = table_of(deployer_.descriptor->params,
-                                              deployer_.descriptor->param_count, config);
+        const certcast_value table =
+            table_of(deployer_.descriptor->params, deployer_.descriptor->param_count, config);
         std::vector<certcast_str> names;
         for (const std::string& name : certificates) names.push_back(str(name));
         std::vector<certcast_step> raw_steps;
@@ -185,13 +189,20 @@ private:
 
     Stage function_of(std::uint32_t stage) const {
         switch (stage) {
-            case CERTCAST_STAGE_VALIDATE: return deployer_.validate;
-            case CERTCAST_STAGE_INSPECT: return deployer_.inspect;
-            case CERTCAST_STAGE_DEPLOY: return deployer_.deploy;
-            case CERTCAST_STAGE_VERIFY: return deployer_.verify;
-            case CERTCAST_STAGE_SETTLE: return deployer_.settle;
-            case CERTCAST_STAGE_ROLLBACK: return deployer_.rollback;
-            default: return nullptr;
+            case CERTCAST_STAGE_VALIDATE:
+                return deployer_.validate;
+            case CERTCAST_STAGE_INSPECT:
+                return deployer_.inspect;
+            case CERTCAST_STAGE_DEPLOY:
+                return deployer_.deploy;
+            case CERTCAST_STAGE_VERIFY:
+                return deployer_.verify;
+            case CERTCAST_STAGE_SETTLE:
+                return deployer_.settle;
+            case CERTCAST_STAGE_ROLLBACK:
+                return deployer_.rollback;
+            default:
+                return nullptr;
         }
     }
 
@@ -206,8 +217,8 @@ private:
         if (type == CERTCAST_INT) value.integer = std::stoll(text);
         if (type == CERTCAST_DURATION) value.integer = parse_duration(text).value().count();
         if (type == CERTCAST_CERTIFICATE) {
-            value.integer = std::find(certificates.begin(), certificates.end(), text) -
-                            certificates.begin();
+            value.integer =
+                std::find(certificates.begin(), certificates.end(), text) - certificates.begin();
         }
         return value;
     }
@@ -285,9 +296,8 @@ private:
             if (found == former.end() || found->second.evidence_kind != CERTCAST_EVIDENCE_DER) {
                 return refuse(CERTCAST_E_NOT_FOUND, "nothing is known of what was there");
             }
-            return answer(material_of_der(std::as_bytes(std::span(found->second.evidence)),
-                                          query.kind),
-                          out);
+            return answer(
+                material_of_der(std::as_bytes(std::span(found->second.evidence)), query.kind), out);
         }
         const bool is_key = query.kind == CERTCAST_KEY_PEM || query.kind == CERTCAST_KEY_DER ||
                             query.kind == CERTCAST_PKCS12;
@@ -311,17 +321,16 @@ private:
     void note_failure(std::uint32_t category, std::uint32_t retry, std::uint64_t after,
                       certcast_str code, certcast_str message) {
         if (outcome_.category != 0) return;
-        outcome_ = {false, category, retry, after, std::string(view(code)),
-                    std::string(view(message))};
+        outcome_ = {
+            false, category, retry, after, std::string(view(code)), std::string(view(message))};
     }
 
     void fill_calls() {
         host_.size = sizeof(host_);
         host_.context = this;
         host_.log = [](const certcast_host* host, std::uint32_t, certcast_str message,
-                       const certcast_field*, std::uint64_t) {
-            self_of(host).logs.emplace_back(view(message));
-        };
+                       const certcast_field*,
+                       std::uint64_t) { self_of(host).logs.emplace_back(view(message)); };
         host_.progress = [](const certcast_host*, std::uint32_t, certcast_str) {};
         host_.cancelled = [](const certcast_host* host) { return self_of(host).cancelled_; };
         host_.cancel_fd = [](const certcast_host* host) -> std::int32_t {

@@ -98,8 +98,12 @@ TEST_CASE("file: the forms it writes hold what their names say, and a second run
     host.config["pkcs12_password"] = "p12";
     host.secrets["p12"] = "changeit";
     host.config["pkcs12_name"] = "shop";
-    SUBCASE("as current software reads PKCS#12") { host.config["pkcs12_profile"] = "modern"; }
-    SUBCASE("as old software does") { host.config["pkcs12_profile"] = "legacy"; }
+    SUBCASE("as current software reads PKCS#12") {
+        host.config["pkcs12_profile"] = "modern";
+    }
+    SUBCASE("as old software does") {
+        host.config["pkcs12_profile"] = "legacy";
+    }
 
     CHECK_FALSE(host.as_wanted());
     CHECK(host.lives.at(0).presence == CERTCAST_ABSENT);
@@ -136,15 +140,29 @@ TEST_CASE("file: what differs is seen") {
     }
     REQUIRE(host.run(CERTCAST_STAGE_DEPLOY).ok);
     REQUIRE(host.as_wanted());
-    SUBCASE("another chain") { folder.write("fullchain", pem(world().new_one.leaf.certificate)); }
-    SUBCASE("another key") { folder.write("key", world().old_one.pair.key); }
-    SUBCASE("another mode") { fs::permissions(folder / "key", fs::perms(0640)); }
-    SUBCASE("no PKCS#12 at all") { folder.write("pkcs12", "nonsense"); }
+    SUBCASE("another chain") {
+        folder.write("fullchain", pem(world().new_one.leaf.certificate));
+    }
+    SUBCASE("another key") {
+        folder.write("key", world().old_one.pair.key);
+    }
+    SUBCASE("another mode") {
+        fs::permissions(folder / "key", fs::perms(0640));
+    }
+    SUBCASE("no PKCS#12 at all") {
+        folder.write("pkcs12", "nonsense");
+    }
+    SUBCASE("another certificate in the PKCS#12") {
+        const auto other = world().old_one.bundle.material(CERTCAST_PKCS12);
+        folder.write("pkcs12", other.value().text());
+    }
     SUBCASE("another password") {
         host.config["pkcs12_password"] = "p12";
         host.secrets["p12"] = "other";
     }
-    SUBCASE("a file that is gone") { fs::remove(folder / "key"); }
+    SUBCASE("a file that is gone") {
+        fs::remove(folder / "key");
+    }
     CHECK_FALSE(host.as_wanted());
     const FakeOutcome verified = host.run(CERTCAST_STAGE_VERIFY);
     CHECK_FALSE(verified.ok);
@@ -197,7 +215,9 @@ TEST_CASE("file: mistakes in the configuration are found offline") {
     FakeHost host(plugin("file"));
     host.add("shop", world().new_one.bundle);
     std::string expected;
-    SUBCASE("no file") { expected = "no file to write is named"; }
+    SUBCASE("no file") {
+        expected = "no file to write is named";
+    }
     SUBCASE("one path twice") {
         host.config = {{"key", "/tmp/x"}, {"fullchain", "/tmp/x"}};
         expected = "/tmp/x is also the path of 'fullchain'";
@@ -337,7 +357,9 @@ TEST_CASE("nginx: a reload that met somebody else's half-switched pair is repeat
     Site site;
     int refusals = 1;
     SUBCASE("once") {}
-    SUBCASE("and only once") { refusals = 2; }
+    SUBCASE("and only once") {
+        refusals = 2;
+    }
     site.host.command = [&](const std::string& param) {
         if (param == "reload" && refusals-- > 0) return std::pair(1, std::string("mismatch"));
         return site.command(param);

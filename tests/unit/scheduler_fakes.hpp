@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <deque>
 #include <exception>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -79,13 +78,23 @@ public:
     }
 
     void finish() {
-        while (open_ > 0) {
+        turn_until([this] { return open_ == 0; });
+        if (escaped_) std::rethrow_exception(std::exchange(escaped_, nullptr));
+    }
+
+    void turn_until(const std::function<bool()>& ended) {
+        while (!ended()) {
             io_.restart();
-            if (io_.poll() == 0 && open_ > 0 && !clock_.turn()) {
+            if (io_.poll() == 0 && !ended() && !clock_.turn()) {
                 throw std::logic_error("nothing is ready, nobody sleeps, and it has not ended");
             }
         }
-        if (escaped_) std::rethrow_exception(std::exchange(escaped_, nullptr));
+    }
+
+    /// What is ready, without turning the clock.
+    void settle() {
+        io_.restart();
+        io_.poll();
     }
 
     template <typename T>
@@ -149,7 +158,7 @@ public:
             slot.give_back();
             count(deployment.plugin, -1);
             whole = co_await clock_.sleep_until(clock_.now() + script.gives_slot_back_for);
-            whole = whole && co_await slot.take_again();
+            if (whole) whole = co_await slot.take_again();
             count(deployment.plugin, 1);
         }
         count(deployment.plugin, -1);
@@ -241,26 +250,6 @@ public:
 
 private:
     Clock& clock_;
-};
-
-/// A folder of this test, removed afterwards.
-class ScratchFolder {
-public:
-    ScratchFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "certcast-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
-        path_ = name;
-    }
-    ScratchFolder(const ScratchFolder&) = delete;
-    ScratchFolder& operator=(const ScratchFolder&) = delete;
-    ~ScratchFolder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    const std::filesystem::path& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
 };
 
 }  // namespace certcast

@@ -4,6 +4,7 @@
 #include "core/scheduler/backoff.hpp"
 #include "core/scheduler/lock_table.hpp"
 #include "tests/unit/scheduler_fakes.hpp"
+#include "tests/unit/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include <regex>
 
 using namespace certcast;
+using certcast::testing::TemporaryFolder;
 using Script = FakeAttemptRunner::Script;
 
 namespace {
@@ -242,13 +244,14 @@ TEST_CASE("limits hold in all, per plugin and by the plugin's own word") {
     SUBCASE("of the pipeline") {
         CHECK(run.go().exit_status() == 0);
         CHECK(run.runner.most_at_once[""] == 10);
+        CHECK(run.runner.most_at_once["ssh"] == 3);
     }
     SUBCASE("of the command line") {
         run.options.max_parallel = 6;
         CHECK(run.go().exit_status() == 0);
         CHECK(run.runner.most_at_once[""] == 6);
     }
-    CHECK(run.runner.most_at_once["ssh"] == 3);
+    CHECK(run.runner.most_at_once["ssh"] <= 3);
     CHECK(run.runner.most_at_once["shy"] == 2);
     CHECK(run.runner.started.size() == 40);
 }
@@ -418,7 +421,7 @@ TEST_CASE("whoever waits gives the slot to others") {
 
 TEST_CASE("deployments with an equal exclusive never overlap, not even in back-off") {
     Run run(pipeline_of({"a", "b", "c", "d"}));
-    ScratchFolder folder;
+    TemporaryFolder folder;
     SUBCASE("with a folder") {
         run.options.lock_folder = folder.path() / "locks";
     }
@@ -462,7 +465,7 @@ TEST_CASE("five thousand deployments for one lock take their turns") {
 
 TEST_CASE("a lock that another process holds is waited for") {
     Run run(pipeline_of({"web", "mail"}));
-    const ScratchFolder folder;
+    const TemporaryFolder folder;
     run.options.lock_folder = folder.path() / "run" / "locks";
     run.options.lock_timeout = Duration(10'000);
     run.pipeline.max_parallel = 1;
@@ -502,7 +505,7 @@ TEST_CASE("a lock that another process holds is waited for") {
 
 TEST_CASE("locks are had all or not at all") {
     Loop loop;
-    const ScratchFolder folder;
+    const TemporaryFolder folder;
     LockTable one(loop.executor(), folder.path());
     LockTable two(loop.executor(), folder.path());
     HeldLocks held;

@@ -2,10 +2,10 @@
 #include "tests/unit/fake_host.hpp"
 #include "tests/unit/temporary_folder.hpp"
 
-#include <certcast/deployer.hpp>
 #include <doctest/doctest.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <certcast/deployer.hpp>
 
 #include <filesystem>
 #include <future>
@@ -74,7 +74,9 @@ FakeOutcome deploy(FakeHost& host, std::function<void(certcast::Job&)> act) {
     return host.run(CERTCAST_STAGE_DEPLOY);
 }
 
-const certcast_deployer& probing() { return certcast::plugin_of<Probing>().deployers[0]; }
+const certcast_deployer& probing() {
+    return certcast::plugin_of<Probing>().deployers[0];
+}
 
 mode_t mode_of(const fs::path& path) {
     struct stat status {};
@@ -95,11 +97,12 @@ std::string text_of(const fs::path& path) {
 }  // namespace
 
 static_assert(std::is_same_v<decltype(std::declval<certcast::Job>()[Probing::file]), fs::path>);
-static_assert(std::is_same_v<decltype(std::declval<certcast::Job>()[Probing::count]), std::int64_t>);
+static_assert(
+    std::is_same_v<decltype(std::declval<certcast::Job>()[Probing::count]), std::int64_t>);
 static_assert(std::is_same_v<decltype(std::declval<certcast::Job>()[Probing::maybe]),
                              std::optional<std::int64_t>>);
-static_assert(std::is_same_v<decltype(std::declval<certcast::Job>()[Probing::kind]),
-                             std::string_view>);
+static_assert(
+    std::is_same_v<decltype(std::declval<certcast::Job>()[Probing::kind]), std::string_view>);
 
 TEST_CASE("the table says what the class says of itself") {
     const certcast_plugin& plugin = certcast::plugin_of<Probing, Second>();
@@ -219,8 +222,7 @@ TEST_CASE("whatever is thrown ends at the edge with its category") {
     for (std::size_t i = 0; i < cases.size(); ++i) {
         CAPTURE(i);
         FakeHost host(probing());
-        const FakeOutcome outcome =
-            deploy(host, [&](certcast::Job&) { cases[i].thrower(); });
+        const FakeOutcome outcome = deploy(host, [&](certcast::Job&) { cases[i].thrower(); });
         CHECK_FALSE(outcome.ok);
         CHECK(outcome.category == cases[i].category);
         CHECK(outcome.retry == cases[i].retry);
@@ -378,7 +380,9 @@ TEST_CASE("a symlink stays, and the file behind it is replaced") {
         folder.write("archive/one", "old");
         folder.link("live", "archive/one");
     }
-    SUBCASE("without one yet") { folder.link("live", "archive/one"); }
+    SUBCASE("without one yet") {
+        folder.link("live", "archive/one");
+    }
     const certcast::FileImage before = certcast::read_file(link);
     certcast::write_file(link, "new", 0600);
     CHECK(fs::is_symlink(link));
@@ -449,8 +453,9 @@ TEST_CASE("modes, users and groups are as operators write them") {
 }
 
 TEST_CASE("certificates are found in PEM, whatever else is in it") {
-    const std::string block = "-----BEGIN CERTIFICATE-----\r\nAAEC\r\nAw==\r\n"
-                              "-----END CERTIFICATE-----\n";
+    const std::string block =
+        "-----BEGIN CERTIFICATE-----\r\nAAEC\r\nAw==\r\n"
+        "-----END CERTIFICATE-----\n";
     const std::string key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
     const std::string bytes("\0\1\2\3", 4);
     CHECK(certcast::first_certificate("text\n" + key + block) == bytes);

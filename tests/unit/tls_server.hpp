@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <csignal>
 #include <memory>
 #include <mutex>
@@ -33,8 +34,8 @@ using ContextPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 inline ContextPtr make_context(const std::vector<PemPair>& pairs) {
     ContextPtr context(SSL_CTX_new(TLS_server_method()));
     for (const PemPair& pair : pairs) {
-        const BioPtr chain(BIO_new_mem_buf(pair.fullchain.data(),
-                                           static_cast<int>(pair.fullchain.size())));
+        const BioPtr chain(
+            BIO_new_mem_buf(pair.fullchain.data(), static_cast<int>(pair.fullchain.size())));
         const X509Ptr leaf(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
         const BioPtr key_text(BIO_new_mem_buf(pair.key.data(), static_cast<int>(pair.key.size())));
         const KeyPtr key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, nullptr, nullptr));
@@ -98,13 +99,16 @@ public:
         first_ = make_context({pair});
         first_handshakes_ = handshakes;
     }
+    /// Counts those that the clients have seen to the end, too.
     int handshakes() const {
-        const std::lock_guard lock(mutex_);
+        std::unique_lock lock(mutex_);
+        idle_.wait(lock, [this] { return !busy_; });
         return handshakes_;
     }
     /// The name that the last client asked for.
     std::string server_name() const {
-        const std::lock_guard lock(mutex_);
+        std::unique_lock lock(mutex_);
+        idle_.wait(lock, [this] { return !busy_; });
         return server_name_;
     }
 
@@ -126,6 +130,7 @@ private:
         std::unique_ptr<SSL, FreeWith<SSL_free>> session;
         {
             const std::lock_guard lock(mutex_);
+            busy_ = true;
             const bool first = first_handshakes_ > 0;
             if (first) --first_handshakes_;
             session.reset(SSL_new(first ? first_.get() : context_.get()));
@@ -137,9 +142,13 @@ private:
         if (done) ++handshakes_;
         const char* name = SSL_get_servername(session.get(), TLSEXT_NAMETYPE_host_name);
         server_name_ = name != nullptr ? name : "";
+        busy_ = false;
+        idle_.notify_all();
     }
 
     mutable std::mutex mutex_;
+    mutable std::condition_variable idle_;
+    bool busy_ = false;
     ContextPtr context_;
     ContextPtr first_;
     int first_handshakes_ = 0;

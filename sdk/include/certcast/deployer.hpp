@@ -11,8 +11,8 @@
 //     CERTCAST_DEPLOYER(PemFile)
 //
 // Stages beside deploy are optional: validate, inspect, verify, settle, rollback, close. All of one
-// process run on one object; rollback may run on a fresh one in a fresh process. A stage fails by an
-// exception: one of <certcast/errors.hpp>, std::system_error, or whatever a library throws.
+// process run on one object; rollback may run on a fresh one in a fresh process. A stage fails by
+// an exception: one of <certcast/errors.hpp>, std::system_error, or whatever a library throws.
 #pragma once
 
 #include <certcast/job.hpp>
@@ -36,8 +36,8 @@ inline constexpr std::uint64_t NO_FORK = CERTCAST_NEEDS_NO_FORK;
 
 /// Default timeouts; zero leaves it to the host.
 struct Timeouts {
-    std::chrono::milliseconds validate{0}, inspect{0}, deploy{0}, verify{0}, settle{0},
-        rollback{0}, close{0};
+    std::chrono::milliseconds validate{0}, inspect{0}, deploy{0}, verify{0}, settle{0}, rollback{0},
+        close{0};
 };
 
 /// What a deployer says of itself. Everyone but certcast itself uses reverse DNS as id.
@@ -57,7 +57,9 @@ struct About {
 
 /// A path that the deployer touches beside its parameters; `static constexpr auto other_files =
 /// certcast::other_files(certcast::reads("/etc/ssl/openssl.cnf"));`
-constexpr certcast_file reads(std::string_view path) { return {detail::str(path), CERTCAST_READS}; }
+constexpr certcast_file reads(std::string_view path) {
+    return {detail::str(path), CERTCAST_READS};
+}
 constexpr certcast_file writes(std::string_view path) {
     return {detail::str(path), CERTCAST_WRITES};
 }
@@ -82,8 +84,8 @@ std::int32_t guarded(const certcast_job& raw, Stage stage) {
         stage();
         return CERTCAST_OK;
     } catch (const DeployerError& error) {
-        const auto after = static_cast<std::uint64_t>(std::max(
-            error.retry_after().count(), std::chrono::milliseconds::rep{0}));
+        const auto after = static_cast<std::uint64_t>(
+            std::max(error.retry_after().count(), std::chrono::milliseconds::rep{0}));
         fail(raw, error.category(), error.retry(), error.what(), after, error.code());
     } catch (const std::system_error& error) {
         const Verdict verdict = verdict_of(error.code());
@@ -126,10 +128,11 @@ struct Call<Method> {
 
 template <typename D>
 struct Table {
-    static_assert(requires { D::about; },
-                  "a deployer needs: static constexpr certcast::About about{.id = .., ...};");
     static_assert(
-        requires(D& deployer, Job& job) { deployer.deploy(job); },
+        requires { D::about; },
+        "a deployer needs: static constexpr certcast::About about{.id = .., ...};");
+    static_assert(
+        requires(D & deployer, Job& job) { deployer.deploy(job); },
         "a deployer needs: void deploy(certcast::Job& job)");
     static_assert(std::is_default_constructible_v<D>, "certcast makes deployers without arguments");
 
@@ -221,8 +224,8 @@ constexpr const certcast_plugin& plugin_of() {
 }  // namespace certcast
 
 /// Exports one class, or several of one library: CERTCAST_DEPLOYER(Upload, Cleanup).
-#define CERTCAST_DEPLOYER(...)                                                \
-    extern "C" CERTCAST_EXPORT const certcast_plugin* certcast_plugin_v1() {  \
-        return &certcast::plugin_of<__VA_ARGS__>();                           \
-    }                                                                         \
+#define CERTCAST_DEPLOYER(...)                                               \
+    extern "C" CERTCAST_EXPORT const certcast_plugin* certcast_plugin_v1() { \
+        return &certcast::plugin_of<__VA_ARGS__>();                          \
+    }                                                                        \
     static_assert(true)

@@ -34,7 +34,8 @@ struct SavedFile {
 
 /// Whether mode and owner are those that are wanted; the contents are not looked at.
 inline bool has_access(const FileImage& now, const FileAccess& wanted) {
-    return now.present && now.mode == wanted.mode && wanted.owner.value_or(now.owner) == now.owner &&
+    return now.present && now.mode == wanted.mode &&
+           wanted.owner.value_or(now.owner) == now.owner &&
            wanted.group.value_or(now.group) == now.group;
 }
 
@@ -123,7 +124,9 @@ inline Sensitive pack(const FileImage& image) {
     return out += image.text();
 }
 
-inline FileImage unpack_file(ByteView bytes) { return detail::Unpacker(bytes.text()).image(); }
+inline FileImage unpack_file(ByteView bytes) {
+    return detail::Unpacker(bytes.text()).image();
+}
 
 /// Several file images with their paths as the bytes of one step.
 inline Sensitive pack(std::span<const SavedFile> saved) {

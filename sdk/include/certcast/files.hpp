@@ -101,7 +101,9 @@ struct Place {
     OpenFile folder;
 };
 
-inline std::string temporary_prefix(const std::string& name) { return "." + name + ".certcast-"; }
+inline std::string temporary_prefix(const std::string& name) {
+    return "." + name + ".certcast-";
+}
 
 /// Removes what a killed writer of the same file left behind.
 inline void remove_leftovers(const Place& place) {
@@ -135,8 +137,7 @@ inline void write_all(int fd, std::string_view bytes, const std::filesystem::pat
 inline FileImage read_file(const std::filesystem::path& path,
                            std::size_t limit = 16 * 1024 * 1024) {
     // A path that names a FIFO or a device must not make the open wait.
-    const detail::OpenFile file(
-        ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    const detail::OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (file.get() < 0) {
         if (errno == ENOENT) return {};
         detail::throw_errno(errno, path, "cannot open");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <certcast/plugin.h>
 #include <certcast/errors.hpp>
 #include <certcast/file_set.hpp>
 #include <certcast/parameters.hpp>
 #include <certcast/pem.hpp>
-#include <certcast/plugin.h>
 #include <certcast/sensitive.hpp>
 
 #include <algorithm>

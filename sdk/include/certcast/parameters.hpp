@@ -35,8 +35,7 @@ public:
     /// As an operator would write it, without quotes: "30s", "443", "true".
     constexpr auto default_to(std::string_view value) const
         requires(Kind::type != CERTCAST_COMMAND && Kind::type != CERTCAST_SECRET &&
-                 Kind::type != CERTCAST_CERTIFICATE)
-    {
+                 Kind::type != CERTCAST_CERTIFICATE) {
         Param copy = *this;
         copy.raw_.default_value = detail::str(value);
         return Param<Kind, true>(copy);
@@ -61,9 +60,7 @@ public:
         return copy;
     }
     /// An ECMAScript regular expression that must match the whole value.
-    constexpr Param matching(std::string_view pattern) const
-        requires(Kind::type == CERTCAST_TEXT)
-    {
+    constexpr Param matching(std::string_view pattern) const requires(Kind::type == CERTCAST_TEXT) {
         Param copy = *this;
         copy.raw_.pattern = detail::str(pattern);
         return copy;
@@ -124,18 +121,28 @@ constexpr auto boolean(std::string_view name) {
 constexpr auto integer(std::string_view name) {
     return Param<detail::IntegerKind, false>(name);
 }
-constexpr auto text(std::string_view name) { return Param<detail::TextKind, false>(name); }
-constexpr auto secret(std::string_view name) { return Param<detail::SecretKind, false>(name); }
+constexpr auto text(std::string_view name) {
+    return Param<detail::TextKind, false>(name);
+}
+constexpr auto secret(std::string_view name) {
+    return Param<detail::SecretKind, false>(name);
+}
 constexpr auto duration(std::string_view name) {
     return Param<detail::DurationKind, false>(name);
 }
-constexpr auto path(std::string_view name) { return Param<detail::PathKind, false>(name); }
-constexpr auto url(std::string_view name) { return Param<detail::UrlKind, false>(name); }
+constexpr auto path(std::string_view name) {
+    return Param<detail::PathKind, false>(name);
+}
+constexpr auto url(std::string_view name) {
+    return Param<detail::UrlKind, false>(name);
+}
 constexpr auto endpoint(std::string_view name) {
     return Param<detail::EndpointKind, false>(name);
 }
 /// The operator's own argument list, for job.run_command and job.request_reload.
-constexpr auto command(std::string_view name) { return Param<detail::CommandKind, false>(name); }
+constexpr auto command(std::string_view name) {
+    return Param<detail::CommandKind, false>(name);
+}
 constexpr auto certificate_name(std::string_view name) {
     return Param<detail::CertificateKind, false>(name);
 }
@@ -182,8 +189,9 @@ public:
     /// The value, or std::optional of it where the parameter may be missing.
     template <typename Kind, bool Given>
     auto operator[](const Param<Kind, Given>& param) const {
-        static_assert(requires { typename Kind::Value; },
-                      "ask job.secret(parameter) for the text of a secret");
+        static_assert(
+            requires { typename Kind::Value; },
+            "ask job.secret(parameter) for the text of a secret");
         const certcast_value* value = find(param.name());
         if constexpr (Given) {
             if (value == nullptr) {

@@ -72,11 +72,11 @@ private:
 /// An argument: bytes of whatever kind, looked at until the call returns.
 class ByteView {
 public:
-    ByteView(std::string_view text) : text_(text) {}               // NOLINT: converts on purpose
-    ByteView(const std::string& text) : text_(text) {}             // NOLINT
-    ByteView(const char* text) : text_(text) {}                    // NOLINT
-    ByteView(const Sensitive& bytes) : text_(bytes.text()) {}      // NOLINT
-    ByteView(std::span<const std::byte> bytes)                     // NOLINT
+    ByteView(std::string_view text) : text_(text) {}           // NOLINT: converts on purpose
+    ByteView(const std::string& text) : text_(text) {}         // NOLINT
+    ByteView(const char* text) : text_(text) {}                // NOLINT
+    ByteView(const Sensitive& bytes) : text_(bytes.text()) {}  // NOLINT
+    ByteView(std::span<const std::byte> bytes)                 // NOLINT
         : text_(reinterpret_cast<const char*>(bytes.data()), bytes.size()) {}
 
     std::string_view text() const { return text_; }

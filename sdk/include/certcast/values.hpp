@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <certcast/errors.hpp>
 #include <certcast/plugin.h>
+#include <certcast/errors.hpp>
 
 #include <array>
 #include <chrono>
@@ -48,7 +48,9 @@ inline std::string_view view(certcast_str text) {
 inline std::string_view view(certcast_bytes bytes) {
     return {reinterpret_cast<const char*>(bytes.data), static_cast<std::size_t>(bytes.size)};
 }
-constexpr certcast_str str(std::string_view text) { return {text.data(), text.size()}; }
+constexpr certcast_str str(std::string_view text) {
+    return {text.data(), text.size()};
+}
 
 // How a value of each type of parameter is declared, and what job[parameter] makes of it.
 

@@ -1,0 +1,531 @@
+#include "tests/unit/session_fakes.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <doctest/doctest.h>
+
+using namespace certcast;
+
+namespace {
+
+using Diary = std::vector<std::string>;
+
+const std::string old_leaf(32, '\x11');
+const std::string new_leaf(32, '\x22');
+const std::string old_hex(64, '1');
+const std::string new_hex(64, '2');
+
+FakeSessions::Script record_step(Outcome then) {
+    return [then](HostCalls& calls, const StageRequest&) -> asio::awaitable<Outcome> {
+        const Result<void> stored = co_await calls.step("replace", Secret("former content"));
+        co_return stored.has_error() ? failing(Stage::deploy, stored.error().text()) : then;
+    };
+}
+
+/// A server that serves the old certificate and has a step undone when it is rolled back.
+struct Edge : AttemptBench {
+    Edge() {
+        sessions.on("nginx inspect", [](HostCalls& calls) { (void)calls.live(seen(false, old_leaf)); });
+        sessions.scripts["nginx deploy"] = record_step(Outcome::success(Stage::deploy));
+    }
+    void probe_sees(const std::string& what, bool as_wanted, Outcome outcome) {
+        for (const char* stage : {"probe inspect", "probe verify"}) {
+            sessions.on(
+                stage,
+                [what, as_wanted](HostCalls& calls) { (void)calls.live(seen(as_wanted, what)); },
+                outcome);
+        }
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a deployment goes through its stages in order and is proven by the probe") {
+    Edge edge;
+    edge.add_probe();
+    edge.probe_sees(new_leaf, true, Outcome::success(Stage::verify));
+    const AttemptResult result = edge.attempt();
+    CHECK(result.outcome.succeeded());
+    CHECK(result.changed);
+    CHECK(result.proof == Proof::probe);
+    CHECK(result.rollback == RollbackState::none);
+    REQUIRE(result.serving.size() == 1);
+    CHECK(result.serving[0].sha256 == new_hex);
+    CHECK(result.serving[0].seen_by == "probe");
+    CHECK(edge.memory.steps("edge").empty());
+    CHECK(edge.sessions.diary ==
+          Diary{"start nginx", "nginx inspect", "nginx deploy", "nginx verify", "start probe",
+                "probe verify", "finish probe", "nginx settle", "finish nginx"});
+    CHECK(edge.listener.stages == Diary{"inspect", "deploy", "verify", "probe", "settle"});
+}
+
+TEST_CASE("the probe is told what to check") {
+    Edge edge;
+    edge.deployment.certificates = {"shop", "shop-ecdsa"};
+    edge.add_probe();
+    edge.add_probe(1);
+    edge.deployment.probes[1].timeout = Duration(3'000);
+    edge.deployment.probes[1].consecutive = 2;
+    edge.attempt();
+    REQUIRE(edge.sessions.probe_configs.size() == 1);
+    const Value* checks = edge.sessions.probe_configs[0].find("checks");
+    REQUIRE(checks != nullptr);
+    REQUIRE(checks->entries.size() == 2);
+    const Value& second = checks->entries[1].second;
+    CHECK(second.find("address")->text == "127.0.0.1:443");
+    CHECK(second.find("server_name")->text == "shop.example");
+    CHECK(second.find("protocol")->text == "tls");
+    CHECK(second.find("certificate")->integer == 1);
+    CHECK(second.find("certificate")->text == "shop-ecdsa");
+    CHECK(second.find("timeout")->integer == 3'000);
+    CHECK(second.find("consecutive")->integer == 2);
+    CHECK(*std::max_element(edge.sessions.timeouts.begin(), edge.sessions.timeouts.end()) >=
+          Duration(13'000));
+}
+
+TEST_CASE("unchanged takes inspect and the probe to agree") {
+    Edge edge;
+    edge.sessions.on("nginx inspect", [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
+    SUBCASE("inspect alone, where there is no probe") {
+        const AttemptResult result = edge.attempt();
+        CHECK(result.outcome.succeeded());
+        CHECK_FALSE(result.changed);
+        CHECK(result.serving[0].sha256 == new_hex);
+        CHECK(result.serving[0].seen_by == "inspect");
+        CHECK(edge.sessions.diary == Diary{"start nginx", "nginx inspect", "finish nginx"});
+    }
+    SUBCASE("both agree") {
+        edge.add_probe();
+        edge.probe_sees(new_leaf, true, Outcome::success(Stage::inspect));
+        const AttemptResult result = edge.attempt();
+        CHECK_FALSE(result.changed);
+        CHECK(result.proof == Proof::probe);
+        CHECK(edge.sessions.count("nginx deploy") == 0);
+    }
+    SUBCASE("the probe sees something else") {
+        edge.add_probe();
+        edge.probe_sees(old_leaf, false, Outcome::success(Stage::inspect));
+        CHECK(edge.attempt().changed);
+        CHECK(edge.sessions.count("nginx deploy") == 1);
+    }
+    SUBCASE("one of several places serves something else") {
+        edge.add_probe();
+        edge.sessions.on("probe inspect", [](HostCalls& calls) {
+            (void)calls.live(seen(false, old_leaf));
+            (void)calls.live(seen(true, new_leaf));
+        });
+        CHECK(edge.attempt().changed);
+    }
+    SUBCASE("the probe says nothing") {
+        edge.add_probe();
+        CHECK(edge.attempt().changed);
+    }
+    SUBCASE("the probe fails") {
+        edge.add_probe();
+        edge.probe_sees(new_leaf, true, Outcome::success(Stage::inspect));
+        edge.sessions.on("probe inspect",
+                         [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); },
+                         ending(Ended::crashed));
+        CHECK(edge.attempt().changed);
+    }
+    SUBCASE("one of two certificates is not as wanted") {
+        edge.deployment.certificates = {"shop", "mail"};
+        CHECK(edge.attempt().changed);
+    }
+    SUBCASE("forced") {
+        edge.services.force = true;
+        StagedAttempts forced(edge.services);
+        CHECK(edge.loop.run(forced.run(edge.deployment, 1, edge.runner_slot)).changed);
+    }
+    SUBCASE("a deployer without inspect never is") {
+        edge.without(Stage::inspect);
+        CHECK(edge.attempt().changed);
+        CHECK(edge.sessions.count("nginx inspect") == 0);
+    }
+}
+
+TEST_CASE("a failing inspect fails the attempt, and nothing is touched") {
+    Edge edge;
+    edge.sessions.on("nginx inspect", [](HostCalls&) {}, failing(Stage::inspect, "no access"));
+    SUBCASE("by its own word") {}
+    SUBCASE("by a finding") {
+        edge.sessions.on("nginx inspect", [](HostCalls& calls) {
+            calls.diagnose({.severity = LogLevel::error, .path = "files[0]", .summary = "no access"});
+        });
+    }
+    const AttemptResult result = edge.attempt();
+    CHECK(result.outcome.ended == Ended::failed);
+    CHECK(result.outcome.failure.message.find("no access") != std::string::npos);
+    CHECK(result.rollback == RollbackState::none);
+    CHECK(edge.sessions.diary == Diary{"start nginx", "nginx inspect", "finish nginx"});
+}
+
+TEST_CASE("a deployer says itself whether it changed anything") {
+    Edge edge;
+    edge.deployment.certificates = {"shop", "mail"};
+    bool second = false;
+    edge.sessions.on("nginx deploy", [&](HostCalls& calls) {
+        CHECK(calls.set_changed(0, false).has_value());
+        CHECK(calls.set_changed(1, second).has_value());
+        CHECK(calls.set_changed(2, true).has_error());
+    });
+    CHECK_FALSE(edge.attempt().changed);
+    second = true;
+    CHECK(edge.attempt().changed);
+}
+
+TEST_CASE("a failure after the first step is rolled back in the session that lives") {
+    Edge edge;
+    Stage failed = Stage::deploy;
+    SUBCASE("in deploy") {
+        edge.sessions.scripts["nginx deploy"] = record_step(failing(Stage::deploy, "disk full"));
+    }
+    SUBCASE("in verify") {
+        edge.sessions.on("nginx verify", [](HostCalls&) {}, failing(Stage::verify, "disk full"));
+        edge.sessions.on("nginx verify recovering", [](HostCalls&) {});
+        failed = Stage::verify;
+    }
+    const AttemptResult result = edge.attempt();
+    CHECK(result.outcome.ended == Ended::failed);
+    CHECK(result.outcome.stage == failed);
+    CHECK(result.outcome.failure.message == "disk full");
+    CHECK(result.rollback == RollbackState::done);
+    CHECK(result.serving[0].sha256 == old_hex);
+    CHECK(result.serving[0].seen_by == "inspect");
+    CHECK(edge.memory.steps("edge").empty());
+    CHECK(edge.sessions.count("start nginx") == 1);
+    CHECK(edge.sessions.count("nginx rollback recovering") == 1);
+    CHECK(edge.sessions.diary.back() == "finish nginx");
+}
+
+TEST_CASE("a crash after the first step is rolled back in a fresh session") {
+    Edge edge;
+    edge.sessions.scripts["nginx deploy"] = record_step(ending(Ended::crashed));
+    std::vector<std::string> undone;
+    edge.sessions.scripts["nginx rollback"] =
+        [&](HostCalls& calls, const StageRequest& request) -> asio::awaitable<Outcome> {
+        for (std::size_t i = request.steps->size(); i-- > 0;) {
+            undone.emplace_back((*request.steps)[i].undo.text());
+            const Result<void> noted = co_await calls.step_undone(i);
+            CHECK(noted.has_value());
+            CHECK((*request.steps)[i].undone);
+        }
+        const Result<void> beyond = co_await calls.step_undone(7);
+        CHECK(beyond.has_error());
+        const Result<void> misplaced = co_await calls.step("more", Secret("x"));
+        CHECK(misplaced.has_error());
+        co_return Outcome::success(Stage::rollback);
+    };
+    const AttemptResult result = edge.attempt();
+    CHECK(result.outcome.ended == Ended::crashed);
+    CHECK(result.rollback == RollbackState::done);
+    CHECK(undone == Diary{"former content"});
+    CHECK(edge.sessions.diary ==
+          Diary{"start nginx", "nginx inspect", "nginx deploy", "start nginx",
+                "nginx rollback recovering", "nginx verify recovering", "finish nginx"});
+}
+
+TEST_CASE("a crash before the first step leaves nothing to undo") {
+    Edge edge;
+    edge.sessions.on("nginx deploy", [](HostCalls&) {}, ending(Ended::crashed));
+    const AttemptResult result = edge.attempt();
+    CHECK(result.outcome.ended == Ended::crashed);
+    CHECK(result.rollback == RollbackState::none);
+    CHECK(edge.sessions.count("nginx rollback recovering") == 0);
+}
+
+TEST_CASE("what a failed rollback leaves is undone before anything else is asked") {
+    Edge edge;
+    edge.sessions.scripts["nginx deploy"] = record_step(ending(Ended::crashed));
+    edge.sessions.on("nginx rollback", [](HostCalls&) {}, ending(Ended::crashed));
+    const AttemptResult first = edge.attempt();
+    CHECK(first.rollback == RollbackState::failed);
+    CHECK(edge.memory.steps("edge").size() == 1);
+
+    // The new files are there already, so inspect would call it unchanged; nothing has reloaded.
+    edge.sessions.on("nginx inspect", [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
+    edge.sessions.diary.clear();
+    SUBCASE("and then the deployment is tried again") {
+        edge.sessions.on("nginx rollback", [&](HostCalls&) {
+            edge.sessions.on("nginx inspect",
+                             [](HostCalls& calls) { (void)calls.live(seen(false, old_leaf)); });
+        });
+        edge.sessions.scripts["nginx deploy"] = record_step(Outcome::success(Stage::deploy));
+        const AttemptResult second = edge.attempt(2);
+        CHECK(second.outcome.succeeded());
+        CHECK(second.changed);
+        CHECK(second.rollback == RollbackState::none);
+        CHECK(edge.sessions.diary ==
+              Diary{"start nginx", "nginx rollback recovering", "nginx verify recovering",
+                    "finish nginx", "start nginx", "nginx inspect", "nginx deploy", "nginx verify",
+                    "nginx settle", "finish nginx"});
+    }
+    SUBCASE("and if that fails again, the attempt goes no further") {
+        const AttemptResult second = edge.attempt(2);
+        CHECK(second.outcome.ended == Ended::failed);
+        CHECK(second.rollback == RollbackState::failed);
+        CHECK(edge.sessions.count("nginx inspect") == 0);
+        CHECK(edge.sessions.count("nginx rollback recovering") == 1);
+        CHECK(edge.memory.steps("edge").size() == 1);
+    }
+    SUBCASE("and if no session starts, it is said that the steps stand") {
+        edge.sessions.refuses_to_start = true;
+        const AttemptResult second = edge.attempt(2);
+        CHECK(second.rollback == RollbackState::failed);
+        CHECK(second.rollback_message == "no process to be had");
+        CHECK(edge.memory.steps("edge").size() == 1);
+    }
+    SUBCASE("and if the next deploy fails too, it is undone too") {
+        edge.sessions.on("nginx rollback", [](HostCalls&) {});
+        edge.sessions.scripts["nginx deploy"] = record_step(failing(Stage::deploy, "no"));
+        edge.sessions.on("nginx inspect",
+                         [](HostCalls& calls) { (void)calls.live(seen(false, old_leaf)); });
+        const AttemptResult second = edge.attempt(2);
+        CHECK(second.rollback == RollbackState::done);
+        CHECK(edge.sessions.count("nginx rollback recovering") == 2);
+        CHECK(edge.memory.steps("edge").empty());
+    }
+}
+
+TEST_CASE("a deployer that records steps and cannot undo them says so") {
+    Edge edge;
+    edge.without(Stage::rollback);
+    edge.sessions.scripts["nginx deploy"] = record_step(failing(Stage::deploy, "no"));
+    const AttemptResult result = edge.attempt();
+    CHECK(result.rollback == RollbackState::failed);
+    CHECK(result.rollback_message == "the plugin has no rollback");
+    CHECK(edge.memory.steps("edge").size() == 1);
+}
+
+TEST_CASE("a failed probe is rolled back, and then the former certificate is expected") {
+    Edge edge;
+    edge.add_probe();
+    edge.probe_sees(old_leaf, false, failing(Stage::verify, "127.0.0.1:443 serves the old one"));
+    Result<Secret> former = Error{};
+    const auto ask_former = [&](HostCalls& calls) {
+        MaterialQuery query;
+        query.kind = CERTCAST_SHA256;
+        query.generation = CERTCAST_FORMER;
+        former = calls.material(std::move(query));
+        (void)calls.live(seen(true, old_leaf));
+    };
+    SUBCASE("which is served") {
+        edge.sessions.on("probe verify recovering", ask_former);
+        const AttemptResult result = edge.attempt();
+        CHECK(result.outcome.failure.message == "127.0.0.1:443 serves the old one");
+        CHECK(result.rollback == RollbackState::done);
+        CHECK(result.proof == Proof::none);
+        CHECK(former.value().text() == old_leaf);
+        CHECK(result.serving[0].sha256 == old_hex);
+        CHECK(result.serving[0].seen_by == "probe");
+        CHECK(edge.sessions.diary ==
+              Diary{"start nginx", "nginx inspect", "nginx deploy", "nginx verify", "start probe",
+                    "probe verify", "nginx rollback recovering", "nginx verify recovering",
+                    "start probe", "probe verify recovering", "finish probe", "finish nginx"});
+    }
+    SUBCASE("which is not served either") {
+        edge.sessions.on("probe verify recovering", ask_former,
+                         failing(Stage::verify, "nothing listens"));
+        const AttemptResult result = edge.attempt();
+        CHECK(result.rollback == RollbackState::failed);
+        CHECK(result.rollback_message.find("nothing listens") != std::string::npos);
+        CHECK(edge.memory.steps("edge").size() == 1);
+    }
+    SUBCASE("unless there was none") {
+        edge.sessions.on("nginx inspect", [](HostCalls& calls) {
+            Live absent;
+            absent.presence = CERTCAST_ABSENT;
+            (void)calls.live(absent);
+        });
+        const AttemptResult result = edge.attempt();
+        CHECK(result.rollback == RollbackState::done);
+        CHECK(result.rollback_message.find("not probed") != std::string::npos);
+        CHECK(edge.sessions.count("probe verify recovering") == 0);
+    }
+}
+
+TEST_CASE("a probe that crashes proves nothing") {
+    Edge edge;
+    edge.add_probe();
+    edge.sessions.on("probe verify", [](HostCalls&) {}, ending(Ended::crashed));
+    edge.sessions.on("probe verify recovering", [](HostCalls&) {});
+    const AttemptResult result = edge.attempt();
+    CHECK(result.outcome.ended == Ended::crashed);
+    CHECK(result.outcome.failure.message.find("probe") != std::string::npos);
+    CHECK(result.rollback == RollbackState::done);
+}
+
+TEST_CASE("a probe without its plugin fails the attempt before anything is touched") {
+    Edge edge;
+    edge.add_probe();
+    edge.services.probe = nullptr;
+    StagedAttempts attempts(edge.services);
+    const AttemptResult result =
+        edge.loop.run(attempts.run(edge.deployment, 1, edge.runner_slot));
+    CHECK(result.outcome.ended == Ended::setup_failed);
+    CHECK(edge.sessions.diary.empty());
+}
+
+TEST_CASE("a success within the grace goes on to the probe and is marked late") {
+    Edge edge;
+    edge.add_probe();
+    Outcome late = Outcome::success(Stage::deploy);
+    late.late = true;
+    edge.sessions.scripts["nginx deploy"] = record_step(late);
+    SUBCASE("which proves it") {
+        edge.probe_sees(new_leaf, true, Outcome::success(Stage::verify));
+        const AttemptResult result = edge.attempt();
+        CHECK(result.outcome.succeeded());
+        CHECK(result.outcome.late);
+        CHECK(result.changed);
+    }
+    SUBCASE("which does not") {
+        edge.probe_sees(old_leaf, false, failing(Stage::verify, "old"));
+        edge.sessions.on("probe verify recovering", [](HostCalls&) {});
+        const AttemptResult result = edge.attempt();
+        CHECK(result.outcome.ended == Ended::failed);
+        CHECK(result.rollback == RollbackState::done);
+    }
+}
+
+TEST_CASE("after the proof nothing is undone") {
+    Edge edge;
+    SUBCASE("a settle that reports failure is a warning") {
+        edge.sessions.on("nginx settle", [](HostCalls&) {}, failing(Stage::settle, "still in use"));
+        const AttemptResult result = edge.attempt();
+        CHECK(result.outcome.succeeded());
+        REQUIRE(result.warnings.size() == 1);
+        CHECK(result.warnings[0].find("still in use") != std::string::npos);
+    }
+    SUBCASE("a crash in settle is a crash") {
+        edge.sessions.on("nginx settle", [](HostCalls&) {}, ending(Ended::crashed));
+        const AttemptResult result = edge.attempt();
+        CHECK(result.outcome.ended == Ended::crashed);
+        CHECK(result.changed);
+    }
+    SUBCASE("a crash in close is a crash") {
+        edge.sessions.ends_with["nginx"] = ending(Ended::crashed);
+        CHECK(edge.attempt().outcome.ended == Ended::crashed);
+    }
+    CHECK(edge.sessions.count("nginx rollback recovering") == 0);
+    CHECK(edge.memory.steps("edge").empty());
+}
+
+TEST_CASE("the proof says who gave it") {
+    Edge edge;
+    SUBCASE("verify") {
+        edge.sessions.on("nginx verify", [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
+        const AttemptResult result = edge.attempt();
+        CHECK(result.proof == Proof::verify);
+        CHECK(result.serving[0].sha256 == new_hex);
+        CHECK(result.serving[0].seen_by == "verify");
+    }
+    SUBCASE("nobody") {
+        edge.without(Stage::verify);
+        const AttemptResult result = edge.attempt();
+        CHECK(result.proof == Proof::none);
+        CHECK(result.changed);
+        CHECK(result.serving[0].sha256.empty());
+    }
+}
+
+TEST_CASE("an interrupted attempt is rolled back to its end") {
+    Edge edge;
+    asio::cancellation_signal stop;
+    const auto until_stopped = [&](HostCalls& calls,
+                                   const StageRequest&) -> asio::awaitable<Outcome> {
+        const Result<void> stored = co_await calls.step("replace", Secret("x"));
+        CHECK(stored.has_value());
+        stop.emit(asio::cancellation_type::terminal);
+        const bool slept =
+            co_await edge.loop.clock().sleep_until(edge.loop.clock().now() + Duration(9'000));
+        co_return slept ? Outcome::success(Stage::deploy) : ending(Ended::cancelled);
+    };
+    bool rolled_back = false;
+    const auto slow_rollback = [&](HostCalls&, const StageRequest&) -> asio::awaitable<Outcome> {
+        stop.emit(asio::cancellation_type::terminal);
+        rolled_back =
+            co_await edge.loop.clock().sleep_until(edge.loop.clock().now() + Duration(4'000));
+        co_return rolled_back ? Outcome::success(Stage::rollback) : ending(Ended::cancelled);
+    };
+    edge.sessions.scripts["nginx rollback"] = slow_rollback;
+    bool ended = false;
+    AttemptResult result;
+    const auto run = [&](std::uint32_t number) {
+        ended = false;
+        asio::co_spawn(edge.loop.executor(), edge.begin(number),
+                       asio::bind_cancellation_slot(
+                           stop.slot(), [&](std::exception_ptr escaped, AttemptResult done) {
+                               CHECK_FALSE(escaped);
+                               result = std::move(done);
+                               ended = true;
+                           }));
+        edge.loop.turn_until([&] { return ended; });
+    };
+    SUBCASE("in deploy") {
+        edge.sessions.scripts["nginx deploy"] = until_stopped;
+        run(1);
+        CHECK(result.outcome.ended == Ended::cancelled);
+    }
+    SUBCASE("between two stages, of which none hears of it") {
+        edge.sessions.scripts["nginx deploy"] =
+            [&](HostCalls& calls, const StageRequest&) -> asio::awaitable<Outcome> {
+            const Result<void> stored = co_await calls.step("replace", Secret("x"));
+            CHECK(stored.has_value());
+            stop.emit(asio::cancellation_type::terminal);
+            co_return Outcome::success(Stage::deploy);
+        };
+        run(1);
+        CHECK(result.outcome.ended == Ended::cancelled);
+        CHECK(edge.sessions.count("nginx verify") == 0);
+    }
+    SUBCASE("while it undoes what an earlier one left") {
+        Step step{.label = "replace", .undo = Secret("x")};
+        const Result<void> stored =
+            edge.loop.run(edge.memory.add_step("edge", std::move(step), {}));
+        REQUIRE(stored.has_value());
+        run(2);
+        CHECK(result.outcome.ended == Ended::cancelled);
+        CHECK(edge.sessions.count("nginx inspect") == 0);
+    }
+    CHECK(rolled_back);
+    CHECK(result.rollback == RollbackState::done);
+    CHECK(edge.memory.steps("edge").empty());
+}
+
+TEST_CASE("a session that does not start fails the attempt") {
+    Edge edge;
+    edge.sessions.refuses_to_start = true;
+    const AttemptResult result = edge.attempt();
+    CHECK(result.outcome.ended == Ended::setup_failed);
+    CHECK(result.outcome.failure.message == "no process to be had");
+}
+
+TEST_CASE("an exception of the host's own is a failure that is rolled back") {
+    Edge edge;
+    edge.sessions.scripts["nginx deploy"] =
+        [](HostCalls& calls, const StageRequest&) -> asio::awaitable<Outcome> {
+        const Result<void> stored = co_await calls.step("replace", Secret("x"));
+        CHECK(stored.has_value());
+        throw std::runtime_error("out of luck");
+    };
+    const AttemptResult result = edge.attempt();
+    CHECK(result.outcome.ended == Ended::failed);
+    CHECK(result.outcome.failure.message.find("out of luck") != std::string::npos);
+    CHECK(result.rollback == RollbackState::done);
+}
+
+TEST_CASE("state outlives the deployment's name and is told with its version") {
+    Edge edge;
+    edge.deployment.identities = {"/etc/nginx"};
+    edge.sessions.scripts["nginx deploy"] =
+        [](HostCalls& calls, const StageRequest&) -> asio::awaitable<Outcome> {
+        const Result<void> stored = co_await calls.set_state(Secret("id 7"));
+        CHECK(stored.has_value());
+        co_return Outcome::success(Stage::deploy);
+    };
+    edge.attempt();
+    edge.deployment.name = "renamed";
+    edge.attempt();
+    CHECK(edge.sessions.states["nginx"] == "id 7/1.2");
+}
