@@ -150,6 +150,7 @@ std::string ConsoleDisplay::line_of(const std::string& name, const Live& line,
     if (line.waits && line.until && *line.until > now) {
         text += ", " + in_words(std::chrono::duration_cast<Duration>(*line.until - now)) + " left";
     }
+    text.erase(text.find_last_not_of(' ') + 1);
     return text;
 }
 

@@ -43,7 +43,8 @@ void JsonLinesDisplay::attempt_started(const Deployment& deployment, std::uint32
     write("attempt_started", &deployment.name,
           {{"attempt", attempt},
            {"plugin", filter_.data(deployment.plugin)},
-           {"target", filter_.data(deployment.target)}});
+           {"target", deployment.target.empty() ? json::value(nullptr)
+                                                : json::value(filter_.data(deployment.target))}});
 }
 
 void JsonLinesDisplay::stage(const Deployment& deployment, std::uint32_t attempt,

@@ -493,12 +493,15 @@ TEST_CASE("the console shows what runs below what has ended") {
           "  web   deploy    1.5 s   [##########..........] 50% upload\n"
           "  mail  waiting   1.5 s   attempt 2  for a lock, 3.0 s left\n"
           "0 of 2 finished\n");
+    console.attempt_started(planned("mail"), 3);
+    console.tick();
+    CHECK(screen.written().find("  mail  starting  1.5 s   attempt 3\n") != std::string::npos);
     console.deployment_finished(proven("web"));
     console.tick();
     CHECK(screen.written() ==
           "\r\x1b[3A\x1b[J"
           "web: changed in 1.2 s, proven by probe\n"
-          "  mail  waiting   1.5 s   attempt 2  for a lock, 3.0 s left\n"
+          "  mail  starting  1.5 s   attempt 3\n"
           "1 of 2 finished\n");
     console.close();
     CHECK(screen.written() == "\r\x1b[2A\x1b[J");
