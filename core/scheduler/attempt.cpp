@@ -184,7 +184,8 @@ asio::awaitable<Outcome> Attempt::start_session(Stage stage) {
 }
 
 asio::awaitable<Outcome> Attempt::run_stage(Stage stage, std::uint64_t flags) {
-    if (co_await asked_to_stop()) co_return stopped_before(stage);
+    const bool stop = co_await asked_to_stop();
+    if (stop) co_return stopped_before(stage);
     services_.observer.stage(deployment_, attempt_, name_of(stage));
     StageRequest request;
     request.stage = stage;
@@ -198,7 +199,8 @@ asio::awaitable<Outcome> Attempt::run_stage(Stage stage, std::uint64_t flags) {
 
 asio::awaitable<Outcome> Attempt::probe(Stage stage, std::vector<ProbeCheck> checks,
                                         std::uint64_t flags) {
-    if (co_await asked_to_stop()) co_return stopped_before(stage);
+    const bool stop = co_await asked_to_stop();
+    if (stop) co_return stopped_before(stage);
     services_.observer.stage(deployment_, attempt_, "probe");
     probed_.clear();
     AttemptCalls calls(services_, deployment_, *services_.probe, AttemptCalls::Role::probe,

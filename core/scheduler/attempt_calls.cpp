@@ -170,8 +170,9 @@ Result<void> AttemptCalls::live(Live live) {
     });
     if (earlier == known->end()) {
         known->push_back(std::move(live));
-    } else if (stage_ != Stage::inspect || earlier->as_wanted) {
+    } else {
         // Seen in several places, a certificate is as wanted only if it is so in all of them.
+        if (stage_ == Stage::inspect) live.as_wanted = live.as_wanted && earlier->as_wanted;
         *earlier = std::move(live);
     }
     return {};
@@ -223,7 +224,7 @@ asio::awaitable<Result<void>> AttemptCalls::wait(Duration duration, std::string 
     const Clock::time_point now = services_.clock.now();
     const auto left = std::chrono::ceil<Duration>(deadline_ + deployment_.grace - now);
     bool elapsed = co_await services_.clock.sleep_until(now + std::min(duration, left));
-    elapsed = elapsed && co_await slot_->take_again();
+    if (elapsed) elapsed = co_await slot_->take_again();
     if (!elapsed) co_return refused(ErrorCode::cancelled, "the attempt is being stopped");
     co_return Result<void>();
 }

@@ -113,7 +113,8 @@ asio::awaitable<bool> LockTable::until_free_in_this_run(const std::vector<std::s
     while (Name* taken = first_taken(names)) {
         Event freed(executor_);
         taken->waiting[rank] = &freed;
-        if (co_await freed.wait()) continue;
+        const bool woken = co_await freed.wait();
+        if (woken) continue;
         // Not freed, so the name still knows this wait and cannot have been forgotten.
         taken->waiting.erase(rank);
         co_return false;

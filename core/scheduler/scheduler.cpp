@@ -77,7 +77,7 @@ private:
     void start(Task& task);
     asio::awaitable<void> deploy(Task& task);
     asio::awaitable<Entry> enter(Task& task, RankedSlot& slot, HeldLocks& locks);
-    asio::awaitable<Entry> take_slot(Task& task, RankedSlot& slot);
+    asio::awaitable<bool> take_slot(Task& task, RankedSlot& slot);
     asio::awaitable<void> attempt_until_done(Task& task, RankedSlot& slot);
     /// nullopt: there is no other attempt.
     std::optional<Duration> time_to_next_attempt(Task& task, std::uint32_t attempt,
@@ -113,7 +113,8 @@ asio::awaitable<RunReport> Scheduler::Impl::run() {
         if (task->unmet == 0 && task->place == Task::Place::before_needs) start(*task);
     }
     while (under_way_ > 0) {
-        if (co_await none_under_way_.wait()) break;
+        const bool ended = co_await none_under_way_.wait();
+        if (ended) break;
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         stop();
     }
@@ -161,7 +162,8 @@ asio::awaitable<void> Scheduler::Impl::deploy(Task& task) {
     co_await asio::this_coro::throw_if_cancelled(false);
     HeldLocks locks;
     RankedSlot slot(slots_, *task.group, task.rank);
-    switch (co_await enter(task, slot, locks)) {
+    const Entry entry = co_await enter(task, slot, locks);
+    switch (entry) {
         case Entry::granted: co_await attempt_until_done(task, slot); break;
         case Entry::refused: break;
         case Entry::interrupted:
@@ -178,10 +180,10 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, Ranke
     Duration pause = first_lock_pause;
     for (;;) {
         if (stopping_) co_return Entry::interrupted;
-        if (!co_await locks_.until_free_in_this_run(task.locks, task.rank)) {
-            co_return Entry::interrupted;
-        }
-        if (co_await take_slot(task, slot) != Entry::granted) co_return Entry::interrupted;
+        const bool free = co_await locks_.until_free_in_this_run(task.locks, task.rank);
+        if (!free) co_return Entry::interrupted;
+        const bool has_slot = co_await take_slot(task, slot);
+        if (!has_slot) co_return Entry::interrupted;
         const Result<LockTable::Taken> taken = locks_.try_take(task.locks, locks);
         if (taken.has_error()) {
             record_failure(*task.report, Ended::setup_failed, Category::internal,
@@ -208,29 +210,31 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, Ranke
             task.report->reason = "lock";
             co_return Entry::refused;
         }
-        if (!co_await clock_.sleep_until(std::min(clock_.now() + pause, *give_up))) {
-            co_return Entry::interrupted;
-        }
+        const bool slept =
+            co_await clock_.sleep_until(std::min(clock_.now() + pause, *give_up));
+        if (!slept) co_return Entry::interrupted;
         pause = std::min(pause * 2, longest_lock_pause);
     }
 }
 
-/// A slot at a time when the task's account does not rest.
-asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::take_slot(Task& task, RankedSlot& slot) {
+/// A slot at a time when the task's account does not rest. False: the run was interrupted.
+asio::awaitable<bool> Scheduler::Impl::take_slot(Task& task, RankedSlot& slot) {
     for (;;) {
-        if (stopping_ || !co_await slot.take_again() || stopping_) co_return Entry::interrupted;
+        const bool taken = co_await slot.take_again();
+        if (!taken || stopping_) co_return false;
         const auto rest = account_rests_until_.find(task.deployment->account);
-        if (rest == account_rests_until_.end()) co_return Entry::granted;
+        if (rest == account_rests_until_.end()) co_return true;
         const Clock::time_point until = rest->second;
         const Clock::time_point now = clock_.now();
         if (now >= until) {
             account_rests_until_.erase(rest);
-            co_return Entry::granted;
+            co_return true;
         }
         slot.give_back();
         observer_.waiting(*task.deployment, "its account was asked to come back later",
                           std::chrono::ceil<Duration>(until - now));
-        if (!co_await clock_.sleep_until(until)) co_return Entry::interrupted;
+        const bool slept = co_await clock_.sleep_until(until);
+        if (!slept) co_return false;
     }
 }
 
@@ -255,8 +259,11 @@ asio::awaitable<void> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot
         observer_.waiting(deployment, "before another attempt", *pause);
         // Attempts may have shielded their clean-up from being cancelled.
         co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
-        if (stopping_ || !co_await clock_.sleep_until(clock_.now() + *pause)) co_return;
-        if (co_await take_slot(task, slot) != Entry::granted) co_return;
+        if (stopping_) co_return;
+        const bool slept = co_await clock_.sleep_until(clock_.now() + *pause);
+        if (!slept) co_return;
+        const bool has_slot = co_await take_slot(task, slot);
+        if (!has_slot) co_return;
     }
 }
 

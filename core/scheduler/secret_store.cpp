@@ -57,7 +57,8 @@ asio::awaitable<Result<Secret>> SecretStore::resolve(std::string name, bool refr
     Entry& entry = entries_[name];
     while (entry.being_asked) {
         const std::shared_ptr<Event> asked = entry.being_asked;
-        if (!co_await asked->wait()) {
+        const bool answered = co_await asked->wait();
+        if (!answered) {
             co_return failed(ErrorCode::cancelled, "the secret is no longer waited for");
         }
         refresh = refresh && !entry.found;

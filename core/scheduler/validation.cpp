@@ -115,7 +115,8 @@ asio::awaitable<std::vector<DeploymentFinding>> validate_all(AttemptServices ser
                                                     std::move(ended)));
     }
     while (all.working > 0) {
-        if (co_await all.ended.wait()) break;
+        const bool ended = co_await all.ended.wait();
+        if (ended) break;
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         for (asio::cancellation_signal& stop : all.stops) {
             stop.emit(asio::cancellation_type::terminal);

@@ -52,7 +52,8 @@ std::optional<Pkcs12Contents> read_pkcs12(std::string_view bytes,
     const std::unique_ptr<PKCS12, FreeWith<PKCS12_free>> file(
         d2i_PKCS12(nullptr, &data, static_cast<long>(bytes.size())));
     if (!file) return std::nullopt;
-    const certcast::Sensitive ended = password + std::string_view("", 1);
+    certcast::Sensitive ended = password;
+    ended.resize(password.size() + 1);
     EVP_PKEY* key = nullptr;
     X509* leaf = nullptr;
     STACK_OF(X509)* chain = nullptr;

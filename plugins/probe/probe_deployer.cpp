@@ -112,17 +112,17 @@ private:
         return *std::move(expected);
     }
 
-    static tls::Patience patience(const certcast::Job& job, std::chrono::milliseconds timeout) {
-        return {std::min(job.deadline(), std::chrono::steady_clock::now() + timeout),
+    static tls::Patience patience(const certcast::Job& job, std::chrono::milliseconds longest) {
+        return {std::min(job.deadline(), std::chrono::steady_clock::now() + longest),
                 job.cancel_fd()};
     }
 
     static void tell(const certcast::Job& job, const std::map<std::size_t, Seen>& seen) {
-        for (const auto& [certificate, one] : seen) {
+        for (const auto& [index, one] : seen) {
             if (one.leaf) {
-                job.live(one.leaf, one.good, certificate, tls::not_after(*one.leaf));
+                job.live(one.leaf, one.good, index, tls::not_after(*one.leaf));
             } else {
-                job.live_unknown(certificate);
+                job.live_unknown(index);
             }
         }
     }

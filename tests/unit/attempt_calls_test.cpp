@@ -85,10 +85,10 @@ TEST_CASE("private keys go only to those who declare that they need them") {
     CHECK(bench.material(CERTCAST_FULLCHAIN_PEM).value().text() == fullchain());
     for (const std::uint32_t kind : {CERTCAST_KEY_PEM, CERTCAST_KEY_DER, CERTCAST_PKCS12}) {
         CAPTURE(kind);
+        bench.at(Stage::deploy);
         bench.nginx.needs = 0;
         CHECK(code_of(bench.material(kind)) == ErrorCode::denied);
         bench.nginx.needs = CERTCAST_NEEDS_KEY;
-        bench.at(Stage::deploy);
         CHECK(bench.material(kind).has_value());
         bench.at(Stage::validate);
         CHECK(bench.material(kind).has_error());

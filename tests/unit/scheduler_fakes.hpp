@@ -237,7 +237,8 @@ public:
         ran.push_back(command.argv);
         environments.push_back(command.environment);
         timeouts.push_back(command.timeout);
-        if (!co_await clock_.sleep_until(clock_.now() + takes)) {
+        const bool slept = co_await clock_.sleep_until(clock_.now() + takes);
+        if (!slept) {
             ++cancelled;
             co_return Error{ErrorCode::cancelled, "killed", {}};
         }

@@ -257,7 +257,7 @@ TEST_CASE("what a secret resolved to is masked wherever it stands") {
         {"", ""},
         {"nothing here", "nothing here"},
         {"password=hunter22;", "password=***;"},
-        {"hunter22hunter22", "***"},
+        {"hunter22hunter22", "******"},
         {"hunter2 and xhunter22y", "*** and x***y"},
         {"abc, abcd, xabc (abc)", "***, abcd, xabc (***)"},
         {"the first line alone", "the *** alone"},

@@ -25,6 +25,13 @@ public:
     const std::string& code() const { return code_; }
 
 protected:
+    void set_code(std::string word) { code_ = std::move(word); }
+    void set_retry(std::uint32_t retry, std::chrono::milliseconds after) {
+        retry_ = retry;
+        retry_after_ = after;
+    }
+
+private:
     std::uint32_t category_;
     std::uint32_t retry_ = CERTCAST_RETRY_DEFAULT;
     std::chrono::milliseconds retry_after_{0};
@@ -39,18 +46,17 @@ public:
     using DeployerError::code;
     /// The remote side's own word for it, such as "QuotaExceeded".
     ErrorOf& code(std::string word) {
-        code_ = std::move(word);
+        set_code(std::move(word));
         return *this;
     }
     /// Another attempt may help, not before `after`.
     ErrorOf& retry_later(std::chrono::milliseconds after = std::chrono::milliseconds(0)) {
-        retry_ = CERTCAST_RETRY_LATER;
-        retry_after_ = after;
+        set_retry(CERTCAST_RETRY_LATER, after);
         return *this;
     }
     /// No other attempt can help.
     ErrorOf& permanent() {
-        retry_ = CERTCAST_RETRY_NEVER;
+        set_retry(CERTCAST_RETRY_NEVER, std::chrono::milliseconds(0));
         return *this;
     }
 };
