@@ -18,7 +18,8 @@ std::size_t bucket_of(char c) {
     return static_cast<unsigned char>(c);
 }
 
-/// The size of the PEM private key that begins at `at`, or 0. One that is cut off reaches to the end.
+/// The size of the PEM private key that begins at `at`, or 0. One that is cut off reaches to the
+/// end.
 std::size_t private_key_size(std::string_view text, std::size_t at) {
     constexpr std::string_view begin = "-----BEGIN ";
     constexpr std::string_view label_end = "PRIVATE KEY-----";

@@ -21,7 +21,8 @@ asio::awaitable<bool> look(RunContext& context, AttemptServices services, const 
         co_await context.certificates.load(pipeline, context.secrets, redactor, BundleRules{},
                                            CertificateStore::Commands::leave_out);
     bool wrong = print_diagnostics(problems, filter);
-    for (const auto& [deployment, finding] : co_await validate_all(services, pipeline)) {
+    const auto findings = co_await validate_all(services, pipeline);
+    for (const auto& [deployment, finding] : findings) {
         const bool error = finding.severity == LogLevel::error;
         wrong = wrong || error;
         std::cerr << deployment->location.text() << ": " << (error ? "error: " : "warning: ")

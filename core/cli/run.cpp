@@ -71,6 +71,13 @@ public:
         asio::co_spawn(io_, all(), std::move(ended));
         while (!ended_) io_.run_one();
         display_->close();
+        if (killed_) {
+            // Coroutines still wait for what was killed; nothing of theirs is worth unwinding.
+            context_.host.abandon();
+            std::cout.flush();
+            std::cerr.flush();
+            _exit(exit_interrupted);
+        }
         return status_;
     }
 
@@ -80,7 +87,8 @@ private:
             pipeline_, context_.secrets, redactor_, BundleRules{}, CertificateStore::Commands::run);
         if (print_diagnostics(problems, filter_)) co_return exit_invalid;
         bool invalid = false;
-        for (const auto& [deployment, finding] : co_await validate_all(services_, pipeline_)) {
+        const auto findings = co_await validate_all(services_, pipeline_);
+        for (const auto& [deployment, finding] : findings) {
             const bool error = finding.severity == LogLevel::error;
             invalid = invalid || error;
             std::cerr << deployment->location.text() << ": " << (error ? "error: " : "warning: ")
@@ -137,7 +145,7 @@ private:
                 context_.host.kill_all();
                 display_->note("interrupted again: everything is killed; what was half-way is left "
                                "as it is, the next run deploys it anew");
-                status_ = exit_interrupted;
+                killed_ = true;
                 ended_ = true;
                 return;
             }
@@ -172,6 +180,7 @@ private:
     Scheduler* scheduler_ = nullptr;
     bool stopped_ = false;
     bool ended_ = false;
+    bool killed_ = false;
     int status_ = exit_host_failed;
 };
 

@@ -3,8 +3,8 @@
 #include "core/scheduler/probe_request.hpp"
 #include "core/scheduler/shield.hpp"
 
-#include <boost/asio/this_coro.hpp>
 #include <certcast/plugin.h>
+#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 
@@ -128,9 +128,11 @@ asio::awaitable<Outcome> Attempt::prove() {
 /// Everything after the outcome is known. Nothing in it is cancelled: each stage has its timeout.
 asio::awaitable<void> Attempt::wind_up() {
     const bool went_well = result_.outcome.succeeded();
+    const bool undone_in_vain =
+        result_.rollback == RollbackState::failed || result_.rollback == RollbackState::pending;
     if (proven_) {
         co_await settle();
-    } else if (!went_well && has_steps() && result_.rollback != RollbackState::failed) {
+    } else if (!went_well && has_steps() && !undone_in_vain) {
         co_await roll_back();
     }
     if (session_ && (went_well || session_->alive())) {

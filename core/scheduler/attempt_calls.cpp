@@ -1,7 +1,7 @@
 #include "core/scheduler/attempt_calls.hpp"
 
-#include <boost/asio/this_coro.hpp>
 #include <certcast/plugin.h>
+#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 
@@ -23,8 +23,8 @@ Error refused(ErrorCode code, std::string message) {
 }
 
 Error wrong_stage(std::string_view call, Stage stage) {
-    return refused(ErrorCode::invalid, std::string(call) + " is not for the stage " +
-                                           std::string(name_of(stage)));
+    return refused(ErrorCode::invalid,
+                   std::string(call) + " is not for the stage " + std::string(name_of(stage)));
 }
 
 bool holds_key(std::uint32_t kind) {
@@ -151,18 +151,24 @@ Result<Secret> AttemptCalls::former_material(const MaterialQuery& query) const {
 Result<void> AttemptCalls::live(Live live) {
     std::vector<Live>* known = nullptr;
     switch (stage_) {
-        case Stage::inspect: known = &facts_.inspected; break;
-        case Stage::verify: known = &facts_.verified; break;
+        case Stage::inspect:
+            known = &facts_.inspected;
+            break;
+        case Stage::verify:
+            known = &facts_.verified;
+            break;
         case Stage::validate:
         case Stage::discover:
         case Stage::deploy:
         case Stage::settle:
         case Stage::rollback:
-        case Stage::close: return wrong_stage("live", stage_);
+        case Stage::close:
+            return wrong_stage("live", stage_);
     }
     const bool makes_sense =
         live.certificate < deployment_.certificates.size() && live.presence <= CERTCAST_ABSENT &&
-        live.evidence_kind <= CERTCAST_EVIDENCE_SERIAL && live.evidence.size() <= largest_evidence &&
+        live.evidence_kind <= CERTCAST_EVIDENCE_SERIAL &&
+        live.evidence.size() <= largest_evidence &&
         (live.evidence_kind != CERTCAST_EVIDENCE_SHA256 || live.evidence.size() == sizeof(Sha256));
     if (!makes_sense) return refused(ErrorCode::invalid, "live was told something impossible");
     const auto earlier = std::find_if(known->begin(), known->end(), [&](const Live& one) {
@@ -233,8 +239,7 @@ Result<Command> AttemptCalls::command_of(const std::string& param) const {
     if (stage_ == Stage::validate || role_ == Role::probe) return wrong_stage("a command", stage_);
     const Value* value = deployment_.config.find(param);
     if (value == nullptr || value->type != ParameterType::command || value->entries.empty()) {
-        return refused(ErrorCode::not_found,
-                       "the pipeline gives no command under config." + param);
+        return refused(ErrorCode::not_found, "the pipeline gives no command under config." + param);
     }
     const auto left = std::chrono::duration_cast<Duration>(deadline_ - services_.clock.now());
     if (left.count() <= 0) return refused(ErrorCode::cancelled, "the time of the stage is over");

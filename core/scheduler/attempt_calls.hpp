@@ -44,8 +44,7 @@ public:
     boost::asio::awaitable<Result<void>> set_state(Secret state) override;
     boost::asio::awaitable<Result<void>> wait(Duration duration, std::string why) override;
     boost::asio::awaitable<Result<CommandResult>> run_command(
-        std::string param,
-        std::vector<std::pair<std::string, std::string>> variables) override;
+        std::string param, std::vector<std::pair<std::string, std::string>> variables) override;
     boost::asio::awaitable<Result<CommandResult>> request_reload(std::string identity,
                                                                  std::string param) override;
     void diagnose(Finding finding) override;

@@ -12,8 +12,12 @@ void set_status(DeploymentReport& report, const Outcome& outcome, bool changed) 
         case Ended::succeeded:
             report.status = changed ? Status::changed : Status::unchanged;
             return;
-        case Ended::timed_out: report.status = Status::timed_out; return;
-        case Ended::crashed: report.status = Status::crashed; return;
+        case Ended::timed_out:
+            report.status = Status::timed_out;
+            return;
+        case Ended::crashed:
+            report.status = Status::crashed;
+            return;
         case Ended::cancelled:
             report.status = Status::cancelled;
             report.reason = "interrupted";
@@ -41,7 +45,8 @@ void record(DeploymentReport& report, AttemptResult result, bool changed_before)
     report.outputs = std::move(result.outputs);
     report.warnings.insert(report.warnings.end(), std::make_move_iterator(result.warnings.begin()),
                            std::make_move_iterator(result.warnings.end()));
-    // An attempt that ended before it touched anything says nothing about what became of earlier ones.
+    // An attempt that ended before it touched anything says nothing about what became of earlier
+    // ones.
     if (result.outcome.succeeded() || result.rollback != RollbackState::none) {
         report.rollback = result.rollback;
         report.rollback_message = std::move(result.rollback_message);
@@ -49,8 +54,7 @@ void record(DeploymentReport& report, AttemptResult result, bool changed_before)
     if (!result.outcome.succeeded()) report.error = std::move(result.outcome);
 }
 
-void record_failure(DeploymentReport& report, Ended ended, Category category,
-                    std::string message) {
+void record_failure(DeploymentReport& report, Ended ended, Category category, std::string message) {
     Outcome outcome = Outcome::of(ended, Stage::inspect, category, std::move(message));
     set_status(report, outcome, false);
     report.error = std::move(outcome);

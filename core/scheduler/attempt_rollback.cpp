@@ -35,6 +35,8 @@ asio::awaitable<void> Attempt::roll_back() {
     }
     if (outcome.succeeded()) outcome = co_await run_stage(Stage::rollback, CERTCAST_JOB_RECOVERING);
     if (!outcome.succeeded()) {
+        // Nothing but being killed on request ends a rollback as cancelled.
+        if (outcome.ended == Ended::cancelled) result_.rollback = RollbackState::pending;
         result_.rollback_message = in_words(outcome);
         co_return;
     }

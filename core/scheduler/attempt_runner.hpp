@@ -37,8 +37,8 @@ struct AttemptResult {
 class AttemptRunner {
 public:
     virtual ~AttemptRunner() = default;
-    /// Cancelling the calling coroutine asks the attempt to stop; it then still cleans up. Never
-    /// throws.
+    /// Cancelling the calling coroutine asks the attempt to stop; it then still cleans up, and
+    /// leaves the coroutine one that can be cancelled. Never throws.
     virtual boost::asio::awaitable<AttemptResult> run(const Deployment& deployment,
                                                       std::uint32_t attempt, Slot& slot) = 0;
 };

@@ -29,8 +29,8 @@ Value probe_config(const Deployment& deployment, const std::vector<ProbeCheck>& 
     Value list;
     list.type = ParameterType::list;
     for (const ProbeCheck& check : checks) {
-        Value certificate = number(ParameterType::certificate,
-                                   static_cast<std::int64_t>(check.certificate));
+        Value certificate =
+            number(ParameterType::certificate, static_cast<std::int64_t>(check.certificate));
         if (check.certificate < deployment.certificates.size()) {
             certificate.text = deployment.certificates[check.certificate];
         }

@@ -61,8 +61,7 @@ void ReloadGathering::leave(const std::vector<std::string>& argv) {
     }
 }
 
-asio::awaitable<Result<CommandResult>> ReloadGathering::ask(Command command,
-                                                            std::string identity,
+asio::awaitable<Result<CommandResult>> ReloadGathering::ask(Command command, std::string identity,
                                                             Expectation& asker) {
     co_await asio::this_coro::throw_if_cancelled(false);
     const Key key{command.argv, std::move(identity)};

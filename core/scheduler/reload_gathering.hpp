@@ -43,7 +43,7 @@ public:
     /// Requests with equal argv and identity are gathered; the command that came first is run. One
     /// that is running already may have read its files too early, so it is followed by another.
     boost::asio::awaitable<Result<CommandResult>> ask(Command command, std::string identity,
-                                                     Expectation& asker);
+                                                      Expectation& asker);
 
 private:
     using Key = std::pair<std::vector<std::string>, std::string>;

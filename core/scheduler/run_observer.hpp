@@ -20,8 +20,8 @@ public:
     /// A name_of(Stage), or "probe".
     virtual void stage(const Deployment&, std::uint32_t /*attempt*/, std::string_view /*stage*/) {}
     virtual void log(const Deployment&, const LogLine&) {}
-    virtual void progress(const Deployment&, std::uint32_t /*permille*/, std::string_view /*what*/) {
-    }
+    virtual void progress(const Deployment&, std::uint32_t /*permille*/,
+                          std::string_view /*what*/) {}
     /// For a lock, a slot, before another attempt, or because the plugin asked to.
     virtual void waiting(const Deployment&, std::string_view /*why*/,
                          std::optional<Duration> /*how_long*/) {}

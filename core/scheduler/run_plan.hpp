@@ -28,9 +28,9 @@ struct Task {
 
 /// What one run is going to do: the chosen deployments, linked by their needs.
 struct RunPlan {
-    RunReport report;         ///< of nothing done yet, in the order of the pipeline
-    std::deque<Task> tasks;   ///< in the order of the pipeline; they point into the report
-    std::vector<Task*> order; ///< by rank: soonest-expiring certificate first
+    RunReport report;          ///< of nothing done yet, in the order of the pipeline
+    std::deque<Task> tasks;    ///< in the order of the pipeline; they point into the report
+    std::vector<Task*> order;  ///< by rank: soonest-expiring certificate first
 };
 
 /// The plan stays where it is put: its parts point at each other.

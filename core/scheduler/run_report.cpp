@@ -6,33 +6,48 @@ namespace certcast {
 
 std::string_view name_of(Status status) {
     switch (status) {
-        case Status::changed: return "changed";
-        case Status::unchanged: return "unchanged";
-        case Status::failed: return "failed";
-        case Status::timed_out: return "timed_out";
-        case Status::crashed: return "crashed";
-        case Status::cancelled: return "cancelled";
-        case Status::skipped: return "skipped";
-        case Status::deferred: return "deferred";
+        case Status::changed:
+            return "changed";
+        case Status::unchanged:
+            return "unchanged";
+        case Status::failed:
+            return "failed";
+        case Status::timed_out:
+            return "timed_out";
+        case Status::crashed:
+            return "crashed";
+        case Status::cancelled:
+            return "cancelled";
+        case Status::skipped:
+            return "skipped";
+        case Status::deferred:
+            return "deferred";
     }
     return "failed";
 }
 
 std::string_view name_of(RollbackState state) {
     switch (state) {
-        case RollbackState::none: return "none";
-        case RollbackState::done: return "done";
-        case RollbackState::failed: return "failed";
-        case RollbackState::pending: return "pending";
+        case RollbackState::none:
+            return "none";
+        case RollbackState::done:
+            return "done";
+        case RollbackState::failed:
+            return "failed";
+        case RollbackState::pending:
+            return "pending";
     }
     return "none";
 }
 
 std::string_view name_of(Proof proof) {
     switch (proof) {
-        case Proof::none: return "none";
-        case Proof::verify: return "verify";
-        case Proof::probe: return "probe";
+        case Proof::none:
+            return "none";
+        case Proof::verify:
+            return "verify";
+        case Proof::probe:
+            return "probe";
     }
     return "none";
 }

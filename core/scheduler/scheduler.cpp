@@ -164,8 +164,11 @@ asio::awaitable<void> Scheduler::Impl::deploy(Task& task) {
     RankedSlot slot(slots_, *task.group, task.rank);
     const Entry entry = co_await enter(task, slot, locks);
     switch (entry) {
-        case Entry::granted: co_await attempt_until_done(task, slot); break;
-        case Entry::refused: break;
+        case Entry::granted:
+            co_await attempt_until_done(task, slot);
+            break;
+        case Entry::refused:
+            break;
         case Entry::interrupted:
             task.report->status = Status::cancelled;
             task.report->reason = "interrupted";
@@ -210,8 +213,7 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, Ranke
             task.report->reason = "lock";
             co_return Entry::refused;
         }
-        const bool slept =
-            co_await clock_.sleep_until(std::min(clock_.now() + pause, *give_up));
+        const bool slept = co_await clock_.sleep_until(std::min(clock_.now() + pause, *give_up));
         if (!slept) co_return Entry::interrupted;
         pause = std::min(pause * 2, longest_lock_pause);
     }
@@ -257,8 +259,6 @@ asio::awaitable<void> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot
 
         slot.give_back();
         observer_.waiting(deployment, "before another attempt", *pause);
-        // Attempts may have shielded their clean-up from being cancelled.
-        co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
         if (stopping_) co_return;
         const bool slept = co_await clock_.sleep_until(clock_.now() + *pause);
         if (!slept) co_return;
@@ -307,8 +307,8 @@ void Scheduler::Impl::end(Task& ended) {
         const Status status = task.report->status;
         const bool met = status == Status::changed || status == Status::unchanged;
         for (Task* dependent : task.dependents) {
-            const bool its_turn = dependent->place == Task::Place::before_needs &&
-                                  !dependent->deployment->disabled;
+            const bool its_turn =
+                dependent->place == Task::Place::before_needs && !dependent->deployment->disabled;
             if (!its_turn) continue;
             if (met) {
                 if (--dependent->unmet == 0) start(*dependent);
@@ -324,8 +324,8 @@ void Scheduler::Impl::end(Task& ended) {
 
 Scheduler::Scheduler(asio::any_io_executor executor, const Pipeline& pipeline, RunOptions options,
                      AttemptRunner& runner, Clock& clock, RunObserver& observer)
-    : impl_(std::make_unique<Impl>(std::move(executor), pipeline, std::move(options), runner,
-                                   clock, observer)) {}
+    : impl_(std::make_unique<Impl>(std::move(executor), pipeline, std::move(options), runner, clock,
+                                   observer)) {}
 
 Scheduler::~Scheduler() = default;
 

@@ -2,12 +2,12 @@
 
 #include "core/base/fd.hpp"
 
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
 
 #include <cerrno>
 #include <cstdlib>
@@ -41,13 +41,15 @@ Error no_field(std::string_view field, std::string_view why) {
 Result<Secret> json_field(std::string_view document, std::string_view field) {
     boost::system::error_code failure;
     const json::value parsed = json::parse(document, failure);
-    if (failure || !parsed.is_object()) return no_field(field, "is asked for, but it is no JSON object");
+    if (failure || !parsed.is_object())
+        return no_field(field, "is asked for, but it is no JSON object");
     const json::value* found = parsed.get_object().if_contains(field);
     if (found == nullptr) return no_field(field, "is not in its JSON object");
     if (const json::string* text = found->if_string()) {
         return Secret(std::string_view(text->data(), text->size()));
     }
-    if (found->is_structured() || found->is_null()) return no_field(field, "is no text and no number");
+    if (found->is_structured() || found->is_null())
+        return no_field(field, "is no text and no number");
     return Secret(json::serialize(*found));
 }
 
@@ -82,12 +84,14 @@ Result<Secret> read_secret_file(const std::filesystem::path& path,
     const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!file) return system_error("cannot open it", errno, path.string());
     struct stat status {};
-    if (::fstat(file.get(), &status) != 0) return system_error("cannot read it", errno, path.string());
+    if (::fstat(file.get(), &status) != 0)
+        return system_error("cannot read it", errno, path.string());
     if (!S_ISREG(status.st_mode)) {
         return Error{ErrorCode::invalid, "it is no regular file", path.string()};
     }
     if ((status.st_mode & S_IROTH) != 0) {
-        warnings.push_back(path.string() + ": everybody on this machine can read this secret; chmod o-r");
+        warnings.push_back(path.string() +
+                           ": everybody on this machine can read this secret; chmod o-r");
     }
     Secret content = Secret::of_size(largest + 1);
     std::size_t size = 0;
@@ -99,7 +103,8 @@ Result<Secret> read_secret_file(const std::filesystem::path& path,
         size += static_cast<std::size_t>(got);
     }
     if (size > largest) {
-        return Error{ErrorCode::invalid, "it is larger than 1 MiB, which no secret is", path.string()};
+        return Error{ErrorCode::invalid, "it is larger than 1 MiB, which no secret is",
+                     path.string()};
     }
     content.shrink(size);
     return content;

@@ -14,10 +14,14 @@ constexpr std::size_t largest_output = 1024 * 1024;
 
 std::string source_in_words(const SecretSource& source) {
     switch (source.kind) {
-        case SecretSource::Kind::environment: return "variable " + source.value;
-        case SecretSource::Kind::file: return "file " + source.value;
-        case SecretSource::Kind::credential: return "credential " + source.value;
-        case SecretSource::Kind::command: break;
+        case SecretSource::Kind::environment:
+            return "variable " + source.value;
+        case SecretSource::Kind::file:
+            return "file " + source.value;
+        case SecretSource::Kind::credential:
+            return "credential " + source.value;
+        case SecretSource::Kind::command:
+            break;
     }
     // Only the program: somebody may have put a token among its arguments.
     return "command " + (source.command.empty() ? "(empty)" : source.command.front());
@@ -115,7 +119,8 @@ asio::awaitable<Result<Secret>> SecretStore::ask_source(const SecretSource& sour
             if (path.has_error()) co_return path.error();
             co_return read_secret_file(*path, warnings_);
         }
-        case SecretSource::Kind::command: break;
+        case SecretSource::Kind::command:
+            break;
     }
     co_return co_await ask_command(source);
 }

@@ -75,8 +75,8 @@ asio::awaitable<void> work(Validation& all) {
         try {
             all.findings[mine] = co_await validate(all.services, *all.deployments[mine]);
         } catch (const std::exception& exception) {
-            all.findings[mine] = {failure(std::string("certcast itself failed: ") +
-                                          exception.what())};
+            all.findings[mine] = {
+                failure(std::string("certcast itself failed: ") + exception.what())};
         }
     }
 }
@@ -110,9 +110,9 @@ asio::awaitable<std::vector<DeploymentFinding>> validate_all(AttemptServices ser
             if (escaped) all.escaped = escaped;
             if (all.working == 0) all.ended.set();
         };
-        asio::co_spawn(executor, work(all),
-                       asio::bind_cancellation_slot(all.stops.emplace_back().slot(),
-                                                    std::move(ended)));
+        asio::co_spawn(
+            executor, work(all),
+            asio::bind_cancellation_slot(all.stops.emplace_back().slot(), std::move(ended)));
     }
     while (all.working > 0) {
         const bool ended = co_await all.ended.wait();

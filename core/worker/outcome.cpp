@@ -4,28 +4,44 @@ namespace certcast {
 
 std::string_view name_of(Ended ended) {
     switch (ended) {
-        case Ended::succeeded: return "succeeded";
-        case Ended::failed: return "failed";
-        case Ended::timed_out: return "timed_out";
-        case Ended::crashed: return "crashed";
-        case Ended::cancelled: return "cancelled";
-        case Ended::limit: return "limit";
-        case Ended::protocol_error: return "protocol_error";
-        case Ended::setup_failed: return "setup_failed";
+        case Ended::succeeded:
+            return "succeeded";
+        case Ended::failed:
+            return "failed";
+        case Ended::timed_out:
+            return "timed_out";
+        case Ended::crashed:
+            return "crashed";
+        case Ended::cancelled:
+            return "cancelled";
+        case Ended::limit:
+            return "limit";
+        case Ended::protocol_error:
+            return "protocol_error";
+        case Ended::setup_failed:
+            return "setup_failed";
     }
     return "failed";
 }
 
 std::string_view name_of(Category category) {
     switch (category) {
-        case Category::config: return "config";
-        case Category::auth: return "auth";
-        case Category::network: return "network";
-        case Category::remote: return "remote";
-        case Category::conflict: return "conflict";
-        case Category::timeout: return "timeout";
-        case Category::cancelled: return "cancelled";
-        case Category::internal: return "internal";
+        case Category::config:
+            return "config";
+        case Category::auth:
+            return "auth";
+        case Category::network:
+            return "network";
+        case Category::remote:
+            return "remote";
+        case Category::conflict:
+            return "conflict";
+        case Category::timeout:
+            return "timeout";
+        case Category::cancelled:
+            return "cancelled";
+        case Category::internal:
+            return "internal";
     }
     return "internal";
 }
@@ -36,12 +52,14 @@ bool passes_with_time(Category category) {
     switch (category) {
         case Category::network:
         case Category::conflict:
-        case Category::timeout: return true;
+        case Category::timeout:
+            return true;
         case Category::config:
         case Category::auth:
         case Category::remote:
         case Category::cancelled:
-        case Category::internal: return false;
+        case Category::internal:
+            return false;
     }
     return false;
 }
@@ -53,16 +71,22 @@ bool worth_retrying(const Outcome& outcome) {
         case Ended::succeeded:
         case Ended::cancelled:
         case Ended::limit:
-        case Ended::protocol_error: return false;
+        case Ended::protocol_error:
+            return false;
         case Ended::timed_out:
-        case Ended::crashed: return outcome.failure.retry != Retry::never;
+        case Ended::crashed:
+            return outcome.failure.retry != Retry::never;
         case Ended::failed:
-        case Ended::setup_failed: break;
+        case Ended::setup_failed:
+            break;
     }
     switch (outcome.failure.retry) {
-        case Retry::never: return false;
-        case Retry::later: return true;
-        case Retry::by_category: return passes_with_time(outcome.failure.category);
+        case Retry::never:
+            return false;
+        case Retry::later:
+            return true;
+        case Retry::by_category:
+            return passes_with_time(outcome.failure.category);
     }
     return false;
 }

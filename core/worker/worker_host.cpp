@@ -25,9 +25,7 @@ WorkerHost::WorkerHost(asio::any_io_executor executor, std::filesystem::path pro
 
 WorkerHost::~WorkerHost() {
     servers_.clear();
-    sweep();
-    std::error_code left;
-    if (work_root_made_) std::filesystem::remove_all(work_root_, left);
+    abandon();
 }
 
 Result<std::shared_ptr<ForkServer>> WorkerHost::server_for(const Library& library) {
@@ -79,6 +77,14 @@ asio::awaitable<Result<CommandResult>> WorkerHost::run(Command command) {
 void WorkerHost::kill_all() {
     for (const auto& [path, server] : servers_) server->kill();
     for (const pid_t child : children_) kill(child, SIGKILL);
+}
+
+void WorkerHost::abandon() {
+    kill_all();
+    children_.clear();
+    sweep();
+    std::error_code left;
+    if (work_root_made_) std::filesystem::remove_all(work_root_, left);
 }
 
 // Workers die with their fork server; what they had started comes to this process, generation by

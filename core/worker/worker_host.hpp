@@ -30,6 +30,8 @@ public:
 
     /// Kills every process at once. Sessions end as crashed.
     void kill_all();
+    /// Kills and sweeps everything before the program ends without unwinding.
+    void abandon();
 
 private:
     Result<std::shared_ptr<ForkServer>> server_for(const Library& library);

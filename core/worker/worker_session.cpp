@@ -350,7 +350,8 @@ asio::awaitable<void> WorkerSession::Link::die() {
     const auto dead = [this] { return gone_ && !call_pending_; };
     // Twice, because being cancelled ends a wait early too.
     for (int round = 0; round < 2; ++round) {
-        if (co_await wait_for(dead, Timer::clock_type::now() + longest_dying)) co_return;
+        const bool gone = co_await wait_for(dead, Timer::clock_type::now() + longest_dying);
+        if (gone) co_return;
     }
     server_->kill();
     while (!dead()) co_await wait_for(dead, Timer::clock_type::now() + longest_dying);

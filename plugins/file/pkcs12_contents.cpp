@@ -1,7 +1,6 @@
 #include "plugins/file/pkcs12_contents.hpp"
 
 #include <openssl/pkcs12.h>
-#include <openssl/provider.h>
 #include <openssl/x509.h>
 
 #include <memory>
@@ -32,13 +31,6 @@ std::string certificate_der(X509* certificate) {
     return std::string(der_of<&i2d_X509>(certificate).text());
 }
 
-/// The legacy profile is encrypted with ciphers that OpenSSL 3 keeps apart.
-void load_old_ciphers() {
-    static const bool loaded = OSSL_PROVIDER_load(nullptr, "legacy") != nullptr &&
-                               OSSL_PROVIDER_load(nullptr, "default") != nullptr;
-    static_cast<void>(loaded);
-}
-
 void free_certificates(STACK_OF(X509) * certificates) {
     sk_X509_pop_free(certificates, X509_free);
 }
@@ -47,7 +39,6 @@ void free_certificates(STACK_OF(X509) * certificates) {
 
 std::optional<Pkcs12Contents> read_pkcs12(std::string_view bytes,
                                           const certcast::Sensitive& password) {
-    load_old_ciphers();
     const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
     const std::unique_ptr<PKCS12, FreeWith<PKCS12_free>> file(
         d2i_PKCS12(nullptr, &data, static_cast<long>(bytes.size())));

@@ -17,7 +17,8 @@ struct Pkcs12Contents {
     friend bool operator==(const Pkcs12Contents&, const Pkcs12Contents&) = default;
 };
 
-/// Nothing where it is no PKCS#12 file or the password is another one. Two files with equal
-/// contents are never equal in their bytes, which is why they are compared like this.
+/// Nothing where it is no PKCS#12 file, the password is another one, or it is encrypted with RC2,
+/// which OpenSSL 3 has set aside. Two files with equal contents are never equal in their bytes,
+/// which is why they are compared like this.
 std::optional<Pkcs12Contents> read_pkcs12(std::string_view bytes,
                                           const certcast::Sensitive& password);

@@ -4,6 +4,7 @@
 #include <certcast/deployer.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <optional>
 #include <set>
@@ -116,14 +117,16 @@ public:
     }
 
     void verify(certcast::Job& job) {
+        tls::Certainty certainty{.steady_for = old_workers_listen_for};
         for (const Pair& pair : pairs_of(job)) {
             if (!pair.check) continue;
             const auto expected = tls::Expected::of(job, pair.certificate);
             if (!expected) continue;
             job.progress(900, "handshake with " + pair.check->endpoint.text());
             const tls::Finding finding =
-                tls::look_until_served(*pair.check, *expected, patience(job), 1);
+                tls::look_until_served(*pair.check, *expected, patience(job), certainty);
             if (!finding.good()) tls::throw_problem(job, finding);
+            certainty = {};  // they are gone for all pairs
             if (const std::string* leaf = finding.leaf(*expected)) {
                 job.live(*leaf, true, pair.certificate, tls::not_after(*leaf));
             }
@@ -154,6 +157,9 @@ public:
 
 private:
     static constexpr std::string_view reload_step = "reload";
+    /// After a reload nginx lets old and new workers accept side by side for 100 ms
+    /// (ngx_master_process_cycle) before it tells the old ones to close.
+    static constexpr std::chrono::milliseconds old_workers_listen_for{250};
 
     /// The two files of one certificate, and where nginx serves it.
     struct Pair {

@@ -79,8 +79,9 @@ public:
                 continue;
             }
             const tls::Expected expected = expected_of(job, check);
-            const tls::Finding finding = tls::look_until_served(
-                check, expected, patience(job, all[i][timeout]), all[i][consecutive]);
+            const tls::Finding finding =
+                tls::look_until_served(check, expected, patience(job, all[i][timeout]),
+                                       tls::Certainty{.consecutive = all[i][consecutive]});
             seen[check.certificate].add(finding, expected);
             if (finding.good()) continue;
             tell(job, seen);

@@ -76,27 +76,34 @@ Finding look(const Check& check, const Expected& expected, const Patience& patie
 }
 
 Finding look_until_served(const Check& check, const Expected& expected, const Patience& patience,
-                          std::int64_t consecutive) {
+                          const Certainty& certainty) {
     constexpr std::chrono::milliseconds longest_pause{1'000};
+    constexpr std::chrono::milliseconds pause_in_between{10};
     std::chrono::milliseconds pause{25};
     std::int64_t in_a_row = 0;
     std::optional<Finding> telling;
+    auto good_since = std::chrono::steady_clock::now();
     for (;;) {
         Finding finding = look(check, expected, patience);
         in_a_row = finding.good() ? in_a_row + 1 : 0;
-        if (in_a_row >= consecutive) return finding;
+        const auto now = std::chrono::steady_clock::now();
+        if (in_a_row <= 1) good_since = now;
+        if (finding.good() && in_a_row >= certainty.consecutive &&
+            now - good_since >= certainty.steady_for) {
+            return finding;
+        }
         // A handshake that the deadline cut short says less than the one before it.
         const bool cut_short = finding.failure == Served::Failure::timeout ||
                                finding.failure == Served::Failure::cancelled;
         const bool good = finding.good();
         if (!cut_short || !telling) telling = std::move(finding);
-        const bool woken = !patience.pause(good ? std::chrono::milliseconds(5) : pause);
+        const bool woken = !patience.pause(good ? pause_in_between : pause);
         if (woken || std::chrono::steady_clock::now() >= patience.deadline) break;
         if (!good) pause = std::min(pause * 8 / 5, longest_pause);
     }
     if (telling->good()) {
-        telling->problem = check.endpoint.text() + " serves it, but not " +
-                           std::to_string(consecutive) + " times in a row before the timeout";
+        telling->problem = check.endpoint.text() + " serves " + expected.description +
+                           ", but not often enough in a row before the timeout";
     }
     return *std::move(telling);
 }

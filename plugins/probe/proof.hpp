@@ -4,7 +4,9 @@
 
 #include <certcast/job.hpp>
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,10 +45,15 @@ struct Finding {
 
 Finding look(const Check& check, const Expected& expected, const Patience& patience);
 
-/// Looks again, with growing pauses, until it is served `consecutive` times in a row or the
-/// patience ends.
+/// When to believe that it is served: after this many looks in a row, over at least this time.
+struct Certainty {
+    std::int64_t consecutive = 1;
+    std::chrono::milliseconds steady_for{0};
+};
+
+/// Looks again, with growing pauses, until it is certain or the patience ends.
 Finding look_until_served(const Check& check, const Expected& expected, const Patience& patience,
-                          std::int64_t consecutive);
+                          const Certainty& certainty);
 
 /// Why it failed, as the error that the host should see.
 [[noreturn]] void throw_problem(const certcast::Job& job, const Finding& finding);

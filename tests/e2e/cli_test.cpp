@@ -69,7 +69,7 @@ TEST_CASE("check says where a pipeline is wrong, and what is known instead") {
         std::string says;
     };
     const Wrong all[] = {
-        {"a misspelt key", works("web", "certficate = \"shop\"\n"), "5:1", "certificate"},
+        {"a misspelt key", works("web", "certificated = \"shop\"\n"), "5:1", "certificate"},
         {"a misspelt parameter", works("web", "config = { millisecond = 1 }\n"),
          "5:", "milliseconds"},
         {"a parameter of the wrong type", works("web", "config = { milliseconds = \"soon\" }\n"),
@@ -84,7 +84,7 @@ TEST_CASE("check says where a pipeline is wrong, and what is known instead") {
         {"a key that is not there yet", works("web", "window = \"night\"\n"), "5:1", "window"},
         {"an undefined variable", works("web", "config = { announce = \"${vars.nothing}\" }\n"),
          "5:", "nothing"},
-        {"two mistakes", works("web", "certficate = \"shop\"\nretries = 3\n"), "6:1", "retr"},
+        {"two mistakes", works("web", "certificated = \"shop\"\nretries = 3\n"), "6:1", "retr"},
     };
     const Workspace workspace;
     const std::string head = workspace.head();
@@ -92,7 +92,7 @@ TEST_CASE("check says where a pipeline is wrong, and what is known instead") {
     for (const Wrong& one : all) {
         SUBCASE(one.what.c_str()) {
             const auto file = workspace.folder().write("wrong.toml", head + one.pipeline);
-            for (const char* command : {"check", "run"}) {
+            for (const std::string command : {"check", "run"}) {
                 CAPTURE(command);
                 const Run run = run_program(workspace, {command, file.string()});
                 CAPTURE(run.output);
@@ -204,7 +204,7 @@ TEST_CASE("every line of --output json is an object that tells time, event and r
     REQUIRE(events.size() > 2);
     CHECK(events.front() == "run_started");
     CHECK(events.back() == "run_finished");
-    for (const char* wanted :
+    for (const std::string wanted :
          {"attempt_started", "stage", "log", "attempt_finished", "deployment_finished"}) {
         CAPTURE(wanted);
         CHECK(std::count(events.begin(), events.end(), wanted) >= 1);
@@ -217,11 +217,11 @@ TEST_CASE("the report has what programs are told to rely on") {
     const Run run = workspace.run(workspace.head() + works("web"));
     CHECK(run.report.at("schema") == 1);
     CHECK(run.report.at("status") == "ok");
-    for (const char* key : {"run", "pipeline", "started", "finished"}) {
+    for (const std::string key : {"run", "pipeline", "started", "finished"}) {
         CAPTURE(key);
         CHECK(run.report.contains(key));
     }
-    for (const char* key :
+    for (const std::string key :
          {"name", "plugin", "target", "certificates", "status", "reason", "rollback", "proof",
           "serving", "late", "attempts", "duration_ms", "error", "outputs"}) {
         CAPTURE(key);
@@ -253,7 +253,7 @@ TEST_CASE("a secret is in no output, whatever its plugin does with it") {
     }
     std::string shown = secret;
     if (source.find("echo") != std::string::npos) shown = "correct-horse- battery";
-    for (const char* output : {"plain", "json"}) {
+    for (const std::string output : {"plain", "json"}) {
         CAPTURE(output);
         const Run run = workspace.run(
             workspace.head() +
@@ -288,7 +288,7 @@ TEST_CASE("plugins and their parameters can be looked up") {
     const Workspace workspace;
     const Run list = run_program(workspace, {"plugins"});
     CHECK(list.status == 0);
-    for (const char* id : {"nginx", "file", "test-works"}) {
+    for (const std::string id : {"nginx", "file", "test-works"}) {
         CAPTURE(id);
         CHECK(says(list, id));
     }

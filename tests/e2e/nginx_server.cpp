@@ -158,6 +158,16 @@ int NginxServer::reloads() const {
     return count;
 }
 
+bool NginxServer::comes_to_serve(const std::string& sha256, std::string_view host) const {
+    try {
+        wait_until(
+            "the certificate is served", [&] { return served(host) == sha256; }, 3s);
+    } catch (const std::runtime_error&) {
+        return false;
+    }
+    return true;
+}
+
 std::string NginxServer::deployment(const DeploymentWish& wish) const {
     const auto or_else = [](const std::string& text, const std::string& other) {
         return "\"" + (text.empty() ? other : text) + "\"";

@@ -53,6 +53,8 @@ public:
     std::string served(std::string_view host = "shop.example") const {
         return served_sha256(port_, host);
     }
+    /// Once the new workers answer, the old ones may take a connection for a moment longer.
+    bool comes_to_serve(const std::string& sha256, std::string_view host = "shop.example") const;
 
     /// `[deploy.NAME]` with everything that belongs to it.
     std::string deployment(const DeploymentWish& wish = {}) const;

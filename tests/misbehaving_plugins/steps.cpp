@@ -103,8 +103,8 @@ std::int32_t deploy(void*, const certcast_job* job) {
 }
 
 std::int32_t verify(void*, const certcast_job* job) {
-    die_if(job, "in verify");
     const bool recovering = (job->flags & CERTCAST_JOB_RECOVERING) != 0;
+    if (!recovering) die_if(job, "in verify");
     const std::string wanted =
         recovering ? read(path_of(job, "three")) : string_of(config(job, text).text);
     return read(path_of(job, "served")) == wanted ? CERTCAST_OK : CERTCAST_FAILED;

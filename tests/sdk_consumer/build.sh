@@ -1,8 +1,19 @@
 #!/bin/sh
 # Installs the SDK into an empty folder and builds the sample deployers against that, as an author
-# outside this tree would. Usage: build.sh BUILD_FOLDER SAMPLES_FOLDER WORK_FOLDER
+# outside this tree would. Usage: build.sh BUILD_FOLDER SOURCE_FOLDER WORK_FOLDER
 set -eu
-build=$1 samples=$2 work=$3
+build=$1 source=$2 work=$3
+samples=$source/samples
+
+# What the SDK's README shows is what is built here.
+readme=$(cat "$source/sdk/README.md")
+for file in deployer_cpp/pemfile.cpp deployer_cpp/CMakeLists.txt; do
+    block=$(sed 's/^\(.\)/    \1/' "$samples/$file")
+    case $readme in
+        *"$block"*) ;;
+        *) echo "sdk/README.md does not show samples/$file as it is" >&2; exit 1 ;;
+    esac
+done
 
 rm -rf "$work"
 mkdir -p "$work"

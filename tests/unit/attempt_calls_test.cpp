@@ -157,11 +157,10 @@ TEST_CASE("a command is the operator's, with the deployment and the variables ar
         bench.loop.run(bench.calls.run_command("check", {{"FILE_1", "/etc/nginx/a.crt"}}));
     CHECK(ran.value().status == 1);
     CHECK(bench.commands.ran == std::vector<std::vector<std::string>>{{"nginx", "-t"}});
-    CHECK(bench.commands.environments[0] ==
-          std::vector<std::pair<std::string, std::string>>{
-              {"CERTCAST_DEPLOYMENT", "edge"},
-              {"CERTCAST_TARGET", "web1"},
-              {"CERTCAST_FILE_1", "/etc/nginx/a.crt"}});
+    CHECK(bench.commands.environments[0] == std::vector<std::pair<std::string, std::string>>{
+                                                {"CERTCAST_DEPLOYMENT", "edge"},
+                                                {"CERTCAST_TARGET", "web1"},
+                                                {"CERTCAST_FILE_1", "/etc/nginx/a.crt"}});
     CHECK(bench.commands.timeouts[0] == Duration(10'000));
     REQUIRE(bench.listener.lines.size() == 2);
     CHECK(bench.listener.lines[0].level == LogLevel::debug);
@@ -196,8 +195,7 @@ TEST_CASE("a wait gives the slot back, keeps it short and takes it again") {
     Calls bench;
     CHECK(bench.loop.run(bench.calls.wait(Duration(3'000), "rebooting")).has_value());
     CHECK(bench.loop.clock().since_start() == Duration(3'000));
-    CHECK(bench.sessions.diary ==
-          std::vector<std::string>{"slot given back", "slot taken again"});
+    CHECK(bench.sessions.diary == std::vector<std::string>{"slot given back", "slot taken again"});
     REQUIRE(bench.listener.waits.size() == 1);
     CHECK(bench.listener.waits[0].why == "rebooting");
     bench.loop.run(bench.calls.wait(Duration::max(), "for ever"));

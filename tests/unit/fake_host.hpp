@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -157,11 +158,11 @@ public:
         job.state = raw_bytes(state_before);
         job.host = &host_;
 
-        void* const self = deployer_.create(&job);
-        if (self == nullptr) return outcome_;
-        const std::int32_t status = function_of(stage)(self, &job);
-        if (deployer_.close != nullptr) deployer_.close(self, &job);
-        deployer_.destroy(self);
+        const std::unique_ptr<void, void (*)(void*)> self(deployer_.create(&job),
+                                                          deployer_.destroy);
+        if (!self) return outcome_;
+        const std::int32_t status = function_of(stage)(self.get(), &job);
+        if (deployer_.close != nullptr) deployer_.close(self.get(), &job);
         outcome_.ok = status == CERTCAST_OK;
         return outcome_;
     }

@@ -282,8 +282,11 @@ TEST_CASE("nginx: a pair is switched, checked, loaded and proven, and then stays
     CHECK(outcome.message == "");
     REQUIRE(outcome.ok);
     CHECK(site.host.commands == std::vector<std::string>{"check", "reload"});
+    site.server.serve_for(world().old_one.pair, 2, 1);  // an old worker that still listens
+    const int before = site.server.handshakes();
     CHECK(site.host.run(CERTCAST_STAGE_VERIFY).message == "");
     CHECK(site.host.lives.at(0).as_wanted);
+    CHECK(site.server.handshakes() > before + 4);
     CHECK(site.server.server_name() == "shop.example");
     CHECK(text_of(site.key) == world().new_one.pair.key);
     CHECK(mode_of(site.key) == 0600);
@@ -329,6 +332,7 @@ TEST_CASE("nginx: what is not served is rolled back and loaded again") {
     CHECK(outcome.category == CERTCAST_REMOTE_ERROR);
     CHECK(says(outcome.message, site.server.address() + " as shop.example serves CN = shop.exam"));
     CHECK(says(outcome.message, "expected shop (CN = shop.example, sha256 "));
+    site.host.timeout = std::chrono::seconds(10);
     CHECK(site.host.roll_back().message == "");
     CHECK(site.reloads == 2);
     site.check_old_files();
@@ -458,7 +462,7 @@ TEST_CASE("probe: sees what is served and says what was expected") {
 
 TEST_CASE("probe: tries again until it is served, as often in a row as it should be") {
     TlsServer server({world().new_one.pair});
-    server.serve_first(world().old_one.pair, 2);
+    server.serve_for(world().old_one.pair, 2);
     Probe probe({check_at(server.address(), "shop", "10s")});
     std::get<std::vector<Table>>(probe.config["checks"])[0]["consecutive"] = "3";
     CHECK(probe.run(CERTCAST_STAGE_VERIFY).message == "");

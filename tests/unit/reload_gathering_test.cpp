@@ -2,9 +2,9 @@
 
 #include "tests/unit/scheduler_fakes.hpp"
 
+#include <doctest/doctest.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <doctest/doctest.h>
 
 using namespace certcast;
 
@@ -23,12 +23,12 @@ struct Gathering {
             std::make_unique<Expectation>(reloads, std::vector<std::vector<std::string>>{reload}));
     }
     void asks(Expectation& asker, const std::string& identity = "nginx") {
-        loop.start<Result<CommandResult>>(
-            ask_for(asker, identity), [this](Result<CommandResult> result) {
-                REQUIRE(result.has_value());
-                answers.emplace_back(result->output.text());
-                answered_at.push_back(loop.clock().since_start());
-            });
+        loop.start<Result<CommandResult>>(ask_for(asker, identity),
+                                          [this](Result<CommandResult> result) {
+                                              REQUIRE(result.has_value());
+                                              answers.emplace_back(result->output.text());
+                                              answered_at.push_back(loop.clock().since_start());
+                                          });
     }
     asio::awaitable<Result<CommandResult>> ask_for(Expectation& asker, std::string identity) {
         Command command;

@@ -3,11 +3,11 @@
 #include "tests/unit/scheduler_fakes.hpp"
 #include "tests/unit/temporary_folder.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <doctest/doctest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 
 #include <cstring>
 
@@ -92,7 +92,9 @@ TEST_CASE("a file that is no secret file is refused or warned about") {
     Vault vault;
     std::string expected = "no such";
     const std::string path = (folder / "secret").string();
-    SUBCASE("missing") { expected = "No such file"; }
+    SUBCASE("missing") {
+        expected = "No such file";
+    }
     SUBCASE("a pipe that nobody writes") {
         REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
         expected = "no regular file";
@@ -191,11 +193,11 @@ TEST_CASE("when the first asker is stopped the next one asks in its place") {
     vault.add("fleet", SecretSource::Kind::command, "pass");
     asio::cancellation_signal stop;
     bool stopped = false;
-    asio::co_spawn(vault.loop.executor(), vault.store().resolve("fleet"),
-                   asio::bind_cancellation_slot(
-                       stop.slot(), [&](std::exception_ptr, Result<Secret> result) {
-                           stopped = result.has_error();
-                       }));
+    asio::co_spawn(
+        vault.loop.executor(), vault.store().resolve("fleet"),
+        asio::bind_cancellation_slot(stop.slot(), [&](std::exception_ptr, Result<Secret> result) {
+            stopped = result.has_error();
+        }));
     vault.loop.settle();
     std::string second;
     vault.loop.start<Result<Secret>>(vault.store().resolve("fleet"), [&](Result<Secret> one) {
@@ -263,7 +265,8 @@ TEST_CASE("what a secret resolved to is masked wherever it stands") {
         {"the first line alone", "the *** alone"},
         {"first line\nshort\nx", "***"},
         {"a short x", "a short x"},
-        {"k: -----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY-----\nend", "k: ***\nend"},
+        {"k: -----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY-----\nend",
+         "k: ***\nend"},
         {"-----BEGIN PRIVATE KEY-----\nMHcC", "***"},
         {"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
          "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"},

@@ -86,8 +86,8 @@ private:
     bool alive_ = true;
 };
 
-inline asio::awaitable<Result<std::unique_ptr<Session>>> FakeSessions::start(
-    SessionRequest request, HostCalls& calls) {
+inline asio::awaitable<Result<std::unique_ptr<Session>>> FakeSessions::start(SessionRequest request,
+                                                                             HostCalls& calls) {
     const std::string plugin = request.descriptor->id;
     diary.push_back("start " + plugin);
     if (refuses_to_start) co_return Error{ErrorCode::io, "no process to be had", {}};

@@ -1,8 +1,8 @@
 #include "tests/unit/session_fakes.hpp"
 
+#include <doctest/doctest.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <doctest/doctest.h>
 
 using namespace certcast;
 
@@ -25,7 +25,8 @@ FakeSessions::Script record_step(Outcome then) {
 /// A server that serves the old certificate and has a step undone when it is rolled back.
 struct Edge : AttemptBench {
     Edge() {
-        sessions.on("nginx inspect", [](HostCalls& calls) { (void)calls.live(seen(false, old_leaf)); });
+        sessions.on("nginx inspect",
+                    [](HostCalls& calls) { (void)calls.live(seen(false, old_leaf)); });
         sessions.scripts["nginx deploy"] = record_step(Outcome::success(Stage::deploy));
     }
     void probe_sees(const std::string& what, bool as_wanted, Outcome outcome) {
@@ -53,9 +54,9 @@ TEST_CASE("a deployment goes through its stages in order and is proven by the pr
     CHECK(result.serving[0].sha256 == new_hex);
     CHECK(result.serving[0].seen_by == "probe");
     CHECK(edge.memory.steps("edge").empty());
-    CHECK(edge.sessions.diary ==
-          Diary{"start nginx", "nginx inspect", "nginx deploy", "nginx verify", "start probe",
-                "probe verify", "finish probe", "nginx settle", "finish nginx"});
+    CHECK(edge.sessions.diary == Diary{"start nginx", "nginx inspect", "nginx deploy",
+                                       "nginx verify", "start probe", "probe verify",
+                                       "finish probe", "nginx settle", "finish nginx"});
     CHECK(edge.listener.stages == Diary{"inspect", "deploy", "verify", "probe", "settle"});
 }
 
@@ -85,7 +86,8 @@ TEST_CASE("the probe is told what to check") {
 
 TEST_CASE("unchanged takes inspect and the probe to agree") {
     Edge edge;
-    edge.sessions.on("nginx inspect", [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
+    edge.sessions.on("nginx inspect",
+                     [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
     SUBCASE("inspect alone, where there is no probe") {
         const AttemptResult result = edge.attempt();
         CHECK(result.outcome.succeeded());
@@ -123,9 +125,9 @@ TEST_CASE("unchanged takes inspect and the probe to agree") {
     SUBCASE("the probe fails") {
         edge.add_probe();
         edge.probe_sees(new_leaf, true, Outcome::success(Stage::inspect));
-        edge.sessions.on("probe inspect",
-                         [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); },
-                         ending(Ended::crashed));
+        edge.sessions.on(
+            "probe inspect", [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); },
+            ending(Ended::crashed));
         CHECK(edge.attempt().changed);
     }
     SUBCASE("one of two certificates is not as wanted") {
@@ -146,11 +148,13 @@ TEST_CASE("unchanged takes inspect and the probe to agree") {
 
 TEST_CASE("a failing inspect fails the attempt, and nothing is touched") {
     Edge edge;
-    edge.sessions.on("nginx inspect", [](HostCalls&) {}, failing(Stage::inspect, "no access"));
+    edge.sessions.on(
+        "nginx inspect", [](HostCalls&) {}, failing(Stage::inspect, "no access"));
     SUBCASE("by its own word") {}
     SUBCASE("by a finding") {
         edge.sessions.on("nginx inspect", [](HostCalls& calls) {
-            calls.diagnose({.severity = LogLevel::error, .path = "files[0]", .summary = "no access"});
+            calls.diagnose(
+                {.severity = LogLevel::error, .path = "files[0]", .summary = "no access"});
         });
     }
     const AttemptResult result = edge.attempt();
@@ -181,7 +185,8 @@ TEST_CASE("a failure after the first step is rolled back in the session that liv
         edge.sessions.scripts["nginx deploy"] = record_step(failing(Stage::deploy, "disk full"));
     }
     SUBCASE("in verify") {
-        edge.sessions.on("nginx verify", [](HostCalls&) {}, failing(Stage::verify, "disk full"));
+        edge.sessions.on(
+            "nginx verify", [](HostCalls&) {}, failing(Stage::verify, "disk full"));
         edge.sessions.on("nginx verify recovering", [](HostCalls&) {});
         failed = Stage::verify;
     }
@@ -220,14 +225,15 @@ TEST_CASE("a crash after the first step is rolled back in a fresh session") {
     CHECK(result.outcome.ended == Ended::crashed);
     CHECK(result.rollback == RollbackState::done);
     CHECK(undone == Diary{"former content"});
-    CHECK(edge.sessions.diary ==
-          Diary{"start nginx", "nginx inspect", "nginx deploy", "start nginx",
-                "nginx rollback recovering", "nginx verify recovering", "finish nginx"});
+    CHECK(edge.sessions.diary == Diary{"start nginx", "nginx inspect", "nginx deploy",
+                                       "start nginx", "nginx rollback recovering",
+                                       "nginx verify recovering", "finish nginx"});
 }
 
 TEST_CASE("a crash before the first step leaves nothing to undo") {
     Edge edge;
-    edge.sessions.on("nginx deploy", [](HostCalls&) {}, ending(Ended::crashed));
+    edge.sessions.on(
+        "nginx deploy", [](HostCalls&) {}, ending(Ended::crashed));
     const AttemptResult result = edge.attempt();
     CHECK(result.outcome.ended == Ended::crashed);
     CHECK(result.rollback == RollbackState::none);
@@ -237,13 +243,15 @@ TEST_CASE("a crash before the first step leaves nothing to undo") {
 TEST_CASE("what a failed rollback leaves is undone before anything else is asked") {
     Edge edge;
     edge.sessions.scripts["nginx deploy"] = record_step(ending(Ended::crashed));
-    edge.sessions.on("nginx rollback", [](HostCalls&) {}, ending(Ended::crashed));
+    edge.sessions.on(
+        "nginx rollback", [](HostCalls&) {}, ending(Ended::crashed));
     const AttemptResult first = edge.attempt();
     CHECK(first.rollback == RollbackState::failed);
     CHECK(edge.memory.steps("edge").size() == 1);
 
     // The new files are there already, so inspect would call it unchanged; nothing has reloaded.
-    edge.sessions.on("nginx inspect", [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
+    edge.sessions.on("nginx inspect",
+                     [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
     edge.sessions.diary.clear();
     SUBCASE("and then the deployment is tried again") {
         edge.sessions.on("nginx rollback", [&](HostCalls&) {
@@ -255,10 +263,10 @@ TEST_CASE("what a failed rollback leaves is undone before anything else is asked
         CHECK(second.outcome.succeeded());
         CHECK(second.changed);
         CHECK(second.rollback == RollbackState::none);
-        CHECK(edge.sessions.diary ==
-              Diary{"start nginx", "nginx rollback recovering", "nginx verify recovering",
-                    "finish nginx", "start nginx", "nginx inspect", "nginx deploy", "nginx verify",
-                    "nginx settle", "finish nginx"});
+        CHECK(edge.sessions.diary == Diary{"start nginx", "nginx rollback recovering",
+                                           "nginx verify recovering", "finish nginx", "start nginx",
+                                           "nginx inspect", "nginx deploy", "nginx verify",
+                                           "nginx settle", "finish nginx"});
     }
     SUBCASE("and if that fails again, the attempt goes no further") {
         const AttemptResult second = edge.attempt(2);
@@ -285,6 +293,18 @@ TEST_CASE("what a failed rollback leaves is undone before anything else is asked
         CHECK(edge.sessions.count("nginx rollback recovering") == 2);
         CHECK(edge.memory.steps("edge").empty());
     }
+}
+
+TEST_CASE("a rollback that is killed on request is left to the next run") {
+    Edge edge;
+    edge.sessions.scripts["nginx deploy"] = record_step(ending(Ended::cancelled));
+    edge.sessions.on(
+        "nginx rollback", [](HostCalls&) {}, ending(Ended::cancelled));
+    CHECK(edge.attempt().rollback == RollbackState::pending);
+    CHECK(edge.memory.steps("edge").size() == 1);
+    edge.sessions.diary.clear();
+    CHECK(edge.attempt(2).rollback == RollbackState::pending);
+    CHECK(edge.sessions.count("nginx rollback recovering") == 1);
 }
 
 TEST_CASE("a deployer that records steps and cannot undo them says so") {
@@ -347,7 +367,8 @@ TEST_CASE("a failed probe is rolled back, and then the former certificate is exp
 TEST_CASE("a probe that crashes proves nothing") {
     Edge edge;
     edge.add_probe();
-    edge.sessions.on("probe verify", [](HostCalls&) {}, ending(Ended::crashed));
+    edge.sessions.on(
+        "probe verify", [](HostCalls&) {}, ending(Ended::crashed));
     edge.sessions.on("probe verify recovering", [](HostCalls&) {});
     const AttemptResult result = edge.attempt();
     CHECK(result.outcome.ended == Ended::crashed);
@@ -360,8 +381,7 @@ TEST_CASE("a probe without its plugin fails the attempt before anything is touch
     edge.add_probe();
     edge.services.probe = nullptr;
     StagedAttempts attempts(edge.services);
-    const AttemptResult result =
-        edge.loop.run(attempts.run(edge.deployment, 1, edge.runner_slot));
+    const AttemptResult result = edge.loop.run(attempts.run(edge.deployment, 1, edge.runner_slot));
     CHECK(result.outcome.ended == Ended::setup_failed);
     CHECK(edge.sessions.diary.empty());
 }
@@ -391,14 +411,16 @@ TEST_CASE("a success within the grace goes on to the probe and is marked late") 
 TEST_CASE("after the proof nothing is undone") {
     Edge edge;
     SUBCASE("a settle that reports failure is a warning") {
-        edge.sessions.on("nginx settle", [](HostCalls&) {}, failing(Stage::settle, "still in use"));
+        edge.sessions.on(
+            "nginx settle", [](HostCalls&) {}, failing(Stage::settle, "still in use"));
         const AttemptResult result = edge.attempt();
         CHECK(result.outcome.succeeded());
         REQUIRE(result.warnings.size() == 1);
         CHECK(result.warnings[0].find("still in use") != std::string::npos);
     }
     SUBCASE("a crash in settle is a crash") {
-        edge.sessions.on("nginx settle", [](HostCalls&) {}, ending(Ended::crashed));
+        edge.sessions.on(
+            "nginx settle", [](HostCalls&) {}, ending(Ended::crashed));
         const AttemptResult result = edge.attempt();
         CHECK(result.outcome.ended == Ended::crashed);
         CHECK(result.changed);
@@ -414,7 +436,8 @@ TEST_CASE("after the proof nothing is undone") {
 TEST_CASE("the proof says who gave it") {
     Edge edge;
     SUBCASE("verify") {
-        edge.sessions.on("nginx verify", [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
+        edge.sessions.on("nginx verify",
+                         [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
         const AttemptResult result = edge.attempt();
         CHECK(result.proof == Proof::verify);
         CHECK(result.serving[0].sha256 == new_hex);
@@ -503,8 +526,8 @@ TEST_CASE("a session that does not start fails the attempt") {
 
 TEST_CASE("an exception of the host's own is a failure that is rolled back") {
     Edge edge;
-    edge.sessions.scripts["nginx deploy"] =
-        [](HostCalls& calls, const StageRequest&) -> asio::awaitable<Outcome> {
+    edge.sessions.scripts["nginx deploy"] = [](HostCalls& calls,
+                                               const StageRequest&) -> asio::awaitable<Outcome> {
         const Result<void> stored = co_await calls.step("replace", Secret("x"));
         CHECK(stored.has_value());
         throw std::runtime_error("out of luck");
@@ -518,8 +541,8 @@ TEST_CASE("an exception of the host's own is a failure that is rolled back") {
 TEST_CASE("state outlives the deployment's name and is told with its version") {
     Edge edge;
     edge.deployment.identities = {"/etc/nginx"};
-    edge.sessions.scripts["nginx deploy"] =
-        [](HostCalls& calls, const StageRequest&) -> asio::awaitable<Outcome> {
+    edge.sessions.scripts["nginx deploy"] = [](HostCalls& calls,
+                                               const StageRequest&) -> asio::awaitable<Outcome> {
         const Result<void> stored = co_await calls.set_state(Secret("id 7"));
         CHECK(stored.has_value());
         co_return Outcome::success(Stage::deploy);

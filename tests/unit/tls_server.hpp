@@ -93,11 +93,12 @@ public:
         context_ = std::move(context);
         return true;
     }
-    /// Shows these for the next handshakes, one after the other, before what it serves.
-    void serve_first(const PemPair& pair, int handshakes) {
+    /// Shows this for some of the next handshakes, in place of what it serves.
+    void serve_for(const PemPair& pair, int handshakes, int after = 0) {
         const std::lock_guard lock(mutex_);
-        first_ = make_context({pair});
-        first_handshakes_ = handshakes;
+        until_other_ = after;
+        other_ = make_context({pair});
+        handshakes_of_other_ = handshakes;
     }
     /// Counts those that the clients have seen to the end, too.
     int handshakes() const {
@@ -131,9 +132,10 @@ private:
         {
             const std::lock_guard lock(mutex_);
             busy_ = true;
-            const bool first = first_handshakes_ > 0;
-            if (first) --first_handshakes_;
-            session.reset(SSL_new(first ? first_.get() : context_.get()));
+            const bool other = until_other_ == 0 && handshakes_of_other_ > 0;
+            if (other) --handshakes_of_other_;
+            if (until_other_ > 0) --until_other_;
+            session.reset(SSL_new(other ? other_.get() : context_.get()));
         }
         SSL_set_fd(session.get(), client);
         const bool done = SSL_accept(session.get()) == 1;
@@ -150,8 +152,9 @@ private:
     mutable std::condition_variable idle_;
     bool busy_ = false;
     ContextPtr context_;
-    ContextPtr first_;
-    int first_handshakes_ = 0;
+    ContextPtr other_;
+    int handshakes_of_other_ = 0;
+    int until_other_ = 0;
     int handshakes_ = 0;
     std::string server_name_;
     int listener_;

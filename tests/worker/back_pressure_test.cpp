@@ -48,8 +48,8 @@ TEST_CASE("a host that stands still for a while blocks its worker, and both go o
         workspace, "test-million-logs", "announce = \"" + announcements.path().string() + "\""));
     const pid_t worker = announcements.next().process;
     host->signal(SIGSTOP);
-    wait_until("the worker waits for its host", [&] { return state_of(worker) == 'S'; });
-    CHECK(state_of(host->pid()) == 'T');
+    wait_until("the host stands still", [&] { return state_of(host->pid()) == 'T'; });
+    wait_until("the worker waits for it", [&] { return state_of(worker) == 'S'; });
     host->signal(SIGCONT);
     const Run run = workspace.collect(*host, "pipeline", 120s);
     CHECK(run.text("flood", "status") == "changed");

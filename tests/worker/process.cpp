@@ -164,16 +164,39 @@ std::string Process::errors() const {
     return content_of(errors_);
 }
 
-std::vector<std::string> leftovers() {
-    std::vector<std::string> found;
+namespace {
+
+/// Reaps the dead among the processes that were left to this one and returns the living.
+std::vector<pid_t> living_leftovers() {
+    std::vector<pid_t> living;
     for (const Status& status : all_processes()) {
         if (status.parent != getpid() || own_children().contains(status.process)) continue;
         if (status.state == 'Z')
             waitpid(status.process, nullptr, WNOHANG);
         else
-            found.push_back(std::to_string(status.process) + " " + program_of(status.process));
+            living.push_back(status.process);
     }
+    return living;
+}
+
+}  // namespace
+
+std::vector<std::string> leftovers() {
+    std::vector<std::string> found;
+    for (const pid_t process : living_leftovers())
+        found.push_back(std::to_string(process) + " " + program_of(process));
     return found;
+}
+
+void end_leftovers() {
+    for (;;) {
+        const std::vector<pid_t> living = living_leftovers();
+        if (living.empty()) return;
+        for (const pid_t process : living) {
+            kill(process, SIGKILL);
+            waitpid(process, nullptr, 0);
+        }
+    }
 }
 
 std::vector<pid_t> descendants(pid_t ancestor) {

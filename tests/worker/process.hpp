@@ -52,6 +52,9 @@ private:
 /// Living processes that were left to this one by programs it started: "PID COMMAND".
 std::vector<std::string> leftovers();
 
+/// Kills them, and what they leave in turn.
+void end_leftovers();
+
 /// All that descend from `ancestor`, itself not among them.
 std::vector<pid_t> descendants(pid_t ancestor);
 

@@ -52,6 +52,10 @@ Toml deployment(std::string_view name, std::string_view plugin);
 class Workspace {
 public:
     Workspace();
+    Workspace(const Workspace&) = delete;
+    Workspace& operator=(const Workspace&) = delete;
+    /// Ends what a run left behind, so that one test's fault is not another's.
+    ~Workspace() { end_leftovers(); }
 
     const TemporaryFolder& folder() const { return folder_; }
     Environment& environment() { return environment_; }
