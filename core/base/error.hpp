@@ -7,14 +7,14 @@
 namespace certcast {
 
 enum class ErrorCode {
-    usage,      ///< the command line
-    invalid,    ///< what an operator wrote: pipeline, certificate, secret source
+    usage,    ///< the command line
+    invalid,  ///< what an operator wrote: pipeline, certificate, secret source
     not_found,
-    io,         ///< a file or the system refused
+    io,  ///< a file or the system refused
     denied,
     timeout,
     cancelled,
-    protocol,   ///< a worker or fork server broke the frame protocol
+    protocol,  ///< a worker or fork server broke the frame protocol
     internal,
 };
 

@@ -17,9 +17,8 @@ namespace {
 asio::awaitable<bool> look(RunContext& context, AttemptServices services, const Pipeline& pipeline,
                            Redactor& redactor) {
     const TextFilter filter(redactor);
-    const auto problems =
-        co_await context.certificates.load(pipeline, context.secrets, redactor, BundleRules{},
-                                           CertificateStore::Commands::leave_out);
+    const auto problems = co_await context.certificates.load(
+        pipeline, context.secrets, redactor, BundleRules{}, CertificateStore::Commands::leave_out);
     bool wrong = print_diagnostics(problems, filter);
     const auto findings = co_await validate_all(services, pipeline);
     for (const auto& [deployment, finding] : findings) {

@@ -39,10 +39,10 @@ std::string flags_in_words(const Parameter& param) {
         std::uint64_t flag;
         std::string_view words;
     };
-    constexpr Flag all[] = {{CERTCAST_REQUIRED, "required"},   {CERTCAST_READS, "read"},
-                            {CERTCAST_WRITES, "written"},      {CERTCAST_MUST_EXIST, "must exist"},
-                            {CERTCAST_IDENTITY, "identity"},   {CERTCAST_EXCLUSIVE, "exclusive"},
-                            {CERTCAST_ACCOUNT, "account"},     {CERTCAST_DEPRECATED, "deprecated"},
+    constexpr Flag all[] = {{CERTCAST_REQUIRED, "required"}, {CERTCAST_READS, "read"},
+                            {CERTCAST_WRITES, "written"},    {CERTCAST_MUST_EXIST, "must exist"},
+                            {CERTCAST_IDENTITY, "identity"}, {CERTCAST_EXCLUSIVE, "exclusive"},
+                            {CERTCAST_ACCOUNT, "account"},   {CERTCAST_DEPRECATED, "deprecated"},
                             {CERTCAST_ADVANCED, "advanced"}};
     std::string words;
     for (const Flag& flag : all) {
@@ -78,9 +78,9 @@ int plugins_command(const Places& places) {
     for (const Library* library : catalog.all()) {
         for (const Descriptor& deployer : library->deployers) {
             std::cout << padded(deployer.id, 24) << ' ' << padded(deployer.version, 10) << ' '
-                      << padded(filter.line(deployer.name), 44) << ' '
-                      << "needs " << needs_in_words(deployer) << "; "
-                      << filter.line(library->path.string()) << '\n';
+                      << padded(filter.line(deployer.name), 44) << ' ' << "needs "
+                      << needs_in_words(deployer) << "; " << filter.line(library->path.string())
+                      << '\n';
         }
     }
     print_problems(catalog, filter);

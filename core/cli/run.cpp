@@ -143,15 +143,17 @@ private:
             if (failure) return;
             if (stopped_) {
                 context_.host.kill_all();
-                display_->note("interrupted again: everything is killed; what was half-way is left "
-                               "as it is, the next run deploys it anew");
+                display_->note(
+                    "interrupted again: everything is killed; what was half-way is left "
+                    "as it is, the next run deploys it anew");
                 killed_ = true;
                 ended_ = true;
                 return;
             }
             stopped_ = true;
-            display_->note("interrupted: asking everything to stop and rolling back; once more "
-                           "kills at once");
+            display_->note(
+                "interrupted: asking everything to stop and rolling back; once more "
+                "kills at once");
             if (scheduler_ != nullptr) scheduler_->stop();
             await_signal();
         });

@@ -2,8 +2,8 @@
 
 #include "core/base/nearest.hpp"
 
-#include <certcast/files.hpp>
 #include <openssl/evp.h>
+#include <certcast/files.hpp>
 
 #include <sys/stat.h>
 
@@ -132,12 +132,16 @@ Result<std::pair<const Library*, const Descriptor*>> Catalog::find(const std::st
     }
     if (found.first != nullptr) return found;
 
+    for (const Error& problem : problems_) {
+        if (fs::path(problem.where).stem() != id) continue;
+        return Error{
+            problem.code, "the plugin \"" + id + "\" cannot be used: " + problem.text(), {}};
+    }
     std::vector<std::string> known;
     for (const auto& library : libraries_) {
         for (const Descriptor& deployer : library->deployers) known.push_back(deployer.id);
     }
-    const std::string hint =
-        known.empty() ? "; no plugin is installed" : suggestion(id, known);
+    const std::string hint = known.empty() ? "; no plugin is installed" : suggestion(id, known);
     return Error{ErrorCode::not_found, "there is no plugin \"" + id + "\"" + hint, {}};
 }
 

@@ -295,9 +295,12 @@ void AttemptCalls::log_output(const std::string& param, const CommandResult& res
     }
 }
 
-void AttemptCalls::diagnose(Finding finding) {
-    const bool taken = stage_ == Stage::validate || stage_ == Stage::inspect;
-    if (taken && facts_.findings.size() < most_facts) facts_.findings.push_back(std::move(finding));
+Result<void> AttemptCalls::diagnose(Finding finding) {
+    if (stage_ != Stage::validate && stage_ != Stage::inspect) {
+        return wrong_stage("diagnose", stage_);
+    }
+    if (facts_.findings.size() < most_facts) facts_.findings.push_back(std::move(finding));
+    return {};
 }
 
 Result<void> AttemptCalls::set_changed(std::uint64_t certificate, bool yes) {

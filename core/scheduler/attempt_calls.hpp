@@ -47,7 +47,7 @@ public:
         std::string param, std::vector<std::pair<std::string, std::string>> variables) override;
     boost::asio::awaitable<Result<CommandResult>> request_reload(std::string identity,
                                                                  std::string param) override;
-    void diagnose(Finding finding) override;
+    Result<void> diagnose(Finding finding) override;
     Result<void> set_changed(std::uint64_t certificate, bool yes) override;
     void output(std::string name, std::string value) override;
 

@@ -30,14 +30,19 @@ Fields read_fields(wire::Reader& in) {
 std::uint32_t status_of(ErrorCode code) {
     switch (code) {
         case ErrorCode::usage:
-        case ErrorCode::invalid: return CERTCAST_E_INVALID;
-        case ErrorCode::not_found: return CERTCAST_E_NOT_FOUND;
-        case ErrorCode::denied: return CERTCAST_E_DENIED;
-        case ErrorCode::cancelled: return CERTCAST_E_CANCELLED;
+        case ErrorCode::invalid:
+            return CERTCAST_E_INVALID;
+        case ErrorCode::not_found:
+            return CERTCAST_E_NOT_FOUND;
+        case ErrorCode::denied:
+            return CERTCAST_E_DENIED;
+        case ErrorCode::cancelled:
+            return CERTCAST_E_CANCELLED;
         case ErrorCode::io:
         case ErrorCode::timeout:
         case ErrorCode::protocol:
-        case ErrorCode::internal: return CERTCAST_E_HOST;
+        case ErrorCode::internal:
+            return CERTCAST_E_HOST;
     }
     return CERTCAST_E_HOST;
 }
@@ -103,8 +108,7 @@ std::optional<Result<Secret>> answer_at_once(FrameType type, wire::Reader& in, H
     }
     if (type == FrameType::diagnose) {
         Finding finding = read_finding(in);
-        if (in.finished()) calls.diagnose(std::move(finding));
-        return Secret();
+        return in.finished() ? nothing_or_error(calls.diagnose(std::move(finding))) : Secret();
     }
     if (type == FrameType::set_changed) {
         const std::uint64_t certificate = in.u64();
@@ -141,7 +145,8 @@ asio::awaitable<Result<Secret>> answer_later(FrameType type, wire::Reader& in, H
         constexpr std::uint64_t a_year = 366ULL * 24 * 3'600'000;
         const Duration duration(static_cast<std::int64_t>(std::min(in.u64(), a_year)));
         std::string why(in.text());
-        if (in.finished()) co_return nothing_or_error(co_await calls.wait(duration, std::move(why)));
+        if (in.finished())
+            co_return nothing_or_error(co_await calls.wait(duration, std::move(why)));
     } else if (type == FrameType::run_command) {
         std::string param(in.text());
         Fields variables = read_fields(in);

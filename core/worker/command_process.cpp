@@ -38,9 +38,8 @@ Result<std::unique_ptr<CommandProcess>> CommandProcess::start(asio::any_io_execu
     auto process = spawn_worker_program(program, {"--command", std::to_string(getpid())},
                                         std::move(sockets->theirs), {}, true);
     if (!process) return process.error();
-    std::unique_ptr<CommandProcess> started(
-        new CommandProcess(std::move(executor), std::move(sockets->ours), std::move(*process),
-                           std::move(command)));
+    std::unique_ptr<CommandProcess> started(new CommandProcess(
+        std::move(executor), std::move(sockets->ours), std::move(*process), std::move(command)));
     // The first frame of an empty socket always fits.
     started->broken_ = send_frame(started->socket_.native_handle(), *frame) != Sent::yes;
     return started;
@@ -124,7 +123,8 @@ asio::awaitable<Result<CommandResult>> CommandProcess::result() {
     }
     if (!ended_ && !result_.timed_out) {
         co_return Error{ErrorCode::internal,
-                        "the helper that ran \"" + command_.argv.front() + "\" was killed", {}};
+                        "the helper that ran \"" + command_.argv.front() + "\" was killed",
+                        {}};
     }
     co_return std::move(result_);
 }

@@ -25,14 +25,12 @@ Result<std::shared_ptr<ForkServer>> ForkServer::start(asio::any_io_executor exec
                                                       std::function<void(pid_t)> gone) {
     auto sockets = make_socket_pair();
     if (!sockets) return sockets.error();
-    auto process = spawn_worker_program(
-        program,
-        {library.cold_start ? "--serve-cold" : "--serve", std::to_string(getpid()),
-         library.path.string()},
-        std::move(sockets->theirs), {}, false);
+    auto process = spawn_worker_program(program,
+                                        {library.cold_start ? "--serve-cold" : "--serve",
+                                         std::to_string(getpid()), library.path.string()},
+                                        std::move(sockets->theirs), {}, false);
     if (!process) return process.error();
-    std::shared_ptr<ForkServer> server(new ForkServer(std::move(executor),
-                                                      std::move(sockets->ours),
+    std::shared_ptr<ForkServer> server(new ForkServer(std::move(executor), std::move(sockets->ours),
                                                       std::move(*process), std::move(gone)));
     server->await_frames();
     return server;
@@ -75,8 +73,11 @@ void ForkServer::flush() {
     if (flushing_ || gone_) return;
     while (!queue_.empty()) {
         switch (send_frame(socket_.native_handle(), queue_.front())) {
-            case Sent::yes: queue_.pop_front(); break;
-            case Sent::closed: return;  // reading finds out, and says so
+            case Sent::yes:
+                queue_.pop_front();
+                break;
+            case Sent::closed:
+                return;  // reading finds out, and says so
             case Sent::not_yet: {
                 flushing_ = true;
                 auto again = [self = shared_from_this()](boost::system::error_code failure) {

@@ -78,8 +78,7 @@ Result<Fd> make_sealed(std::span<const std::byte> payload) {
     Fd memfd(memfd_create("certcast-frame", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!memfd) return system_error("cannot make a memfd for a large frame", errno);
     for (std::size_t done = 0; done < payload.size();) {
-        const ssize_t written =
-            ::write(memfd.get(), payload.data() + done, payload.size() - done);
+        const ssize_t written = ::write(memfd.get(), payload.data() + done, payload.size() - done);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return system_error("cannot write a large frame", errno);
         done += static_cast<std::size_t>(written);
@@ -201,8 +200,8 @@ Sent send_frame(int socket, const OutgoingFrame& frame) {
     while (sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         if (errno == EINTR) continue;
         // ETOOMANYREFS: too many descriptors are on their way; they arrive in a moment.
-        const bool later = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ||
-                           errno == ETOOMANYREFS;
+        const bool later =
+            errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ETOOMANYREFS;
         return later ? Sent::not_yet : Sent::closed;
     }
     return Sent::yes;

@@ -51,16 +51,17 @@ struct Failure {
 struct Outcome {
     Ended ended = Ended::succeeded;
     Stage stage = Stage::deploy;
-    int signal = 0;             ///< crashed: by which signal
-    std::string limit;          ///< limit: its name
-    bool late = false;          ///< succeeded within the grace after the deadline
-    Failure failure;            ///< of anything but success
+    int signal = 0;     ///< crashed: by which signal
+    std::string limit;  ///< limit: its name
+    bool late = false;  ///< succeeded within the grace after the deadline
+    Failure failure;    ///< of anything but success
 
     bool succeeded() const { return ended == Ended::succeeded; }
 
     static Outcome success(Stage stage) { return {.stage = stage}; }
     static Outcome of(Ended ended, Stage stage, Category category, std::string message) {
-        return {.ended = ended, .stage = stage,
+        return {.ended = ended,
+                .stage = stage,
                 .failure = {.category = category, .message = std::move(message)}};
     }
 };

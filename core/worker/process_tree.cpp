@@ -62,8 +62,8 @@ pid_t parent_of(std::string_view pid) {
 }
 
 // Whether pids were handed out in rising order since this process began, so that all of its
-// descendants have a higher one. Says no for ever once it cannot be sure: numbers that were all used
-// up between two looks would not be noticed.
+// descendants have a higher one. Says no for ever once it cannot be sure: numbers that were all
+// used up between two looks would not be noticed.
 bool pids_only_rose() {
     using std::chrono::steady_clock;
     static pid_t last = getpid();

@@ -84,7 +84,7 @@ public:
         std::string param, std::vector<std::pair<std::string, std::string>> variables) = 0;
     virtual boost::asio::awaitable<Result<CommandResult>> request_reload(std::string identity,
                                                                          std::string param) = 0;
-    virtual void diagnose(Finding finding) = 0;
+    virtual Result<void> diagnose(Finding finding) = 0;
     virtual Result<void> set_changed(std::uint64_t certificate, bool yes) = 0;
     virtual void output(std::string name, std::string value) = 0;
 };

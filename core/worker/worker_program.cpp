@@ -81,8 +81,8 @@ Result<Process> spawn_worker_program(const std::filesystem::path& program,
     sigemptyset(&signals);
     posix_spawnattr_setsigmask(&settings.attributes, &signals);
     // A session of its own: Ctrl-C at the terminal is the host's to handle.
-    posix_spawnattr_setflags(&settings.attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-                                                       POSIX_SPAWN_SETSID);
+    posix_spawnattr_setflags(&settings.attributes,
+                             POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
 
     arguments.insert(arguments.begin(), "certcast-worker");
     std::vector<char*> argv = pointers(arguments);
@@ -106,7 +106,12 @@ Result<Process> spawn_worker_program(const std::filesystem::path& program,
 
 void end_process(Process& process) {
     if (process.pid <= 0) return;
-    kill(process.pid, SIGKILL);
+    // By descriptor where there is one: a sweep may have reaped it, and its number be another's.
+    if (process.pidfd) {
+        pidfd_send_signal(process.pidfd.get(), SIGKILL, nullptr, 0);
+    } else {
+        kill(process.pid, SIGKILL);
+    }
     while (waitpid(process.pid, nullptr, 0) < 0 && errno == EINTR) {
     }
     process.pid = -1;
@@ -116,17 +121,16 @@ Result<std::vector<std::byte>> describe_library(const std::filesystem::path& pro
                                                 const std::filesystem::path& library, int seconds) {
     auto sockets = make_socket_pair();
     if (!sockets) return sockets.error();
-    auto process = spawn_worker_program(
-        program, {"--describe", std::to_string(getpid()), library.string()},
-        std::move(sockets->theirs), {}, false);
+    auto process =
+        spawn_worker_program(program, {"--describe", std::to_string(getpid()), library.string()},
+                             std::move(sockets->theirs), {}, false);
     if (!process) return process.error();
 
     std::array<std::byte, frame_buffer_size> buffer;
-    Result<std::vector<std::byte>> answer =
-        Error{ErrorCode::timeout,
-              "did not say what it contains within " + std::to_string(seconds) +
-                  " s: loading it hangs",
-              library.string()};
+    Result<std::vector<std::byte>> answer = Error{
+        ErrorCode::timeout,
+        "did not say what it contains within " + std::to_string(seconds) + " s: loading it hangs",
+        library.string()};
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
     for (;;) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -136,8 +140,8 @@ Result<std::vector<std::byte>> describe_library(const std::filesystem::path& pro
         auto received = receive_frame(sockets->ours.get(), buffer);
         if (received && std::holds_alternative<NothingYet>(*received)) continue;
         if (!received || std::holds_alternative<Closed>(*received)) {
-            answer = Error{ErrorCode::invalid, "ended the process that loaded it",
-                           library.string()};
+            answer =
+                Error{ErrorCode::invalid, "ended the process that loaded it", library.string()};
             break;
         }
         const Frame& frame = std::get<Frame>(*received);

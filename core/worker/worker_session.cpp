@@ -5,13 +5,13 @@
 #include "core/worker/output_lines.hpp"
 #include "core/worker/worker_wire.hpp"
 
+#include <certcast/plugin.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <certcast/plugin.h>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -229,8 +229,8 @@ void WorkerSession::Link::handle(Frame frame) {
         if (!failure_) failure_ = std::move(*failure);
     } else if (frame.type == FrameType::protect || frame.type == FrameType::unprotect) {
         const bool on = frame.type == FrameType::protect;
-        const Duration asked(on ? static_cast<std::int64_t>(std::min<std::uint64_t>(in.u64(), INT32_MAX))
-                                : 0);
+        const Duration asked(
+            on ? static_cast<std::int64_t>(std::min<std::uint64_t>(in.u64(), INT32_MAX)) : 0);
         protected_until_.reset();
         if (on) protected_until_ = Timer::clock_type::now() + std::min(asked, longest_protect_);
         send(FrameType::reply, frame.call, encode_reply(Secret()));
@@ -252,7 +252,8 @@ void WorkerSession::Link::handle_call(Frame frame) {
     auto done = [self = shared_from_this(), number](std::exception_ptr exception,
                                                     Result<std::vector<std::byte>> reply) {
         self->call_pending_ = false;
-        if (exception) reply = encode_reply(Error{ErrorCode::internal, "certcast itself failed", {}});
+        if (exception)
+            reply = encode_reply(Error{ErrorCode::internal, "certcast itself failed", {}});
         if (!reply) {
             self->violate(reply.error().message);
         } else if (!self->gone_) {
@@ -279,8 +280,8 @@ bool WorkerSession::Link::read_output() {
     if (got < 0) return errno == EAGAIN || errno == EINTR;
     if (got == 0) return false;
     if (calls_ != nullptr) {
-        for (std::string& line : lines_.take({reinterpret_cast<const char*>(buffer.data()),
-                                              static_cast<std::size_t>(got)})) {
+        for (std::string& line : lines_.take(
+                 {reinterpret_cast<const char*>(buffer.data()), static_cast<std::size_t>(got)})) {
             calls_->log({LogLevel::info, std::move(line), {}, true});
         }
     }
@@ -406,13 +407,15 @@ asio::awaitable<Outcome> WorkerSession::Link::run(StageRequest request) {
     co_await die();
     if (ended) co_return gone_outcome(request.stage);
     if (cancelled) {
-        co_return Outcome::of(Ended::cancelled, request.stage, Category::cancelled,
-                              "asked to stop, it did not within " + in_words(request.grace) +
-                                  " and was killed");
+        co_return Outcome::of(
+            Ended::cancelled, request.stage, Category::cancelled,
+            "asked to stop, it did not within " + in_words(request.grace) + " and was killed");
     }
     co_return Outcome::of(Ended::timed_out, request.stage, Category::timeout,
-                          "not done after " + in_words(request.timeout) + "; asked to stop, it "
-                          "did not within " + in_words(request.grace) + " and was killed");
+                          "not done after " + in_words(request.timeout) +
+                              "; asked to stop, it "
+                              "did not within " +
+                              in_words(request.grace) + " and was killed");
 }
 
 Outcome WorkerSession::Link::stage_outcome(Stage stage) const {
@@ -447,7 +450,11 @@ Outcome WorkerSession::Link::gone_outcome(Stage stage) const {
         return Outcome::of(Ended::protocol_error, stage, Category::internal,
                            "the worker found its connection to certcast disturbed");
     }
-    if (exit_.status == exit_setup || exit_.status == exit_host_gone) {
+    if (exit_.status == exit_host_gone) {
+        return Outcome::of(Ended::protocol_error, stage, Category::internal,
+                           "the plugin closed its connection to certcast");
+    }
+    if (exit_.status == exit_setup) {
         return Outcome::of(Ended::setup_failed, stage, Category::internal,
                            "the worker could not be set up; its output says why");
     }
@@ -469,9 +476,9 @@ asio::awaitable<Outcome> WorkerSession::Link::finish(Duration timeout) {
     if (!ended || violation_) {
         co_await die();
         if (violation_) co_return gone_outcome(Stage::close);
-        co_return Outcome::of(Ended::timed_out, Stage::close, Category::timeout,
-                              "closing took longer than " + in_words(timeout) +
-                                  "; the worker was killed");
+        co_return Outcome::of(
+            Ended::timed_out, Stage::close, Category::timeout,
+            "closing took longer than " + in_words(timeout) + "; the worker was killed");
     }
     const bool clean = exit_.signal == 0 && exit_.status == 0 && exit_.setup_error.empty();
     if (!result_ || !clean) co_return gone_outcome(Stage::close);
@@ -490,9 +497,8 @@ Result<std::unique_ptr<Session>> WorkerSession::start(asio::any_io_executor exec
                                                       std::uint64_t attempt,
                                                       const std::string& work_folder,
                                                       SessionRequest request, HostCalls& calls) {
-    auto link =
-        std::make_shared<Link>(std::move(executor), std::move(server), attempt, work_folder,
-                               request.descriptor->longest_protect, calls);
+    auto link = std::make_shared<Link>(std::move(executor), std::move(server), attempt, work_folder,
+                                       request.descriptor->longest_protect, calls);
     if (auto started = link->start(request); !started) return started.error();
     return std::unique_ptr<Session>(new WorkerSession(std::move(link)));
 }

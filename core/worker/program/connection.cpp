@@ -20,9 +20,13 @@ void Connection::send(FrameType type, std::uint32_t call, std::span<const std::b
     if (!frame) _exit(exit_protocol);
     for (;;) {
         switch (send_frame(socket_, *frame)) {
-            case Sent::yes: return;
-            case Sent::not_yet: wait(POLLOUT); break;
-            case Sent::closed: _exit(exit_host_gone);
+            case Sent::yes:
+                return;
+            case Sent::not_yet:
+                wait(POLLOUT);
+                break;
+            case Sent::closed:
+                _exit(exit_host_gone);
         }
     }
 }

@@ -150,8 +150,8 @@ private:
             if (worker != workers_.end()) {
                 kill(-info.si_pid, SIGKILL);
                 const bool exited = info.si_code == CLD_EXITED;
-                ended_.push_back({worker->second, exited ? info.si_status : 0,
-                                  exited ? 0 : info.si_status});
+                ended_.push_back(
+                    {worker->second, exited ? info.si_status : 0, exited ? 0 : info.si_status});
                 workers_.erase(worker);
             }
             waitpid(info.si_pid, nullptr, WNOHANG);

@@ -134,7 +134,8 @@ void JobHost::fill_table() {
         std::uint64_t reason = 0;
         if (read(cancel_fd, &reason, sizeof reason) != sizeof reason) return CERTCAST_CANCEL_NONE;
         if (write(cancel_fd, &reason, sizeof reason) < 0) return CERTCAST_CANCEL_SHUTDOWN;
-        return static_cast<std::uint32_t>(std::min<std::uint64_t>(reason, CERTCAST_CANCEL_SHUTDOWN));
+        return static_cast<std::uint32_t>(
+            std::min<std::uint64_t>(reason, CERTCAST_CANCEL_SHUTDOWN));
     };
     table_.cancel_fd = [](const certcast_host*) -> std::int32_t { return cancel_fd; };
     table_.deadline_ns = [](const certcast_host* host) { return self(host).deadline_ns_; };
@@ -225,8 +226,8 @@ void JobHost::fill_table() {
         put_fields(out, variables, count);
         return self(host).command_answer(self(host).call(FrameType::run_command, out), result);
     };
-    table_.request_reload = [](const certcast_host* host, certcast_str identity,
-                               certcast_str param, certcast_command_result* result) {
+    table_.request_reload = [](const certcast_host* host, certcast_str identity, certcast_str param,
+                               certcast_command_result* result) {
         wire::Writer out;
         out.text(shortened(identity));
         out.text(shortened(param));

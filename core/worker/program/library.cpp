@@ -138,18 +138,17 @@ Error load_error(const std::string& path, std::string what) {
 }  // namespace
 
 Result<const certcast_plugin*> load_plugin(const std::string& path) {
-    using boost::dll::load_mode::type;
     using boost::dll::load_mode::rtld_local;
     using boost::dll::load_mode::rtld_now;
+    using boost::dll::load_mode::type;
     try {
         // Never unloaded: the destructor would call dlclose.
-        auto* library = ::new boost::dll::shared_library(
-            std::filesystem::path(path), static_cast<type>(rtld_now | rtld_local));
+        auto* library = ::new boost::dll::shared_library(std::filesystem::path(path),
+                                                         static_cast<type>(rtld_now | rtld_local));
         restore_process_state();
         if (!library->has(CERTCAST_ENTRY_SYMBOL)) {
-            return load_error(path,
-                              "exports no function " CERTCAST_ENTRY_SYMBOL
-                              ": it is no certcast plugin, or one for another major version");
+            return load_error(path, "exports no function " CERTCAST_ENTRY_SYMBOL
+                                    ": it is no certcast plugin, or one for another major version");
         }
         const auto entry = library->get<const certcast_plugin*()>(CERTCAST_ENTRY_SYMBOL);
         const certcast_plugin* plugin = entry();

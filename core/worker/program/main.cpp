@@ -11,8 +11,7 @@
 namespace {
 
 int usage() {
-    constexpr std::string_view text =
-        "certcast-worker is started by certcast, never by hand.\n";
+    constexpr std::string_view text = "certcast-worker is started by certcast, never by hand.\n";
     return write(STDERR_FILENO, text.data(), text.size()) < 0 ? 1 : 2;
 }
 

@@ -132,13 +132,20 @@ private:
     std::int32_t call_stage() {
         if (self_ == nullptr && !create()) return CERTCAST_FAILED;
         switch (job_.stage) {
-            case CERTCAST_STAGE_VALIDATE: return call(deployer_->validate);
-            case CERTCAST_STAGE_INSPECT: return call(deployer_->inspect);
-            case CERTCAST_STAGE_DEPLOY: return call(deployer_->deploy);
-            case CERTCAST_STAGE_VERIFY: return call(deployer_->verify);
-            case CERTCAST_STAGE_SETTLE: return call(deployer_->settle);
-            case CERTCAST_STAGE_ROLLBACK: return call(deployer_->rollback);
-            default: return CERTCAST_FAILED;  // a number from a newer host
+            case CERTCAST_STAGE_VALIDATE:
+                return call(deployer_->validate);
+            case CERTCAST_STAGE_INSPECT:
+                return call(deployer_->inspect);
+            case CERTCAST_STAGE_DEPLOY:
+                return call(deployer_->deploy);
+            case CERTCAST_STAGE_VERIFY:
+                return call(deployer_->verify);
+            case CERTCAST_STAGE_SETTLE:
+                return call(deployer_->settle);
+            case CERTCAST_STAGE_ROLLBACK:
+                return call(deployer_->rollback);
+            default:
+                return CERTCAST_FAILED;  // a number from a newer host
         }
     }
 

@@ -13,7 +13,7 @@
  * How structs grow
  *   - certcast_str, certcast_bytes, certcast_value, certcast_entry and certcast_field are frozen.
  *   - Every other struct begins with `size` or is read with a stride, and grows at its end only.
- *     A field is read only if `size` (or the stride) covers it; a pointer that may be NULL is tested.
+ *     A field is read only if `size` (or the stride) covers it; test a pointer that may be NULL.
  *   - No growable struct is embedded in another by value.
  *
  * Who owns memory
@@ -45,23 +45,25 @@
 extern "C" {
 #endif
 
-/* ---- Frozen leaf types ------------------------------------------------------------------------ */
+/* Frozen leaf types */
 
 /** UTF-8 text, not NUL-terminated. data is NULL only where size is 0. */
 typedef struct certcast_str {
-    const char *data;
+    const char* data;
     uint64_t size;
 } certcast_str;
 
 typedef struct certcast_bytes {
-    const uint8_t *data;
+    const uint8_t* data;
     uint64_t size;
 } certcast_bytes;
 
 /** A certcast_str of a string literal, usable in constant initialisers. */
 #ifdef __cplusplus
-#define CERTCAST_STR(literal) \
-    certcast_str { literal, sizeof(literal) - 1 }
+#define CERTCAST_STR(literal)        \
+    certcast_str {                   \
+        literal, sizeof(literal) - 1 \
+    }
 #else
 #define CERTCAST_STR(literal) \
     { literal, sizeof(literal) - 1 }
@@ -86,7 +88,7 @@ typedef struct certcast_value {
      *  for; CERTIFICATE: the pipeline's name. */
     certcast_str text;
     /** LIST and COMMAND: keys are empty. MAP and OBJECT: keyed. OBJECT: in the schema's order. */
-    const struct certcast_entry *entries;
+    const struct certcast_entry* entries;
     uint64_t count;
 } certcast_value;
 
@@ -95,7 +97,7 @@ typedef struct certcast_entry {
     certcast_value value;
 } certcast_entry;
 
-/* ---- Parameters: what an operator may write under config ---------------------------------------- */
+/* Parameters: what an operator may write under config */
 
 enum {
     CERTCAST_NONE = 0,
@@ -143,10 +145,10 @@ typedef struct certcast_param {
     uint32_t type;
     uint32_t element_type;
     uint64_t flags;
-    const certcast_str *aliases;
+    const certcast_str* aliases;
     uint64_t alias_count;
     /** ENUM only. */
-    const certcast_str *choices;
+    const certcast_str* choices;
     uint64_t choice_count;
     /** INT: the value. DURATION: milliseconds. TEXT: bytes. LIST and MAP: entries. Both 0: any. */
     int64_t min;
@@ -156,12 +158,12 @@ typedef struct certcast_param {
     /** TEXT: an ECMAScript regular expression that must match the whole value. */
     certcast_str pattern;
     /** OBJECT, and LIST or MAP of OBJECT. */
-    const struct certcast_param *fields;
+    const struct certcast_param* fields;
     uint64_t field_count;
     uint64_t field_stride;
 } certcast_param;
 
-/* ---- Descriptor: what a deployer says of itself ------------------------------------------------- */
+/* Descriptor: what a deployer says of itself */
 
 enum {
     CERTCAST_NEEDS_NETWORK = 1u << 0,
@@ -202,14 +204,14 @@ typedef struct certcast_descriptor {
     certcast_str name;
     certcast_str vendor;
     certcast_str url;
-    const certcast_param *params;
+    const certcast_param* params;
     uint64_t param_count;
     uint64_t param_stride;
-    const certcast_file *files;
+    const certcast_file* files;
     uint64_t file_count;
     uint64_t file_stride;
     /** Default timeouts in milliseconds, indexed by stage; 0 or beyond the count: the host's. */
-    const uint64_t *stage_timeouts_ms;
+    const uint64_t* stage_timeouts_ms;
     uint64_t stage_timeout_count;
     /** Default time between being asked to stop and being killed; 0: the host's. */
     uint64_t grace_ms;
@@ -220,7 +222,8 @@ typedef struct certcast_descriptor {
     uint32_t max_parallel;
 } certcast_descriptor;
 
-/* ---- Host: what a deployer may call --------------------------------------------------------------- */
+/* ---- Host: what a deployer may call
+ * --------------------------------------------------------------- */
 
 /** What host functions and stages return. Anything else counts as CERTCAST_FAILED. */
 enum {
@@ -346,71 +349,72 @@ enum { CERTCAST_SECRET_REFRESH = 1u << 0 };
 
 typedef struct certcast_host {
     uint64_t size;
-    void *context;
+    void* context;
 
-    void (*log)(const struct certcast_host *, uint32_t level, certcast_str message,
-                const certcast_field *fields, uint64_t field_count);
+    void (*log)(const struct certcast_host*, uint32_t level, certcast_str message,
+                const certcast_field* fields, uint64_t field_count);
     /** permille 0 to 1000. */
-    void (*progress)(const struct certcast_host *, uint32_t permille, certcast_str what);
+    void (*progress)(const struct certcast_host*, uint32_t permille, certcast_str what);
 
     /** A CERTCAST_CANCEL_ value. */
-    uint32_t (*cancelled)(const struct certcast_host *);
+    uint32_t (*cancelled)(const struct certcast_host*);
     /** Becomes and stays readable when the attempt is to stop. Poll it; do not read or close it. */
-    int32_t (*cancel_fd)(const struct certcast_host *);
+    int32_t (*cancel_fd)(const struct certcast_host*);
     /** CLOCK_MONOTONIC, in nanoseconds. */
-    int64_t (*deadline_ns)(const struct certcast_host *);
+    int64_t (*deadline_ns)(const struct certcast_host*);
 
     /** The text of a SECRET parameter's secret, asked for when needed. */
-    int32_t (*secret)(const struct certcast_host *, certcast_str name, uint32_t flags,
-                      certcast_bytes *out);
-    int32_t (*material)(const struct certcast_host *, const certcast_material_query *,
-                        certcast_bytes *out);
+    int32_t (*secret)(const struct certcast_host*, certcast_str name, uint32_t flags,
+                      certcast_bytes* out);
+    int32_t (*material)(const struct certcast_host*, const certcast_material_query*,
+                        certcast_bytes* out);
     /** inspect and verify. */
-    int32_t (*live)(const struct certcast_host *, const certcast_live *);
+    int32_t (*live)(const struct certcast_host*, const certcast_live*);
 
     /** Records what undoing the next change takes. Durable once it returns CERTCAST_OK, and only
      *  then may the change be made. deploy and settle only; at most 16 MiB. */
-    int32_t (*step)(const struct certcast_host *, certcast_str label, certcast_bytes undo);
+    int32_t (*step)(const struct certcast_host*, certcast_str label, certcast_bytes undo);
     /** rollback only: step `index` of the job is undone. */
-    int32_t (*step_undone)(const struct certcast_host *, uint64_t index);
+    int32_t (*step_undone)(const struct certcast_host*, uint64_t index);
     /** Replaces the state that later runs see, at most 1 MiB. */
-    int32_t (*set_state)(const struct certcast_host *, certcast_bytes state);
+    int32_t (*set_state)(const struct certcast_host*, certcast_bytes state);
 
     /** Gives the deployment's slot to others and keeps its locks. CERTCAST_OK: the time elapsed. */
-    int32_t (*wait)(const struct certcast_host *, uint64_t milliseconds, certcast_str why);
+    int32_t (*wait)(const struct certcast_host*, uint64_t milliseconds, certcast_str why);
     /** Until unprotect, at most `milliseconds` and the descriptor's longest, no kill. */
-    int32_t (*protect)(const struct certcast_host *, uint64_t milliseconds);
-    int32_t (*unprotect)(const struct certcast_host *);
+    int32_t (*protect)(const struct certcast_host*, uint64_t milliseconds);
+    int32_t (*unprotect)(const struct certcast_host*);
 
     /** Runs the operator's own command that the COMMAND parameter holds, outside the sandbox. Its
      *  variables reach it as environment variables CERTCAST_<NAME>. CERTCAST_OK: it ran;
      *  look at its status. */
-    int32_t (*run_command)(const struct certcast_host *, certcast_str param,
-                           const certcast_field *variables, uint64_t variable_count,
-                           certcast_command_result *out);
+    int32_t (*run_command)(const struct certcast_host*, certcast_str param,
+                           const certcast_field* variables, uint64_t variable_count,
+                           certcast_command_result* out);
     /** The same, once for all deployments that ask for an equal command with an equal identity. */
-    int32_t (*request_reload)(const struct certcast_host *, certcast_str identity,
-                              certcast_str param, certcast_command_result *out);
+    int32_t (*request_reload)(const struct certcast_host*, certcast_str identity,
+                              certcast_str param, certcast_command_result* out);
 
     /** validate and inspect: a finding about the configuration. severity CERTCAST_ERROR fails the
      *  stage. path as in "files[1].key". */
-    int32_t (*diagnose)(const struct certcast_host *, uint32_t severity, certcast_str path,
+    int32_t (*diagnose)(const struct certcast_host*, uint32_t severity, certcast_str path,
                         certcast_str summary, certcast_str detail);
     /** Why the stage is about to return CERTCAST_FAILED. The first one counts. code: a word of the
      *  remote side's, may be empty. */
-    int32_t (*fail)(const struct certcast_host *, uint32_t category, uint32_t retry,
+    int32_t (*fail)(const struct certcast_host*, uint32_t category, uint32_t retry,
                     uint64_t retry_after_ms, certcast_str code, certcast_str message);
 
-    int32_t (*set_changed)(const struct certcast_host *, uint64_t certificate, uint32_t yes);
+    int32_t (*set_changed)(const struct certcast_host*, uint64_t certificate, uint32_t yes);
     /** A fact for the report, such as the remote id of what was uploaded. */
-    int32_t (*output)(const struct certcast_host *, certcast_str name, certcast_str value);
+    int32_t (*output)(const struct certcast_host*, certcast_str name, certcast_str value);
     /** The text behind the last error that a host function returned. */
-    certcast_str (*last_error)(const struct certcast_host *);
+    certcast_str (*last_error)(const struct certcast_host*);
     /** "certcast.<name>/<revision>", or NULL. */
-    const void *(*get_extension)(const struct certcast_host *, certcast_str id);
+    const void* (*get_extension)(const struct certcast_host*, certcast_str id);
 } certcast_host;
 
-/* ---- Job: what one stage is told ------------------------------------------------------------------ */
+/* ---- Job: what one stage is told
+ * ------------------------------------------------------------------ */
 
 enum {
     CERTCAST_JOB_DRY_RUN = 1u << 0,
@@ -437,14 +441,14 @@ typedef struct certcast_job {
     certcast_str deployment;
     /** Name of the target, empty without targets; and what the pipeline says of it (a MAP). */
     certcast_str target;
-    const certcast_value *target_values;
+    const certcast_value* target_values;
     /** The pipeline's names of the certificates, in the deployment's order. */
-    const certcast_str *certificates;
+    const certcast_str* certificates;
     uint64_t certificate_count;
     /** An OBJECT with every parameter of the schema, in its order. */
-    const certcast_value *config;
+    const certcast_value* config;
     /** Oldest first; undo them from the last to the first. */
-    const certcast_step *steps;
+    const certcast_step* steps;
     uint64_t step_count;
     uint64_t step_stride;
     /** What set_state stored in an earlier run, and the version of the plugin that did. */
@@ -452,10 +456,11 @@ typedef struct certcast_job {
     certcast_str state_version;
     /** An empty folder of this attempt, removed afterwards. */
     certcast_str work_folder;
-    const certcast_host *host;
+    const certcast_host* host;
 } certcast_job;
 
-/* ---- Deployer and entry ---------------------------------------------------------------------------- */
+/* ---- Deployer and entry
+ * ---------------------------------------------------------------------------- */
 
 /** Order within one process: create, some of the stages, close, destroy. inspect to settle normally
  *  run on one object, so a login may be kept; rollback may run on a fresh one in a fresh process,
@@ -463,36 +468,36 @@ typedef struct certcast_job {
  *  with later stages. Every stage may be killed anywhere. NULL: the deployer has no such stage. */
 typedef struct certcast_deployer {
     uint64_t size;
-    const certcast_descriptor *descriptor;
+    const certcast_descriptor* descriptor;
     /** NULL: failed, after host->fail. */
-    void *(*create)(const certcast_job *);
-    int32_t (*validate)(void *self, const certcast_job *);
+    void* (*create)(const certcast_job*);
+    int32_t (*validate)(void* self, const certcast_job*);
     /** Reserved: no host calls it yet. */
-    int32_t (*discover)(void *self, const certcast_job *);
+    int32_t (*discover)(void* self, const certcast_job*);
     /** Read-only. Answers with host->live for each certificate. */
-    int32_t (*inspect)(void *self, const certcast_job *);
+    int32_t (*inspect)(void* self, const certcast_job*);
     /** Idempotent. Required. */
-    int32_t (*deploy)(void *self, const certcast_job *);
-    int32_t (*verify)(void *self, const certcast_job *);
+    int32_t (*deploy)(void* self, const certcast_job*);
+    int32_t (*verify)(void* self, const certcast_job*);
     /** After the proof: removes what was replaced. Failing here is a warning. */
-    int32_t (*settle)(void *self, const certcast_job *);
-    int32_t (*rollback)(void *self, const certcast_job *);
-    int32_t (*close)(void *self, const certcast_job *);
-    void (*destroy)(void *self);
-    const void *(*get_extension)(void *self, certcast_str id);
+    int32_t (*settle)(void* self, const certcast_job*);
+    int32_t (*rollback)(void* self, const certcast_job*);
+    int32_t (*close)(void* self, const certcast_job*);
+    void (*destroy)(void* self);
+    const void* (*get_extension)(void* self, certcast_str id);
 } certcast_deployer;
 
 typedef struct certcast_plugin {
     uint64_t size;
     uint32_t abi_major;
     uint32_t abi_minor;
-    const certcast_deployer *deployers;
+    const certcast_deployer* deployers;
     uint64_t deployer_count;
     uint64_t deployer_stride;
 } certcast_plugin;
 
 /** Pure: no I/O, no thread, no allocation. */
-CERTCAST_EXPORT const certcast_plugin *certcast_plugin_v1(void);
+CERTCAST_EXPORT const certcast_plugin* certcast_plugin_v1(void);
 
 #ifdef __cplusplus
 }
