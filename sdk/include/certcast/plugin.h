@@ -222,8 +222,7 @@ typedef struct certcast_descriptor {
     uint32_t max_parallel;
 } certcast_descriptor;
 
-/* ---- Host: what a deployer may call
- * --------------------------------------------------------------- */
+/* Host: what a deployer may call */
 
 /** What host functions and stages return. Anything else counts as CERTCAST_FAILED. */
 enum {
@@ -413,8 +412,7 @@ typedef struct certcast_host {
     const void* (*get_extension)(const struct certcast_host*, certcast_str id);
 } certcast_host;
 
-/* ---- Job: what one stage is told
- * ------------------------------------------------------------------ */
+/* Job: what one stage is told */
 
 enum {
     CERTCAST_JOB_DRY_RUN = 1u << 0,
@@ -459,8 +457,7 @@ typedef struct certcast_job {
     const certcast_host* host;
 } certcast_job;
 
-/* ---- Deployer and entry
- * ---------------------------------------------------------------------------- */
+/* Deployer and entry */
 
 /** Order within one process: create, some of the stages, close, destroy. inspect to settle normally
  *  run on one object, so a login may be kept; rollback may run on a fresh one in a fresh process,
