@@ -31,7 +31,10 @@ Result<std::unique_ptr<CommandProcess>> CommandProcess::start(asio::any_io_execu
     for (const std::string& word : command.argv) out.text(word);
     out.u32(static_cast<std::uint32_t>(command.environment.size()));
     for (const auto& [name, value] : command.environment) out.text(name + "=" + value);
-    out.text(command.working_folder.string());
+    std::error_code unknown;
+    const auto folder = command.working_folder.empty() ? std::filesystem::current_path(unknown)
+                                                       : command.working_folder;
+    out.text(folder.string());
     out.u8(command.capture_stderr ? 1 : 0);
     auto frame = make_frame(FrameType::command, 0, out.data());
     if (!frame) return frame.error();

@@ -207,6 +207,6 @@ for name in "${names[@]}"; do
 done
 if [[ -n $json ]]; then
     for name in "${names[@]}"; do printf '"%s": %s\n' "$name" "${value_of[$name]}"; done |
-        awk 'BEGIN { printf "{" } { printf "%s%s", NR > 1 ? ", " : "", $0 } END { print "}" }' >"$json"
+        awk 'BEGIN { printf "{" } { printf "%s%s", (NR > 1 ? ", " : ""), $0 } END { print "}" }' >"$json"
 fi
 exit "$missed"

@@ -1,5 +1,4 @@
 #include "core/worker/program/attempt_process.hpp"
-#include "core/worker/program/process_state.hpp"
 #include "core/worker/worker_wire.hpp"
 
 #include <fcntl.h>
@@ -42,7 +41,10 @@ Result<void> place_fds(AttemptFds fds) {
 
 Result<void> become_worker(AttemptFds fds, const std::string& work_folder) {
     const pid_t parent = getppid();
-    restore_process_state();
+    // The fork server has put everything else back; what it needs blocked a worker does not.
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
     if (setsid() < 0) return system_error("cannot start a session", errno);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

@@ -6,6 +6,7 @@
 #include "core/worker/program/connection.hpp"
 #include "core/worker/program/library.hpp"
 #include "core/worker/program/orphanage.hpp"
+#include "core/worker/program/process_state.hpp"
 #include "core/worker/worker_wire.hpp"
 
 #include <poll.h>
@@ -185,6 +186,7 @@ private:
 }  // namespace
 
 void serve_forks(const ForkServerOptions& options) {
+    restore_process_state();
     ForkServer(options).run();
 }
 
