@@ -1,6 +1,8 @@
 #include "core/cli/places.hpp"
 
+#include <linux/magic.h>
 #include <stdlib.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <string>
@@ -44,6 +46,20 @@ fs::path run_folder(bool root) {
     return fs::temp_directory_path() / ("certcast-" + std::to_string(getuid()));
 }
 
+// In memory where that can be had: what plugins leave in a work folder may be a key.
+fs::path work_folder_root(bool root) {
+    const std::string name = "work-" + std::to_string(getpid());
+    struct statfs system {};
+    const fs::path folder = run_folder(root);
+    const bool in_memory =
+        statfs(folder.parent_path().c_str(), &system) == 0 && system.f_type == TMPFS_MAGIC;
+    const fs::path shared = "/dev/shm";
+    if (in_memory || statfs(shared.c_str(), &system) != 0 || system.f_type != TMPFS_MAGIC) {
+        return folder / name;
+    }
+    return shared / ("certcast-" + std::to_string(geteuid()) + "-" + name);
+}
+
 }  // namespace
 
 Places Places::find() {
@@ -57,7 +73,7 @@ Places Places::find() {
     places.plugin_folders.push_back(bin.parent_path() / "lib/certcast/plugins");
     places.cache_folder = user_cache(root);
     places.lock_folder = run_folder(root) / "locks";
-    places.work_root = run_folder(root) / ("work-" + std::to_string(getpid()));
+    places.work_root = work_folder_root(root);
     return places;
 }
 

@@ -318,8 +318,10 @@ void WorkerSession::Link::on_exit(WorkerExit exit) {
     boost::system::error_code ignored;
     socket_.close(ignored);
     output_.close(ignored);
-    std::error_code left;
-    std::filesystem::remove_all(work_folder_, left);
+    if (rmdir(work_folder_.c_str()) != 0 && errno == ENOTEMPTY) {
+        std::error_code left;
+        std::filesystem::remove_all(work_folder_, left);
+    }
     notify();
 }
 
