@@ -45,7 +45,9 @@ asio::awaitable<std::vector<Diagnostic>> CertificateStore::load(const Pipeline& 
                                                                 BundleRules rules,
                                                                 Commands commands) {
     std::vector<Diagnostic> found;
-    for (const auto& [name, source] : pipeline.certificates) {
+    for (const auto& entry : pipeline.certificates) {
+        const std::string& name = entry.first;
+        const CertificateSource& source = entry.second;
         const auto report = [&](Diagnostic::Severity severity, const std::string& message) {
             found.push_back({severity, source.location, "certificate " + name + ": " + message});
         };

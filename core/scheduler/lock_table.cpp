@@ -76,7 +76,7 @@ Result<LockTable::Taken> LockTable::try_take(const std::vector<std::string>& nam
     }
     std::vector<Fd> files;
     if (!folder_.empty()) {
-        const Result<Taken> taken = take_files(names, files);
+        Result<Taken> taken = take_files(names, files);
         if (taken.has_error() || *taken != Taken::all) {
             pass_on(names);
             return taken;

@@ -34,6 +34,8 @@ public:
     /// Everything referred to outlives the scheduler.
     Scheduler(boost::asio::any_io_executor executor, const Pipeline& pipeline, RunOptions options,
               AttemptRunner& runner, Clock& clock, RunObserver& observer);
+    Scheduler(const Scheduler&) = delete;
+    Scheduler& operator=(const Scheduler&) = delete;
     ~Scheduler();
 
     /// Runs every deployment to its end. Call it once.

@@ -72,8 +72,12 @@ asio::awaitable<Result<Secret>> SecretStore::resolve(std::string name, bool refr
     // Wakes the others on every way out; those find nothing where this asker was cancelled and ask
     // themselves.
     struct Asking {
-        Entry& entry;
+        explicit Asking(Entry& asked) : entry(asked) {}
+        Asking(const Asking&) = delete;
+        Asking& operator=(const Asking&) = delete;
         ~Asking() { std::exchange(entry.being_asked, nullptr)->set(); }
+
+        Entry& entry;
     };
     entry.found.reset();
     entry.being_asked = std::make_shared<Event>(executor_);

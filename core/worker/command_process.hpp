@@ -18,6 +18,8 @@ public:
     static Result<std::unique_ptr<CommandProcess>> start(boost::asio::any_io_executor executor,
                                                          const std::filesystem::path& program,
                                                          Command command);
+    CommandProcess(const CommandProcess&) = delete;
+    CommandProcess& operator=(const CommandProcess&) = delete;
     ~CommandProcess();
 
     pid_t pid() const { return process_.pid; }

@@ -38,7 +38,7 @@ Result<std::shared_ptr<ForkServer>> ForkServer::start(asio::any_io_executor exec
 
 ForkServer::ForkServer(asio::any_io_executor executor, Fd socket, Process process,
                        std::function<void(pid_t)> gone)
-    : socket_(std::move(executor), socket.release()),
+    : socket_(executor, socket.release()),
       process_(std::move(process)),
       when_gone_(std::move(gone)) {}
 

@@ -38,6 +38,8 @@ public:
                                                      const std::filesystem::path& program,
                                                      const Library& library,
                                                      std::function<void(pid_t)> gone);
+    ForkServer(const ForkServer&) = delete;
+    ForkServer& operator=(const ForkServer&) = delete;
     ~ForkServer();
 
     /// Asks for a worker. `fds` are its socket, its cancel descriptor and its output.

@@ -22,6 +22,8 @@ public:
     /// and removed again.
     WorkerHost(boost::asio::any_io_executor executor, std::filesystem::path program,
                std::filesystem::path work_root);
+    WorkerHost(const WorkerHost&) = delete;
+    WorkerHost& operator=(const WorkerHost&) = delete;
     ~WorkerHost() override;
 
     boost::asio::awaitable<Result<std::unique_ptr<Session>>> start(SessionRequest request,

@@ -18,6 +18,8 @@ public:
                                                   std::uint64_t attempt,
                                                   const std::string& work_folder,
                                                   SessionRequest request, HostCalls& calls);
+    WorkerSession(const WorkerSession&) = delete;
+    WorkerSession& operator=(const WorkerSession&) = delete;
     ~WorkerSession() override;
 
     boost::asio::awaitable<Outcome> run(StageRequest request) override;

@@ -19,6 +19,7 @@ public:
     explicit JobHost(Connection& connection);
     JobHost(const JobHost&) = delete;
     JobHost& operator=(const JobHost&) = delete;
+    ~JobHost() = default;
 
     const certcast_host* table() const { return &table_; }
     void begin_stage(std::int64_t deadline_ns);
