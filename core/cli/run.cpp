@@ -1,3 +1,4 @@
+#include "core/base/nearest.hpp"
 #include "core/cli/commands.hpp"
 #include "core/cli/harden.hpp"
 #include "core/cli/run_context.hpp"
@@ -14,6 +15,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <random>
 
@@ -188,6 +190,26 @@ private:
 
 }  // namespace
 
+namespace {
+
+// A glob that chooses nothing is a mistake: a run of nothing would look like success.
+bool every_glob_matches(const std::vector<std::string>& globs, const Pipeline& pipeline,
+                        const TextFilter& filter) {
+    std::vector<std::string> names;
+    for (const Deployment& deployment : pipeline.deployments) names.push_back(deployment.name);
+    bool good = true;
+    for (const std::string& glob : globs) {
+        const auto matches = [&glob](const std::string& name) { return matches_any(name, {glob}); };
+        if (std::any_of(names.begin(), names.end(), matches)) continue;
+        const std::string message = "--only \"" + glob + "\": no deployment has such a name";
+        std::cerr << "certcast: " << filter.line(message + suggestion(glob, names)) << '\n';
+        good = false;
+    }
+    return good;
+}
+
+}  // namespace
+
 int run_command(const RunArguments& arguments, const Places& places) {
     Redactor redactor;
     const TextFilter filter(redactor);
@@ -196,6 +218,7 @@ int run_command(const RunArguments& arguments, const Places& places) {
         arguments.pipeline, [&catalog](const std::string& id) { return catalog.find(id); });
     print_diagnostics(reading.diagnostics, filter);
     if (!reading.pipeline) return exit_invalid;
+    if (!every_glob_matches(arguments.only, *reading.pipeline, filter)) return exit_invalid;
     if (!arguments.report.empty()) {
         if (auto possible = report_can_be_written(arguments.report); !possible) {
             std::cerr << "certcast: " << possible.error().text() << '\n';

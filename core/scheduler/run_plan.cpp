@@ -25,12 +25,6 @@ std::string new_run_id(std::chrono::system_clock::time_point now) {
     return std::string(time.data()) + suffix.data();
 }
 
-bool selected(const Deployment& deployment, const std::vector<std::string>& only) {
-    return only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& glob) {
-               return ::fnmatch(glob.c_str(), deployment.name.c_str(), 0) == 0;
-           });
-}
-
 std::vector<std::string> lock_names(const Deployment& deployment) {
     std::vector<std::string> names;
     for (const std::string& one : deployment.identities) names.push_back("identity:" + one);
@@ -62,6 +56,12 @@ DeploymentReport blank_report(const Deployment& deployment) {
 
 }  // namespace
 
+bool matches_any(const std::string& name, const std::vector<std::string>& globs) {
+    return globs.empty() || std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
+               return ::fnmatch(glob.c_str(), name.c_str(), 0) == 0;
+           });
+}
+
 void make_plan(const Pipeline& pipeline, const RunOptions& options, Slots& slots, RunPlan& plan) {
     plan.report.started = std::chrono::system_clock::now();
     plan.report.run = new_run_id(plan.report.started);
@@ -70,7 +70,7 @@ void make_plan(const Pipeline& pipeline, const RunOptions& options, Slots& slots
 
     std::unordered_map<std::string_view, Task*> by_name;
     for (const Deployment& deployment : pipeline.deployments) {
-        if (!selected(deployment, options.only)) continue;
+        if (!matches_any(deployment.name, options.only)) continue;
         Task& task = plan.tasks.emplace_back();
         task.deployment = &deployment;
         task.group = &slots.group(deployment.plugin, plugin_limit(pipeline, deployment));

@@ -27,6 +27,9 @@ struct RunOptions {
     std::uint64_t seed = 0;  ///< of the jitter; 0: a random one
 };
 
+/// Whether a deployment's name is chosen; no globs choose everything.
+bool matches_any(const std::string& name, const std::vector<std::string>& globs);
+
 /// Decides what runs when: needs, locks, limits, retries. Knows nothing of processes. Once run()
 /// was started it is awaited to its end.
 class Scheduler {

@@ -173,6 +173,14 @@ TEST_CASE("only what --only selects is deployed") {
     CHECK_THROWS(run.text("mail", "status") == "changed");
 }
 
+TEST_CASE("an --only that selects nothing is a mistake, and says what was probably meant") {
+    const Workspace workspace;
+    const Run run = workspace.run(workspace.head() + works("web1") + works("mail"),
+                                  {"--only", "web1", "--only", "mails"});
+    CHECK(run.status == 2);
+    CHECK(says(run, "\"mails\": no deployment has such a name; did you mean \"mail\"?"));
+}
+
 TEST_CASE("who needs a failed deployment is skipped and says why") {
     const Workspace workspace;
     const Run run =
