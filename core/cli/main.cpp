@@ -26,7 +26,7 @@ int dispatch(int argc, char** argv) {
     run->add_option("pipeline", arguments.pipeline, "Pipeline file")->required();
     run->add_option("--only", arguments.only, "Only deployments with a matching name")
         ->type_name("GLOB")
-        ->expected(1);
+        ->allow_extra_args(false);  // one glob each, so that the pipeline may follow
     run->add_flag("--force", arguments.force, "Deploy even what is as wanted already");
     run->add_option("--max-parallel", arguments.max_parallel, "At most so many at once")
         ->type_name("N")
