@@ -57,38 +57,11 @@ void ForkServer::spawn(std::uint64_t attempt, const std::string& work_folder, st
         end(frame.error().text());
         return;
     }
-    queue_.push_back(std::move(*frame));
-    flush();
-}
-
-void ForkServer::forget(std::uint64_t attempt) {
-    workers_.erase(attempt);
+    queue_.push(std::move(*frame), shared_from_this());
 }
 
 void ForkServer::kill() {
     if (process_.pid > 0) ::kill(process_.pid, SIGKILL);
-}
-
-void ForkServer::flush() {
-    if (flushing_ || gone_) return;
-    while (!queue_.empty()) {
-        switch (send_frame(socket_.native_handle(), queue_.front())) {
-            case Sent::yes:
-                queue_.pop_front();
-                break;
-            case Sent::closed:
-                return;  // reading finds out, and says so
-            case Sent::not_yet: {
-                flushing_ = true;
-                auto again = [self = shared_from_this()](boost::system::error_code failure) {
-                    self->flushing_ = false;
-                    if (!failure) self->flush();
-                };
-                socket_.async_wait(asio::posix::stream_descriptor::wait_write, std::move(again));
-                return;
-            }
-        }
-    }
 }
 
 void ForkServer::await_frames() {
@@ -145,6 +118,7 @@ void ForkServer::end(std::string why) {
     const auto keep = shared_from_this();
     const pid_t pid = process_.pid;
     end_process(process_);
+    queue_.close();
     socket_.close();
     when_gone_(pid);  // sweeps what it left, before anybody hears of the end
     auto workers = std::move(workers_);

@@ -1,28 +1,20 @@
 #pragma once
 
 #include "core/plugin/descriptor.hpp"
-#include "core/worker/frame.hpp"
+#include "core/worker/frame_queue.hpp"
+#include "core/worker/worker_exit.hpp"
 #include "core/worker/worker_program.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
 
 namespace certcast {
-
-/// How a worker's process ended, as its fork server saw it.
-struct WorkerExit {
-    int status = 0;
-    int signal = 0;
-    std::string setup_error;  ///< it never became a worker: why
-    bool server_gone = false;
-};
 
 /// What becomes of one worker; each is called at most once, exited last.
 struct WorkerEvents {
@@ -45,8 +37,6 @@ public:
     /// Asks for a worker. `fds` are its socket, its cancel descriptor and its output.
     void spawn(std::uint64_t attempt, const std::string& work_folder, std::vector<Fd> fds,
                WorkerEvents events);
-    /// The worker's session is gone: nothing is called for it any more.
-    void forget(std::uint64_t attempt);
     void kill();
     pid_t pid() const { return process_.pid; }
     bool usable() const { return !gone_; }
@@ -57,16 +47,14 @@ private:
     void await_frames();
     void read_frames();
     void handle(Frame& frame);
-    void flush();
     void end(std::string why);
 
     boost::asio::posix::stream_descriptor socket_;
     Process process_;
     std::function<void(pid_t)> when_gone_;
     std::unordered_map<std::uint64_t, WorkerEvents> workers_;
-    std::deque<OutgoingFrame> queue_;
+    FrameQueue queue_{socket_};
     std::string load_error_;
-    bool flushing_ = false;
     bool gone_ = false;
 };
 

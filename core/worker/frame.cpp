@@ -95,6 +95,10 @@ Frame::~Frame() {
     wipe(large.data(), large.size());
 }
 
+OutgoingFrame::~OutgoingFrame() {
+    wipe(bytes.data(), bytes.size());
+}
+
 Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
     iovec part{buffer.data(), buffer.size()};
     ControlBuffer control{};

@@ -87,10 +87,18 @@ using Received = std::variant<Frame, NothingYet, Closed>;
 inline constexpr std::size_t frame_buffer_size = 64 * 1024;
 Result<Received> receive_frame(int socket, std::span<std::byte> buffer);
 
-/// A frame made ready to be sent: header and payload in one piece, or header and memfd.
+/// A frame made ready to be sent: header and payload in one piece, or header and memfd. Wiped,
+/// since it may hold a key.
 struct OutgoingFrame {
     std::vector<std::byte> bytes;
     std::vector<Fd> fds;
+
+    OutgoingFrame() = default;
+    OutgoingFrame(OutgoingFrame&&) = default;
+    OutgoingFrame& operator=(OutgoingFrame&&) = default;
+    OutgoingFrame(const OutgoingFrame&) = delete;
+    OutgoingFrame& operator=(const OutgoingFrame&) = delete;
+    ~OutgoingFrame();
 };
 Result<OutgoingFrame> make_frame(FrameType type, std::uint32_t call,
                                  std::span<const std::byte> payload, std::vector<Fd> fds = {});

@@ -3,7 +3,6 @@
 #include "core/base/pidfd.hpp"
 #include "core/worker/call_wire.hpp"
 #include "core/worker/output_lines.hpp"
-#include "core/worker/worker_wire.hpp"
 
 #include <certcast/plugin.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -20,7 +19,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 
@@ -40,11 +38,6 @@ std::span<std::byte> shared_buffer() {
 constexpr std::uint64_t most_log_frames = 10'000;
 // A killed process is gone in milliseconds; if not, its fork server is what hangs.
 constexpr auto longest_dying = std::chrono::seconds(5);
-
-std::string signal_words(int number) {
-    const char* name = sigabbrev_np(number);
-    return name == nullptr ? "signal " + std::to_string(number) : "SIG" + std::string(name);
-}
 
 }  // namespace
 
@@ -77,7 +70,6 @@ private:
     bool read_output();
     void violate(std::string what);
     void send(FrameType type, std::uint32_t call, std::span<const std::byte> payload);
-    void flush();
     void kill();
     void on_exit(WorkerExit exit);
     void clear_cancel();
@@ -99,8 +91,7 @@ private:
     Fd cancel_;
     Fd pidfd_;
     OutputLines lines_;
-    std::deque<OutgoingFrame> queue_;
-    bool flushing_ = false;
+    FrameQueue queue_{socket_};
     bool kill_wanted_ = false;
     bool call_pending_ = false;
     asio::cancellation_signal stop_call_;
@@ -152,27 +143,7 @@ void WorkerSession::Link::send(FrameType type, std::uint32_t call,
                                std::span<const std::byte> payload) {
     auto frame = make_frame(type, call, payload);
     if (!frame) return violate(frame.error().text());
-    queue_.push_back(std::move(*frame));
-    flush();
-}
-
-void WorkerSession::Link::flush() {
-    if (flushing_ || gone_) return;
-    while (!queue_.empty()) {
-        const Sent sent = send_frame(socket_.native_handle(), queue_.front());
-        if (sent == Sent::closed) return;  // how it ended is the fork server's to say
-        if (sent == Sent::not_yet) {
-            flushing_ = true;
-            auto again = [self = shared_from_this()](boost::system::error_code failure) {
-                self->flushing_ = false;
-                if (!failure) self->flush();
-            };
-            socket_.async_wait(asio::posix::stream_descriptor::wait_write, std::move(again));
-            return;
-        }
-        wipe(queue_.front().bytes.data(), queue_.front().bytes.size());
-        queue_.pop_front();
-    }
+    queue_.push(std::move(*frame), shared_from_this());
 }
 
 void WorkerSession::Link::await_frames() {
@@ -314,6 +285,7 @@ void WorkerSession::Link::on_exit(WorkerExit exit) {
         }
     }
     gone_ = true;
+    queue_.close();
     stop_call_.emit(asio::cancellation_type::terminal);
     boost::system::error_code ignored;
     socket_.close(ignored);
@@ -432,37 +404,7 @@ Outcome WorkerSession::Link::gone_outcome(Stage stage) const {
     if (violation_) {
         return Outcome::of(Ended::protocol_error, stage, Category::internal, *violation_);
     }
-    if (exit_.server_gone) {
-        const bool started = static_cast<bool>(pidfd_);
-        Outcome outcome = Outcome::of(started ? Ended::crashed : Ended::setup_failed, stage,
-                                      Category::internal, exit_.setup_error);
-        outcome.signal = started ? SIGKILL : 0;
-        return outcome;
-    }
-    if (!exit_.setup_error.empty()) {
-        return Outcome::of(Ended::setup_failed, stage, Category::internal, exit_.setup_error);
-    }
-    if (exit_.signal != 0) {
-        Outcome outcome = Outcome::of(Ended::crashed, stage, Category::internal,
-                                      "the worker was ended by " + signal_words(exit_.signal));
-        outcome.signal = exit_.signal;
-        return outcome;
-    }
-    if (exit_.status == exit_protocol) {
-        return Outcome::of(Ended::protocol_error, stage, Category::internal,
-                           "the worker found its connection to certcast disturbed");
-    }
-    if (exit_.status == exit_host_gone) {
-        return Outcome::of(Ended::protocol_error, stage, Category::internal,
-                           "the plugin closed its connection to certcast");
-    }
-    if (exit_.status == exit_setup) {
-        return Outcome::of(Ended::setup_failed, stage, Category::internal,
-                           "the worker could not be set up; its output says why");
-    }
-    return Outcome::of(Ended::failed, stage, Category::internal,
-                       "the plugin ended its process with exit status " +
-                           std::to_string(exit_.status) + " before it had a result");
+    return outcome_of(exit_, static_cast<bool>(pidfd_), stage);
 }
 
 asio::awaitable<Outcome> WorkerSession::Link::finish(Duration timeout) {

@@ -1,6 +1,5 @@
 #include "core/worker/program/command_helper.hpp"
 
-#include "core/worker/process_tree.hpp"
 #include "core/worker/program/connection.hpp"
 #include "core/worker/program/orphanage.hpp"
 #include "core/worker/program/process_state.hpp"
@@ -105,8 +104,7 @@ void run_command(pid_t host_pid) {
     }
     // What it printed lies in the pipe; a grandchild that holds the pipe open is not waited for.
     if (open) pass_output_on(host, output[0], open);
-    const auto nobody = [](pid_t) { return false; };
-    while (sweep_children(nobody)) poll(nullptr, 0, 1);
+    sweep_everything();
     wire::Writer out;
     out.u32(static_cast<std::uint32_t>(why));
     out.u32(static_cast<std::uint32_t>(WIFSIGNALED(status) ? 128 + WTERMSIG(status)

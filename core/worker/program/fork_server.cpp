@@ -59,7 +59,7 @@ private:
             return;
         }
         const auto plugin = load_plugin(options_.library);
-        block_sigchld();
+        block_child_signal();
         if (!plugin) {
             host_.send_text(FrameType::load_failed, plugin.error().text());
             end_everything(1);
@@ -73,14 +73,6 @@ private:
         }
         plugin_ = *plugin;
         host_.send(FrameType::loaded, 0, {});
-    }
-
-    // Loading restores the process to its beginnings, in which nothing is blocked.
-    static void block_sigchld() {
-        sigset_t child;
-        sigemptyset(&child);
-        sigaddset(&child, SIGCHLD);
-        sigprocmask(SIG_BLOCK, &child, nullptr);
     }
 
     void take_requests() {

@@ -1,6 +1,7 @@
 #include "core/worker/program/job_host.hpp"
 
 #include "core/base/secret.hpp"
+#include "core/worker/program/abi.hpp"
 #include "core/worker/worker_wire.hpp"
 
 #include <poll.h>
@@ -35,21 +36,7 @@ void put_fields(wire::Writer& out, const certcast_field* fields, std::uint64_t c
     }
 }
 
-// A struct of the plugin's that begins with its size, zero where it is shorter than ours.
-template <typename T>
-T covered(const T* source) {
-    T value{};
-    std::uint64_t size = 0;
-    std::memcpy(&size, source, sizeof size);
-    std::memcpy(&value, source, std::min<std::size_t>(size, sizeof value));
-    return value;
-}
-
 }  // namespace
-
-std::string_view view(certcast_str text) {
-    return {text.data == nullptr ? "" : text.data, text.data == nullptr ? 0 : text.size};
-}
 
 JobHost::JobHost(Connection& connection) : connection_(connection) {
     fill_table();

@@ -48,6 +48,4 @@ private:
     std::deque<std::vector<std::byte>> copies_;
 };
 
-std::string_view view(certcast_str text);
-
 }  // namespace certcast::program

@@ -2,6 +2,7 @@
 #include "core/worker/program/library.hpp"
 
 #include "core/base/wire.hpp"
+#include "core/worker/program/abi.hpp"
 #include "core/worker/program/process_state.hpp"
 #include "core/worker/worker_wire.hpp"
 
@@ -18,10 +19,6 @@
 namespace certcast::program {
 
 namespace {
-
-std::string_view view(certcast_str text) {
-    return {text.data == nullptr ? "" : text.data, text.data == nullptr ? 0 : text.size};
-}
 
 /// Reads entries of an array that may be shorter or longer than the ones compiled here.
 template <typename T>
@@ -44,17 +41,6 @@ private:
     std::uint64_t count_;
     std::uint64_t stride_;
 };
-
-/// A copy of a struct that begins with its size, zero where it is shorter than ours.
-template <typename T>
-T covered(const T* source) {
-    T value{};
-    if (source == nullptr) return value;
-    std::uint64_t size = 0;
-    std::memcpy(&size, source, sizeof size);
-    std::memcpy(&value, source, std::min<std::size_t>(size, sizeof value));
-    return value;
-}
 
 void encode_texts(const certcast_str* texts, std::uint64_t count, wire::Writer& out) {
     if (texts == nullptr) count = 0;

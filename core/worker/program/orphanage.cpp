@@ -13,6 +13,17 @@
 
 namespace certcast::program {
 
+namespace {
+
+sigset_t child_signal() {
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    return child;
+}
+
+}  // namespace
+
 Watch start_supervising(pid_t host) {
     become_subreaper();
     const rlimit no_core{0, 0};
@@ -20,15 +31,18 @@ Watch start_supervising(pid_t host) {
     Watch watch;
     watch.host = Fd(pidfd_open(host, 0));
     if (!watch.host || getppid() != host) _exit(exit_host_gone);
-    sigset_t child;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &child, nullptr);
+    block_child_signal();
+    const sigset_t child = child_signal();
     watch.children = Fd(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
     return watch;
 }
 
-void end_everything(int status) {
+void block_child_signal() {
+    const sigset_t child = child_signal();
+    sigprocmask(SIG_BLOCK, &child, nullptr);
+}
+
+void sweep_everything() {
     const auto nobody = [](pid_t) { return false; };
     // A round that finds nothing ends it; each round waits for a death, or a moment.
     while (sweep_children(nobody)) {
@@ -36,6 +50,10 @@ void end_everything(int status) {
         }
         poll(nullptr, 0, 1);
     }
+}
+
+void end_everything(int status) {
+    sweep_everything();
     _exit(status);
 }
 

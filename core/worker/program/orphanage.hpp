@@ -17,7 +17,13 @@ struct Watch {
 /// Makes this process supervise: subreaper, SIGCHLD by descriptor, the host watched by pidfd.
 Watch start_supervising(pid_t host);
 
-/// Kills and reaps all children, however many generations come up, then ends the process.
+/// SIGCHLD comes by descriptor only. Loading a library unblocks it again.
+void block_child_signal();
+
+/// Kills and reaps all children, however many generations come up.
+void sweep_everything();
+
+/// sweep_everything, then the end of this process.
 [[noreturn]] void end_everything(int status);
 
 }  // namespace certcast::program

@@ -10,6 +10,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -217,7 +218,7 @@ void serve_attempt(const certcast_plugin& plugin) {
 void serve_cold_attempt(const std::string& library) {
     // exec made the process dumpable again.
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    const std::string work_folder = std::string(get_current_dir_name());
+    const std::string work_folder = std::filesystem::current_path().string();
     const auto plugin = load_plugin(library);
     if (!plugin) {
         dprintf(STDERR_FILENO, "%s\n", plugin.error().text().c_str());

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "core/worker/outcome.hpp"
+
+#include <string>
+
+namespace certcast {
+
+/// How a worker's process ended, as its fork server saw it.
+struct WorkerExit {
+    int status = 0;
+    int signal = 0;
+    std::string setup_error;  ///< it never became a worker, or its fork server is gone: why
+    bool server_gone = false;
+};
+
+/// What that means for the stage that ran. `started`: there was a process.
+Outcome outcome_of(const WorkerExit& exit, bool started, Stage stage);
+
+}  // namespace certcast
