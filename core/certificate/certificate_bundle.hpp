@@ -26,6 +26,7 @@ using X509Ptr = std::unique_ptr<X509, OpensslFree>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, OpensslFree>;
 
 using Sha256 = std::array<std::uint8_t, 32>;
+Sha256 sha256_of(std::string_view bytes);
 /// Lower-case hexadecimal, without separators.
 std::string to_hex(const Sha256& digest);
 

@@ -78,8 +78,7 @@ Sha256 spki_fingerprint_of(const X509& certificate) {
     unsigned char* der = nullptr;
     const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(&certificate), &der);
     if (size > 0) {
-        EVP_Digest(der, static_cast<std::size_t>(size), digest.data(), nullptr, EVP_sha256(),
-                   nullptr);
+        digest = sha256_of({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)});
     }
     OPENSSL_free(der);
     return digest;
@@ -163,6 +162,12 @@ std::string lower_hex(std::span<const std::uint8_t> bytes) {
         text += digits[byte & 0xf];
     }
     return text;
+}
+
+Sha256 sha256_of(std::string_view bytes) {
+    Sha256 digest{};
+    EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+    return digest;
 }
 
 std::string to_hex(const Sha256& digest) {

@@ -3,7 +3,6 @@
 
 #include <certcast/plugin.h>
 
-#include <algorithm>
 #include <iostream>
 
 namespace certcast {

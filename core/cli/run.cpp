@@ -7,7 +7,6 @@
 #include "core/report/plain.hpp"
 #include "core/report/report_file.hpp"
 #include "core/scheduler/scheduler.hpp"
-#include "core/scheduler/validation.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -56,6 +55,9 @@ public:
           ticks_(io_),
           signals_(io_, SIGINT, SIGTERM) {
         services_.force = arguments.force;
+        const auto& all = pipeline.deployments;
+        const auto has_probes = [](const Deployment& one) { return !one.probes.empty(); };
+        if (std::none_of(all.begin(), all.end(), has_probes)) return;
         if (const auto probe = catalog.find("probe")) {
             services_.probe_library = probe->first;
             services_.probe = probe->second;
@@ -85,18 +87,9 @@ public:
 
 private:
     asio::awaitable<int> all() {
-        const auto problems = co_await context_.certificates.load(
-            pipeline_, context_.secrets, redactor_, BundleRules{}, CertificateStore::Commands::run);
-        if (print_diagnostics(problems, filter_)) co_return exit_invalid;
-        bool invalid = false;
-        const auto findings = co_await validate_all(services_, pipeline_);
-        for (const auto& [deployment, finding] : findings) {
-            const bool error = finding.severity == LogLevel::error;
-            invalid = invalid || error;
-            std::cerr << deployment->location.text() << ": " << (error ? "error: " : "warning: ")
-                      << filter_.line(deployment->name + ": " + in_words(finding)) << '\n';
-        }
-        if (invalid) co_return exit_invalid;
+        const bool wrong = co_await inputs_are_wrong(context_, services_, pipeline_, redactor_,
+                                                     CertificateStore::Commands::run);
+        if (wrong) co_return exit_invalid;
 
         StagedAttempts attempts(services_);
         Scheduler scheduler(io_.get_executor(), pipeline_, options(), attempts, context_.clock,
@@ -187,10 +180,6 @@ private:
     bool killed_ = false;
     int status_ = exit_host_failed;
 };
-
-}  // namespace
-
-namespace {
 
 // A glob that chooses nothing is a mistake: a run of nothing would look like success.
 bool every_glob_matches(const std::vector<std::string>& globs, const Pipeline& pipeline,

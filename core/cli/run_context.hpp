@@ -6,9 +6,6 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include <exception>
-#include <utility>
-
 namespace certcast {
 
 /// Everything that the attempts of one pipeline share, put together.
@@ -37,5 +34,11 @@ struct RunContext {
     CertificateStore certificates;
     DeploymentMemory memory;
 };
+
+/// Reads the certificates, lets the plugins look at their configuration, and prints what they find.
+/// True: something is wrong.
+boost::asio::awaitable<bool> inputs_are_wrong(RunContext& context, AttemptServices services,
+                                              const Pipeline& pipeline, Redactor& redactor,
+                                              CertificateStore::Commands commands);
 
 }  // namespace certcast

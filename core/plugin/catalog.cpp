@@ -1,14 +1,13 @@
 #include "core/plugin/catalog.hpp"
 
 #include "core/base/nearest.hpp"
+#include "core/certificate/certificate_bundle.hpp"
 
-#include <openssl/evp.h>
 #include <certcast/files.hpp>
 
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
@@ -24,19 +23,6 @@ Result<std::string> read_whole(const fs::path& file) {
     std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
     if (!in) return Error{ErrorCode::io, "cannot be read", file.string()};
     return text;
-}
-
-std::string sha256_hex(std::string_view text) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
-    std::string hex;
-    for (unsigned i = 0; i < size; ++i) {
-        constexpr std::string_view digits = "0123456789abcdef";
-        hex.push_back(digits[digest[i] >> 4]);
-        hex.push_back(digits[digest[i] & 15]);
-    }
-    return hex;
 }
 
 // Whoever can write the file runs code as us.
@@ -64,7 +50,7 @@ Result<std::vector<std::byte>> Catalog::described(const fs::path& file) {
     const auto library = read_whole(file);
     if (!library) return library.error();
     if (cache_folder_.empty()) return describe_(file);
-    const fs::path cached = cache_folder_ / (sha256_hex(*library) + ".plugin");
+    const fs::path cached = cache_folder_ / (to_hex(sha256_of(*library)) + ".plugin");
     if (const auto bytes = read_whole(cached); bytes && !bytes->empty()) {
         const auto view = std::as_bytes(std::span(*bytes));
         if (decode_library(view, file)) return std::vector<std::byte>(view.begin(), view.end());
@@ -94,7 +80,7 @@ void Catalog::load(const fs::path& file) {
     }
 }
 
-const std::pair<const Library*, const Descriptor*> Catalog::lookup(const std::string& id) const {
+std::pair<const Library*, const Descriptor*> Catalog::lookup(const std::string& id) const {
     for (const auto& library : libraries_) {
         for (const Descriptor& deployer : library->deployers) {
             if (deployer.id == id) return {library.get(), &deployer};

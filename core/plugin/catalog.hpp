@@ -33,7 +33,7 @@ public:
 private:
     void load(const std::filesystem::path& file);
     Result<std::vector<std::byte>> described(const std::filesystem::path& file);
-    const std::pair<const Library*, const Descriptor*> lookup(const std::string& id) const;
+    std::pair<const Library*, const Descriptor*> lookup(const std::string& id) const;
 
     std::vector<std::filesystem::path> folders_;
     Describe describe_;

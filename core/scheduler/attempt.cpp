@@ -165,15 +165,7 @@ asio::awaitable<void> Attempt::settle() {
 }
 
 asio::awaitable<Outcome> Attempt::start_session(Stage stage) {
-    SessionRequest request;
-    request.library = deployment_.library;
-    request.descriptor = deployment_.descriptor;
-    request.deployment = deployment_.name;
-    request.target = deployment_.target;
-    request.target_values = deployment_.target_values;
-    request.certificates = deployment_.certificates;
-    request.config = deployment_.config;
-    request.attempt = attempt_;
+    SessionRequest request = request_for(deployment_, attempt_);
     if (const auto* state = services_.memory.state(state_key(deployment_))) {
         request.state = state->bytes.clone();
         request.state_version = state->version;
@@ -207,14 +199,10 @@ asio::awaitable<Outcome> Attempt::probe(Stage stage, std::vector<ProbeCheck> che
     probed_.clear();
     AttemptCalls calls(services_, deployment_, *services_.probe, AttemptCalls::Role::probe,
                        attempt_, nullptr);
-    SessionRequest start;
+    SessionRequest start = request_for(deployment_, attempt_);
     start.library = services_.probe_library;
     start.descriptor = services_.probe;
-    start.deployment = deployment_.name;
-    start.target = deployment_.target;
-    start.certificates = deployment_.certificates;
     start.config = probe_config(deployment_, checks);
-    start.attempt = attempt_;
     Result<std::unique_ptr<Session>> session =
         co_await services_.sessions.start(std::move(start), calls);
     if (session.has_error()) co_return not_started(stage, session.error());

@@ -24,4 +24,7 @@ struct AttemptServices {
     bool force = false;                 ///< deploy what is as wanted already, too
 };
 
+/// What a session is told of its deployment, whichever deployer runs in it.
+SessionRequest request_for(const Deployment& deployment, std::uint32_t attempt);
+
 }  // namespace certcast

@@ -13,7 +13,6 @@ public:
         : timer_(executor, boost::asio::steady_timer::time_point::max()) {}
 
     void set();
-    bool is_set() const { return set_; }
     /// False: the calling coroutine was cancelled before.
     boost::asio::awaitable<bool> wait();
 

@@ -3,7 +3,6 @@
 #include "core/certificate/certificate_bundle.hpp"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -29,10 +28,7 @@ std::optional<Error> make_private_folder(const std::filesystem::path& folder) {
 
 /// Names hold whatever an operator wrote, at any length; file names do not.
 std::string file_name_of(const std::string& name) {
-    Sha256 digest{};
-    unsigned int size = 0;
-    EVP_Digest(name.data(), name.size(), digest.data(), &size, EVP_sha256(), nullptr);
-    return name.substr(0, name.find(':')) + "-" + to_hex(digest) + ".lock";
+    return name.substr(0, name.find(':')) + "-" + to_hex(sha256_of(name)) + ".lock";
 }
 
 }  // namespace

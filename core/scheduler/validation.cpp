@@ -24,14 +24,7 @@ asio::awaitable<std::vector<Finding>> validate(AttemptServices& services,
                                                const Deployment& deployment) {
     AttemptCalls calls(services, deployment, *deployment.descriptor, AttemptCalls::Role::deployer,
                        1, nullptr);
-    SessionRequest start;
-    start.library = deployment.library;
-    start.descriptor = deployment.descriptor;
-    start.deployment = deployment.name;
-    start.target = deployment.target;
-    start.target_values = deployment.target_values;
-    start.certificates = deployment.certificates;
-    start.config = deployment.config;
+    SessionRequest start = request_for(deployment, 1);
     Result<std::unique_ptr<Session>> session =
         co_await services.sessions.start(std::move(start), calls);
     if (session.has_error()) co_return std::vector<Finding>{failure(session.error().text())};

@@ -1,0 +1,32 @@
+#include "core/cli/run_context.hpp"
+
+#include "core/scheduler/validation.hpp"
+
+#include <iostream>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+asio::awaitable<bool> inputs_are_wrong(RunContext& context, AttemptServices services,
+                                       const Pipeline& pipeline, Redactor& redactor,
+                                       CertificateStore::Commands commands) {
+    const TextFilter filter(redactor);
+    const auto problems = co_await context.certificates.load(pipeline, context.secrets, redactor,
+                                                             BundleRules{}, commands);
+    const bool bad_certificates = print_diagnostics(problems, filter);
+    const bool may_run_commands = commands == CertificateStore::Commands::run;
+    if (bad_certificates && may_run_commands) co_return true;
+
+    const auto findings = co_await validate_all(services, pipeline);
+    bool wrong = bad_certificates;
+    for (const auto& [deployment, finding] : findings) {
+        const bool error = finding.severity == LogLevel::error;
+        wrong = wrong || error;
+        std::cerr << deployment->location.text() << ": " << (error ? "error: " : "warning: ")
+                  << filter.line(deployment->name + ": " + in_words(finding)) << '\n';
+    }
+    co_return wrong;
+}
+
+}  // namespace certcast

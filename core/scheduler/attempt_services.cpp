@@ -1,0 +1,18 @@
+#include "core/scheduler/attempt_services.hpp"
+
+namespace certcast {
+
+SessionRequest request_for(const Deployment& deployment, std::uint32_t attempt) {
+    SessionRequest request;
+    request.library = deployment.library;
+    request.descriptor = deployment.descriptor;
+    request.deployment = deployment.name;
+    request.target = deployment.target;
+    request.target_values = deployment.target_values;
+    request.certificates = deployment.certificates;
+    request.config = deployment.config;
+    request.attempt = attempt;
+    return request;
+}
+
+}  // namespace certcast
