@@ -31,33 +31,27 @@ std::vector<fs::path> folders_in(std::string_view list) {
     return folders;
 }
 
-fs::path user_cache(bool root) {
-    if (root) return "/var/cache/certcast";
-    const std::string cache = variable("XDG_CACHE_HOME");
-    if (!cache.empty()) return fs::path(cache) / "certcast";
+/// A folder of this user's own by the XDG rules.
+fs::path user_folder(const char* xdg, const char* below_home) {
+    const std::string own = variable(xdg);
+    if (!own.empty()) return fs::path(own) / "certcast";
     const std::string home = variable("HOME");
-    return home.empty() ? fs::path() : fs::path(home) / ".cache/certcast";
+    return home.empty() ? fs::path() : fs::path(home) / below_home / "certcast";
 }
 
-fs::path run_folder(bool root) {
-    if (root) return "/run/certcast";
-    const std::string runtime = variable("XDG_RUNTIME_DIR");
-    if (!runtime.empty()) return fs::path(runtime) / "certcast";
-    return fs::temp_directory_path() / ("certcast-" + std::to_string(getuid()));
+bool is_in_memory(const fs::path& folder) {
+    struct statfs system {};
+    return statfs(folder.c_str(), &system) == 0 && system.f_type == TMPFS_MAGIC;
 }
 
 // In memory where that can be had: what plugins leave in a work folder may be a key.
-fs::path work_folder_root(bool root) {
-    const std::string name = "work-" + std::to_string(getpid());
-    struct statfs system {};
-    const fs::path folder = run_folder(root);
-    const bool in_memory =
-        statfs(folder.parent_path().c_str(), &system) == 0 && system.f_type == TMPFS_MAGIC;
+fs::path folder_for_work(bool root) {
+    if (root && is_in_memory("/run")) return "/run/certcast";
+    const std::string runtime = root ? "" : variable("XDG_RUNTIME_DIR");
+    if (!runtime.empty() && is_in_memory(runtime)) return fs::path(runtime) / "certcast";
+    const std::string name = "certcast-" + std::to_string(geteuid());
     const fs::path shared = "/dev/shm";
-    if (in_memory || statfs(shared.c_str(), &system) != 0 || system.f_type != TMPFS_MAGIC) {
-        return folder / name;
-    }
-    return shared / ("certcast-" + std::to_string(geteuid()) + "-" + name);
+    return (is_in_memory(shared) ? shared : fs::temp_directory_path()) / name;
 }
 
 }  // namespace
@@ -71,9 +65,15 @@ Places Places::find() {
     places.worker_program = bin / "certcast-worker";
     places.plugin_folders = folders_in(variable("CERTCAST_PLUGIN_PATH"));
     places.plugin_folders.push_back(bin.parent_path() / "lib/certcast/plugins");
-    places.cache_folder = user_cache(root);
-    places.lock_folder = run_folder(root) / "locks";
-    places.work_root = work_folder_root(root);
+    places.work_parent = folder_for_work(root);
+    places.cache_folder =
+        root ? fs::path("/var/cache/certcast") : user_folder("XDG_CACHE_HOME", ".cache");
+    // Not in the runtime folder, which a login has and a cron job has not: they would use different
+    // locks.
+    const fs::path state = user_folder("XDG_STATE_HOME", ".local/state");
+    places.lock_folder = root            ? fs::path("/run/certcast/locks")
+                         : state.empty() ? places.work_parent / "locks"
+                                         : state / "locks";
     return places;
 }
 

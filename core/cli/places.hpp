@@ -12,7 +12,7 @@ struct Places {
     std::vector<std::filesystem::path> plugin_folders;
     std::filesystem::path cache_folder;  ///< empty: nowhere
     std::filesystem::path lock_folder;
-    std::filesystem::path work_root;  ///< of this process alone
+    std::filesystem::path work_parent;  ///< where hosts make their work folders
 
     static Places find();
 };

@@ -1,16 +1,18 @@
-#include "core/base/nearest.hpp"
 #include "core/cli/commands.hpp"
 #include "core/cli/harden.hpp"
 #include "core/cli/run_context.hpp"
+#include "core/pipeline/selection.hpp"
 #include "core/report/console.hpp"
 #include "core/report/json_lines.hpp"
 #include "core/report/plain.hpp"
 #include "core/report/report_file.hpp"
 #include "core/scheduler/scheduler.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <unistd.h>
 
@@ -72,7 +74,8 @@ public:
             status_ = status;
             ended_ = true;
         };
-        asio::co_spawn(io_, all(), std::move(ended));
+        asio::co_spawn(io_, all(),
+                       asio::bind_cancellation_slot(stop_preflight_.slot(), std::move(ended)));
         while (!ended_) io_.run_one();
         display_->close();
         if (killed_) {
@@ -87,15 +90,16 @@ public:
 
 private:
     asio::awaitable<int> all() {
+        co_await asio::this_coro::throw_if_cancelled(false);
         const bool wrong = co_await inputs_are_wrong(context_, services_, pipeline_, redactor_,
                                                      CertificateStore::Commands::run);
+        if (context_.stopped) co_return exit_interrupted;
         if (wrong) co_return exit_invalid;
 
         StagedAttempts attempts(services_);
         Scheduler scheduler(io_.get_executor(), pipeline_, options(), attempts, context_.clock,
                             *display_);
         scheduler_ = &scheduler;
-        if (stopped_) scheduler.stop();
         const RunReport report = co_await scheduler.run();
         scheduler_ = nullptr;
         for (const std::string& warning : context_.secrets.warnings()) display_->note(warning);
@@ -110,7 +114,6 @@ private:
 
     RunOptions options() {
         RunOptions options;
-        options.only = arguments_.only;
         options.lock_timeout = arguments_.lock_timeout;
         options.lock_folder = places_.lock_folder;
         options.seed = std::random_device()();
@@ -136,7 +139,7 @@ private:
     void await_signal() {
         signals_.async_wait([this](boost::system::error_code failure, int) {
             if (failure) return;
-            if (stopped_) {
+            if (context_.stopped) {
                 context_.host.kill_all();
                 display_->note(
                     "interrupted again: everything is killed; what was half-way is left "
@@ -145,11 +148,16 @@ private:
                 ended_ = true;
                 return;
             }
-            stopped_ = true;
-            display_->note(
-                "interrupted: asking everything to stop and rolling back; once more "
-                "kills at once");
-            if (scheduler_ != nullptr) scheduler_->stop();
+            context_.stopped = true;
+            if (scheduler_ == nullptr) {
+                display_->note("interrupted: nothing was touched");
+                stop_preflight_.emit(asio::cancellation_type::terminal);
+            } else {
+                display_->note(
+                    "interrupted: asking everything to stop and rolling back; once more "
+                    "kills at once");
+                scheduler_->stop();
+            }
             await_signal();
         });
     }
@@ -174,28 +182,12 @@ private:
     AttemptServices services_;
     asio::steady_timer ticks_;
     asio::signal_set signals_;
-    Scheduler* scheduler_ = nullptr;
-    bool stopped_ = false;
+    asio::cancellation_signal stop_preflight_;
+    Scheduler* scheduler_ = nullptr;  ///< nullptr: the inputs are still looked at
     bool ended_ = false;
     bool killed_ = false;
     int status_ = exit_host_failed;
 };
-
-// A glob that chooses nothing is a mistake: a run of nothing would look like success.
-bool every_glob_matches(const std::vector<std::string>& globs, const Pipeline& pipeline,
-                        const TextFilter& filter) {
-    std::vector<std::string> names;
-    for (const Deployment& deployment : pipeline.deployments) names.push_back(deployment.name);
-    bool good = true;
-    for (const std::string& glob : globs) {
-        const auto matches = [&glob](const std::string& name) { return matches_any(name, {glob}); };
-        if (std::any_of(names.begin(), names.end(), matches)) continue;
-        const std::string message = "--only \"" + glob + "\": no deployment has such a name";
-        std::cerr << "certcast: " << filter.line(message + suggestion(glob, names)) << '\n';
-        good = false;
-    }
-    return good;
-}
 
 }  // namespace
 
@@ -203,11 +195,15 @@ int run_command(const RunArguments& arguments, const Places& places) {
     Redactor redactor;
     const TextFilter filter(redactor);
     Catalog catalog = make_catalog(places, true);
-    const PipelineReading reading = read_pipeline(
+    PipelineReading reading = read_pipeline(
         arguments.pipeline, [&catalog](const std::string& id) { return catalog.find(id); });
     print_diagnostics(reading.diagnostics, filter);
     if (!reading.pipeline) return exit_invalid;
-    if (!every_glob_matches(arguments.only, *reading.pipeline, filter)) return exit_invalid;
+    const auto mistakes = select(*reading.pipeline, arguments.only);
+    for (const std::string& mistake : mistakes) {
+        std::cerr << "certcast: " << filter.line(mistake) << '\n';
+    }
+    if (!mistakes.empty()) return exit_invalid;
     if (!arguments.report.empty()) {
         if (auto possible = report_can_be_written(arguments.report); !possible) {
             std::cerr << "certcast: " << possible.error().text() << '\n';

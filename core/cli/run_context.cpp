@@ -14,11 +14,13 @@ asio::awaitable<bool> inputs_are_wrong(RunContext& context, AttemptServices serv
     const TextFilter filter(redactor);
     const auto problems = co_await context.certificates.load(pipeline, context.secrets, redactor,
                                                              BundleRules{}, commands);
+    if (context.stopped) co_return false;
     const bool bad_certificates = print_diagnostics(problems, filter);
     const bool may_run_commands = commands == CertificateStore::Commands::run;
     if (bad_certificates && may_run_commands) co_return true;
 
     const auto findings = co_await validate_all(services, pipeline);
+    if (context.stopped) co_return false;
     bool wrong = bad_certificates;
     for (const auto& [deployment, finding] : findings) {
         const bool error = finding.severity == LogLevel::error;

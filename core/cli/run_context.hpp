@@ -12,7 +12,7 @@ namespace certcast {
 struct RunContext {
     RunContext(boost::asio::io_context& io, const Places& places, const Pipeline& pipeline,
                Redactor& redactor)
-        : host(io.get_executor(), places.worker_program, places.work_root),
+        : host(io.get_executor(), places.worker_program, places.work_parent),
           secrets(io.get_executor(), pipeline, host, redactor),
           reloads(io.get_executor(), host, clock) {}
 
@@ -33,10 +33,12 @@ struct RunContext {
     ReloadGathering reloads;
     CertificateStore certificates;
     DeploymentMemory memory;
+    bool stopped = false;  ///< by whoever started it
 };
 
 /// Reads the certificates, lets the plugins look at their configuration, and prints what they find.
-/// True: something is wrong.
+/// True: something is wrong. When the context is stopped and the calling coroutine cancelled, it ends
+/// early and says nothing.
 boost::asio::awaitable<bool> inputs_are_wrong(RunContext& context, AttemptServices services,
                                               const Pipeline& pipeline, Redactor& redactor,
                                               CertificateStore::Commands commands);

@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -81,10 +80,6 @@ struct Deployment {
     Location location;
 };
 
-struct PluginLimits {
-    std::optional<std::uint32_t> max_parallel;
-};
-
 /// A pipeline file that was read and found right. Deployments are in the order of the file.
 struct Pipeline {
     std::string name;
@@ -93,7 +88,7 @@ struct Pipeline {
     std::map<std::string, SecretSource> secrets;  ///< named ones, and inline ones by their key path
     std::vector<Deployment> deployments;
     std::uint32_t max_parallel = 32;
-    std::map<std::string, PluginLimits> plugin_limits;
+    std::map<std::string, std::uint32_t> plugin_limits;  ///< at once, by plugin
 };
 
 }  // namespace certcast

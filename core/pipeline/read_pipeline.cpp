@@ -8,6 +8,7 @@
 #include "core/pipeline/text_file.hpp"
 #include "core/pipeline/timing.hpp"
 #include "core/pipeline/toml_document.hpp"
+#include "core/plugin/identity.hpp"
 #include "core/plugin/text_rules.hpp"
 
 #include <algorithm>
@@ -57,7 +58,6 @@ public:
         } else {
             read_deployments(*entries);
         }
-        limit_plugins();
         report_same_place();
         pipeline_.secrets = secrets_.take();
         return std::move(pipeline_);
@@ -185,13 +185,14 @@ private:
         if (!deployer) {
             return diagnostics_.error(entry.key_location, path + ": " + deployer.error().message);
         }
-        const std::uint32_t most = deployer->second->max_parallel;
+        const Descriptor& descriptor = *deployer->second;
+        const std::uint32_t most = has_account(descriptor) ? 0 : descriptor.max_parallel;
         if (limit && most != 0 && *limit > most) {
             reader.error(entry.value.find("max_parallel")->location, "max_parallel",
                          "the plugin allows at most " + std::to_string(most) + ", found " +
                              std::to_string(*limit));
         }
-        pipeline_.plugin_limits[entry.key].max_parallel = limit;
+        if (limit) pipeline_.plugin_limits[entry.key] = *limit;
     }
 
     void read_deployments(const RawValue& section) {
@@ -209,16 +210,6 @@ private:
             read_deploy_entry(entry, context, pipeline_.deployments, needs);
         }
         resolve_needs(pipeline_.deployments, needs, names, diagnostics_);
-    }
-
-    /// What a plugin says of itself holds where the operator says nothing.
-    void limit_plugins() {
-        for (const Deployment& deployment : pipeline_.deployments) {
-            if (deployment.descriptor == nullptr || deployment.descriptor->max_parallel == 0)
-                continue;
-            PluginLimits& limits = pipeline_.plugin_limits[deployment.plugin];
-            limits.max_parallel = limits.max_parallel.value_or(deployment.descriptor->max_parallel);
-        }
     }
 
     void report_same_place() {

@@ -1,6 +1,7 @@
 #include "core/plugin/catalog.hpp"
 
 #include "core/base/nearest.hpp"
+#include "core/base/private_folder.hpp"
 #include "core/certificate/certificate_bundle.hpp"
 
 #include <certcast/files.hpp>
@@ -49,7 +50,8 @@ Result<std::vector<std::byte>> Catalog::described(const fs::path& file) {
     if (auto safe = check_safe(file); !safe) return safe.error();
     const auto library = read_whole(file);
     if (!library) return library.error();
-    if (cache_folder_.empty()) return describe_(file);
+    // Only what speeds up the next run: a full or read-only disk is no reason to stop.
+    if (cache_folder_.empty() || !make_private_folder(cache_folder_)) return describe_(file);
     const fs::path cached = cache_folder_ / (to_hex(sha256_of(*library)) + ".plugin");
     if (const auto bytes = read_whole(cached); bytes && !bytes->empty()) {
         const auto view = std::as_bytes(std::span(*bytes));
@@ -58,9 +60,6 @@ Result<std::vector<std::byte>> Catalog::described(const fs::path& file) {
     auto fresh = describe_(file);
     if (!fresh) return fresh;
     try {
-        // Only what speeds up the next run: a full or read-only disk is no reason to stop.
-        fs::create_directories(cache_folder_);
-        fs::permissions(cache_folder_, fs::perms::owner_all);
         const std::string_view text(reinterpret_cast<const char*>(fresh->data()), fresh->size());
         write_file(cached, text, 0600);
     } catch (const std::exception&) {

@@ -99,6 +99,14 @@ private:
     std::vector<std::string> elements_;
 };
 
+/// Accounts are looked for where a single value can stand.
+bool any_account(const std::vector<Parameter>& params) {
+    return std::any_of(params.begin(), params.end(), [](const Parameter& param) {
+        if (param.type == ParameterType::object) return any_account(param.fields);
+        return !is_container(param.type) && param.has(CERTCAST_ACCOUNT);
+    });
+}
+
 }  // namespace
 
 Identities identities_of(const Descriptor& descriptor, const Value& config,
@@ -118,6 +126,10 @@ Identities identities_of(const Descriptor& descriptor, const Value& config,
         found.account = descriptor.id + account.prefix();
     }
     return found;
+}
+
+bool has_account(const Descriptor& descriptor) {
+    return any_account(descriptor.params);
 }
 
 }  // namespace certcast

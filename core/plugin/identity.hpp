@@ -19,4 +19,7 @@ struct Identities {
 Identities identities_of(const Descriptor& descriptor, const Value& config,
                          const std::string& deployment);
 
+/// Whether deployments are told apart by account: then what the plugin limits counts for each.
+bool has_account(const Descriptor& descriptor);
+
 }  // namespace certcast

@@ -3,6 +3,7 @@
 #include "core/certificate/sources.hpp"
 
 #include <certcast/plugin.h>
+#include <boost/asio/this_coro.hpp>
 
 namespace certcast {
 
@@ -44,6 +45,7 @@ asio::awaitable<std::vector<Diagnostic>> CertificateStore::load(const Pipeline& 
                                                                 Redactor& redactor,
                                                                 BundleRules rules,
                                                                 Commands commands) {
+    co_await asio::this_coro::throw_if_cancelled(false);
     std::vector<Diagnostic> found;
     for (const auto& entry : pipeline.certificates) {
         const std::string& name = entry.first;

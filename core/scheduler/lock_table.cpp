@@ -1,30 +1,18 @@
 #include "core/scheduler/lock_table.hpp"
 
+#include "core/base/private_folder.hpp"
 #include "core/certificate/certificate_bundle.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 
 #include <cerrno>
-#include <optional>
 
 namespace certcast {
 
 namespace asio = boost::asio;
 
 namespace {
-
-std::optional<Error> make_private_folder(const std::filesystem::path& folder) {
-    std::filesystem::path so_far;
-    for (const std::filesystem::path& part : std::filesystem::absolute(folder)) {
-        so_far /= part;
-        if (::mkdir(so_far.c_str(), 0700) != 0 && errno != EEXIST && errno != EROFS) {
-            return system_error("cannot make the folder for locks", errno, so_far.string());
-        }
-    }
-    return std::nullopt;
-}
 
 /// Names hold whatever an operator wrote, at any length; file names do not.
 std::string file_name_of(const std::string& name) {
@@ -88,7 +76,7 @@ Result<LockTable::Taken> LockTable::try_take(const std::vector<std::string>& nam
 Result<LockTable::Taken> LockTable::take_files(const std::vector<std::string>& names,
                                                std::vector<Fd>& files) {
     if (!folder_made_ && !names.empty()) {
-        if (const auto failure = make_private_folder(folder_)) return *failure;
+        if (auto made = make_private_folder(folder_); !made) return made.error();
         folder_made_ = true;
     }
     for (const std::string& name : names) {

@@ -1,7 +1,5 @@
 #include "core/scheduler/run_plan.hpp"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -34,15 +32,16 @@ std::vector<std::string> lock_names(const Deployment& deployment) {
     return names;
 }
 
-std::uint32_t plugin_limit(const Pipeline& pipeline, const Deployment& deployment) {
-    std::uint32_t limit =
-        deployment.descriptor != nullptr ? deployment.descriptor->max_parallel : 0;
-    const auto found = pipeline.plugin_limits.find(deployment.plugin);
-    if (found != pipeline.plugin_limits.end() && found->second.max_parallel) {
-        const std::uint32_t own = *found->second.max_parallel;
-        limit = limit == 0 ? own : std::min(limit, own);
-    }
-    return limit;
+/// What the operator allows of a plugin counts for all of its deployments; what the plugin says of
+/// itself, for those of one account.
+Slots::Groups groups_of(const Pipeline& pipeline, const Deployment& deployment, Slots& slots) {
+    const auto allowed = pipeline.plugin_limits.find(deployment.plugin);
+    const std::uint32_t of_plugin =
+        allowed == pipeline.plugin_limits.end() ? 0 : allowed->second;
+    const std::uint32_t of_account =
+        deployment.descriptor == nullptr ? 0 : deployment.descriptor->max_parallel;
+    return {&slots.group("plugin:" + deployment.plugin, of_plugin),
+            &slots.group("account:" + deployment.plugin + ":" + deployment.account, of_account)};
 }
 
 DeploymentReport blank_report(const Deployment& deployment) {
@@ -56,12 +55,6 @@ DeploymentReport blank_report(const Deployment& deployment) {
 
 }  // namespace
 
-bool matches_any(const std::string& name, const std::vector<std::string>& globs) {
-    return globs.empty() || std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
-               return ::fnmatch(glob.c_str(), name.c_str(), 0) == 0;
-           });
-}
-
 void make_plan(const Pipeline& pipeline, const RunOptions& options, Slots& slots, RunPlan& plan) {
     plan.report.started = std::chrono::system_clock::now();
     plan.report.run = new_run_id(plan.report.started);
@@ -70,10 +63,9 @@ void make_plan(const Pipeline& pipeline, const RunOptions& options, Slots& slots
 
     std::unordered_map<std::string_view, Task*> by_name;
     for (const Deployment& deployment : pipeline.deployments) {
-        if (!matches_any(deployment.name, options.only)) continue;
         Task& task = plan.tasks.emplace_back();
         task.deployment = &deployment;
-        task.group = &slots.group(deployment.plugin, plugin_limit(pipeline, deployment));
+        task.groups = groups_of(pipeline, deployment, slots);
         task.locks = lock_names(deployment);
         by_name.emplace(deployment.name, &task);
         plan.report.deployments.push_back(blank_report(deployment));
@@ -86,9 +78,7 @@ void make_plan(const Pipeline& pipeline, const RunOptions& options, Slots& slots
         task.rank = i;
         plan.order.push_back(&task);
         for (const std::string& need : task.deployment->needs) {
-            const auto found = by_name.find(need);
-            if (found == by_name.end()) continue;
-            found->second->dependents.push_back(&task);
+            by_name.at(need)->dependents.push_back(&task);
             ++task.unmet;
         }
         if (options.expiry) expiry.push_back(options.expiry(*task.deployment));

@@ -16,7 +16,7 @@ struct Task {
 
     const Deployment* deployment = nullptr;
     DeploymentReport* report = nullptr;
-    Slots::Group* group = nullptr;
+    Slots::Groups groups;   ///< its plugin's, and its account's
     std::size_t rank = 0;   ///< lower goes first
     std::size_t unmet = 0;  ///< needs
     std::vector<Task*> dependents;
@@ -26,7 +26,7 @@ struct Task {
     boost::asio::cancellation_signal stop;
 };
 
-/// What one run is going to do: the chosen deployments, linked by their needs.
+/// What one run is going to do: its deployments, linked by their needs.
 struct RunPlan {
     RunReport report;          ///< of nothing done yet, in the order of the pipeline
     std::deque<Task> tasks;    ///< in the order of the pipeline; they point into the report

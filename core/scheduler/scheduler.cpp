@@ -161,7 +161,7 @@ void Scheduler::Impl::start(Task& task) {
 asio::awaitable<void> Scheduler::Impl::deploy(Task& task) {
     co_await asio::this_coro::throw_if_cancelled(false);
     HeldLocks locks;
-    RankedSlot slot(slots_, *task.group, task.rank);
+    RankedSlot slot(slots_, task.groups, task.rank);
     const Entry entry = co_await enter(task, slot, locks);
     switch (entry) {
         case Entry::granted:

@@ -16,8 +16,6 @@
 namespace certcast {
 
 struct RunOptions {
-    /// Globs over deployment names; empty: all. Needs that are left out count as met.
-    std::vector<std::string> only;
     std::uint32_t max_parallel = 0;  ///< 0: the pipeline's
     /// How long a lock that another process holds is waited for.
     Duration lock_timeout{60'000};
@@ -26,9 +24,6 @@ struct RunOptions {
     std::function<std::chrono::system_clock::time_point(const Deployment&)> expiry;
     std::uint64_t seed = 0;  ///< of the jitter; 0: a random one
 };
-
-/// Whether a deployment's name is chosen; no globs choose everything.
-bool matches_any(const std::string& name, const std::vector<std::string>& globs);
 
 /// Decides what runs when: needs, locks, limits, retries. Knows nothing of processes. Once run()
 /// was started it is awaited to its end.

@@ -83,11 +83,10 @@ asio::awaitable<Result<Secret>> SecretStore::resolve(std::string name, bool refr
     entry.being_asked = std::make_shared<Event>(executor_);
     const Asking asking{entry};
     Result<Secret> found = co_await ask(name, source->second);
-    const auto state = co_await asio::this_coro::cancellation_state;
     if (found.has_value()) redactor_.add(found->text());
     Result<Secret> answer = copy_of(found);
-    const bool stopped = state.cancelled() != asio::cancellation_type::none;
-    if (found.has_value() || !stopped) entry.found = std::move(found);
+    const bool stopped = found.has_error() && found.error().code == ErrorCode::cancelled;
+    if (!stopped) entry.found = std::move(found);
     co_return answer;
 }
 

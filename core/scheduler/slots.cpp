@@ -1,74 +1,63 @@
 #include "core/scheduler/slots.hpp"
 
+#include <algorithm>
+
 namespace certcast {
 
 namespace asio = boost::asio;
 
-namespace {
-
-/// Leaves the queue on every way out, that of a coroutine which is destroyed included.
-struct Place {
-    std::map<std::size_t, Event*>& waiting;
-    std::size_t rank;
-
-    Place(std::map<std::size_t, Event*>& queue, std::size_t at, Event& event)
-        : waiting(queue), rank(at) {
-        waiting[rank] = &event;
-    }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-    ~Place() { waiting.erase(rank); }
-};
-
-}  // namespace
-
 Slots::Group& Slots::group(const std::string& name, std::uint32_t limit) {
-    const auto [place, fresh] = groups_.try_emplace(name);
-    if (fresh) place->second.limit = limit;
-    return place->second;
+    return groups_.try_emplace(name, Group{.limit = limit}).first->second;
 }
 
-asio::awaitable<bool> Slots::take(Group& group, std::size_t rank) {
+asio::awaitable<bool> Slots::take(const Groups& groups, std::size_t rank) {
+    // Leaves the queue on every way out, that of a coroutine which is destroyed included.
+    struct Place {
+        Place(std::map<std::size_t, Waiter>& queue, std::size_t at) : waiting(queue), rank(at) {}
+        Place(const Place&) = delete;
+        Place& operator=(const Place&) = delete;
+        ~Place() { waiting.erase(rank); }
+
+        std::map<std::size_t, Waiter>& waiting;
+        std::size_t rank;
+    };
     Event granted(executor_);
-    const Place place(group.waiting, rank, granted);
+    waiting_[rank] = Waiter{&groups, &granted};
+    const Place place(waiting_, rank);
     grant();
     co_return co_await granted.wait();
 }
 
-void Slots::give_back(Group& group) {
+void Slots::give_back(const Groups& groups) {
     --used_;
-    --group.used;
+    for (Group* group : groups) --group->used;
     grant();
 }
 
 void Slots::grant() {
-    while (used_ < limit_) {
-        Group* first = nullptr;
-        for (auto& [name, group] : groups_) {
-            if (group.waiting.empty()) continue;
-            if (group.limit != 0 && group.used >= group.limit) continue;
-            const bool sooner =
-                first == nullptr || group.waiting.begin()->first < first->waiting.begin()->first;
-            if (sooner) first = &group;
+    for (auto next = waiting_.begin(); next != waiting_.end() && used_ < limit_;) {
+        const Waiter waiter = next->second;
+        const bool fits = std::none_of(waiter.groups->begin(), waiter.groups->end(),
+                                       [](const Group* group) { return group->is_full(); });
+        if (!fits) {
+            ++next;
+            continue;
         }
-        if (first == nullptr) return;
-        const auto next = first->waiting.begin();
-        Event* granted = next->second;
-        first->waiting.erase(next);
-        ++first->used;
+        next = waiting_.erase(next);
         ++used_;
-        granted->set();
+        for (Group* group : *waiter.groups) ++group->used;
+        waiter.granted->set();
     }
 }
 
 void RankedSlot::give_back() {
     if (!held_) return;
     held_ = false;
-    slots_.give_back(group_);
+    slots_.give_back(groups_);
 }
 
 asio::awaitable<bool> RankedSlot::take_again() {
-    if (!held_) held_ = co_await slots_.take(group_, rank_);
+    if (!held_) held_ = co_await slots_.take(groups_, rank_);
     co_return held_;
 }
 

@@ -7,19 +7,22 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace certcast {
 
-/// Limits how many deployments run at once, in all and per plugin. Whoever has the lowest rank and
-/// fits goes first.
+/// Limits how many deployments run at once, in all and in groups. Whoever has the lowest rank and
+/// fits into all of its groups goes first.
 class Slots {
 public:
-    /// The deployments that share a limit of their own.
+    /// Deployments that share a limit of their own: those of a plugin, those of an account.
     struct Group {
         std::uint32_t limit = 0;  ///< 0: none but that of all
         std::uint32_t used = 0;
-        std::map<std::size_t, Event*> waiting;  ///< by rank
+
+        bool is_full() const { return limit != 0 && used >= limit; }
     };
+    using Groups = std::vector<Group*>;
 
     Slots(boost::asio::any_io_executor executor, std::uint32_t limit)
         : executor_(std::move(executor)), limit_(limit) {}
@@ -28,24 +31,31 @@ public:
     Group& group(const std::string& name, std::uint32_t limit);
 
     /// False: the calling coroutine was cancelled before there was room. REQUIRES: no other wait
-    /// of the same rank in the group.
-    boost::asio::awaitable<bool> take(Group& group, std::size_t rank);
-    void give_back(Group& group);
+    /// of the same rank.
+    boost::asio::awaitable<bool> take(const Groups& groups, std::size_t rank);
+    void give_back(const Groups& groups);
 
 private:
+    struct Waiter {
+        const Groups* groups;
+        Event* granted;
+    };
+
     void grant();
 
     boost::asio::any_io_executor executor_;
     std::uint32_t limit_;
     std::uint32_t used_ = 0;
     std::map<std::string, Group> groups_;
+    std::map<std::size_t, Waiter> waiting_;  ///< by rank
 };
 
 /// One deployment's right to a slot. Begins without one; what it holds it gives back at the end.
 class RankedSlot : public Slot {
 public:
-    RankedSlot(Slots& slots, Slots::Group& group, std::size_t rank)
-        : slots_(slots), group_(group), rank_(rank) {}
+    /// Everything referred to outlives it.
+    RankedSlot(Slots& slots, const Slots::Groups& groups, std::size_t rank)
+        : slots_(slots), groups_(groups), rank_(rank) {}
     RankedSlot(const RankedSlot&) = delete;
     RankedSlot& operator=(const RankedSlot&) = delete;
     ~RankedSlot() override { give_back(); }
@@ -55,7 +65,7 @@ public:
 
 private:
     Slots& slots_;
-    Slots::Group& group_;
+    const Slots::Groups& groups_;
     std::size_t rank_;
     bool held_ = false;
 };

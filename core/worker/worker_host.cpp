@@ -6,9 +6,7 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/stat.h>
 
-#include <cerrno>
 #include <utility>
 
 namespace certcast {
@@ -16,10 +14,10 @@ namespace certcast {
 namespace asio = boost::asio;
 
 WorkerHost::WorkerHost(asio::any_io_executor executor, std::filesystem::path program,
-                       std::filesystem::path work_root)
+                       std::filesystem::path work_parent)
     : executor_(std::move(executor)),
       program_(std::move(program)),
-      work_root_(std::move(work_root)) {
+      work_parent_(std::move(work_parent)) {
     become_subreaper();
 }
 
@@ -41,24 +39,17 @@ Result<std::shared_ptr<ForkServer>> WorkerHost::server_for(const Library& librar
     return server;
 }
 
-Result<void> WorkerHost::make_work_root() {
-    if (work_root_made_) return {};
-    std::error_code failure;
-    std::filesystem::create_directories(work_root_.parent_path(), failure);
-    if (mkdir(work_root_.c_str(), 0700) != 0) {
-        return system_error("cannot make the folder for work folders", errno, work_root_.string());
-    }
-    work_root_made_ = true;
-    return {};
-}
-
 asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionRequest request,
                                                                     HostCalls& calls) {
-    if (auto made = make_work_root(); !made) co_return made.error();
+    if (!work_root_) {
+        auto made = WorkRoot::make(work_parent_);
+        if (!made) co_return made.error();
+        work_root_.emplace(std::move(*made));
+    }
     auto server = server_for(*request.library);
     if (!server) co_return server.error();
     const std::uint64_t attempt = next_attempt_++;
-    const auto folder = work_root_ / std::to_string(attempt);
+    const auto folder = work_root_->path() / std::to_string(attempt);
     co_return WorkerSession::start(executor_, std::move(*server), attempt, folder.string(),
                                    std::move(request), calls);
 }
@@ -83,8 +74,7 @@ void WorkerHost::abandon() {
     kill_all();
     children_.clear();
     sweep();
-    std::error_code left;
-    if (work_root_made_) std::filesystem::remove_all(work_root_, left);
+    work_root_.reset();
 }
 
 // Workers die with their fork server; what they had started comes to this process, generation by

@@ -3,12 +3,14 @@
 #include "core/worker/command.hpp"
 #include "core/worker/fork_server.hpp"
 #include "core/worker/session.hpp"
+#include "core/worker/work_root.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -18,10 +20,9 @@ namespace certcast {
 /// commands. One per process: it makes this process the reaper of whatever they leave behind.
 class WorkerHost : public SessionFactory, public CommandRunner {
 public:
-    /// `program` is certcast-worker. Work folders are made below `work_root`, which is made 0700
-    /// and removed again.
+    /// `program` is certcast-worker. Work folders are made below `work_parent`, when one is needed.
     WorkerHost(boost::asio::any_io_executor executor, std::filesystem::path program,
-               std::filesystem::path work_root);
+               std::filesystem::path work_parent);
     WorkerHost(const WorkerHost&) = delete;
     WorkerHost& operator=(const WorkerHost&) = delete;
     ~WorkerHost() override;
@@ -37,16 +38,15 @@ public:
 
 private:
     Result<std::shared_ptr<ForkServer>> server_for(const Library& library);
-    Result<void> make_work_root();
     void sweep();
 
     boost::asio::any_io_executor executor_;
     std::filesystem::path program_;
-    std::filesystem::path work_root_;
+    std::filesystem::path work_parent_;
+    std::optional<WorkRoot> work_root_;
     std::map<std::filesystem::path, std::shared_ptr<ForkServer>> servers_;
     std::set<pid_t> children_;
     std::uint64_t next_attempt_ = 1;
-    bool work_root_made_ = false;
 };
 
 }  // namespace certcast

@@ -7,7 +7,7 @@ cd "${1:-$(dirname "${BASH_SOURCE[0]}")/../..}"
 
 declare -Ar floor_of=([base]=0 [certificate]=1 [pipeline]=2 [plugin]=2 [worker]=3 [journal]=3
     [scheduler]=4 [report]=5 [cli]=6)
-readonly most_core_lines=16000
+readonly most_core_lines=14000  # without comments and empty lines
 readonly many_lines=500
 
 complaints=0
@@ -60,9 +60,10 @@ while IFS=: read -r file line text; do
     complain "$file:$line" "write includes from the root, without .. :$text"
 done < <(grep -HnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[^"]*\.\./' "${sources[@]}")
 
-core_lines=$(find core -type f \( -name '*.cpp' -o -name '*.hpp' \) -exec cat {} + | wc -l)
+core_lines=$(find core -type f \( -name '*.cpp' -o -name '*.hpp' \) -exec cat {} + |
+    grep -vcE '^[[:space:]]*(//.*)?$')
 if [[ $core_lines -ge $most_core_lines ]]; then
-    complain core "$core_lines lines; it stays under $most_core_lines"
+    complain core "$core_lines lines of code; it stays under $most_core_lines"
 fi
 for file in "${sources[@]}"; do
     lines=$(wc -l <"$file")
@@ -75,4 +76,4 @@ if [[ $complaints -gt 0 ]]; then
     echo "floors: $complaints complaints"
     exit 1
 fi
-echo "floors: ${#sources[@]} files, core has $core_lines lines"
+echo "floors: ${#sources[@]} files, core has $core_lines lines of code"

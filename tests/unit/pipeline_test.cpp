@@ -1,4 +1,5 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "core/pipeline/selection.hpp"
 #include "tests/unit/pipeline_readings.hpp"
 #include "tests/unit/temporary_folder.hpp"
 
@@ -49,7 +50,7 @@ address = "h:1"
 )");
     CHECK(pipeline.name == "prod");
     CHECK(pipeline.max_parallel == 16);
-    CHECK(pipeline.plugin_limits.at("every").max_parallel.value() == 3);
+    CHECK(pipeline.plugin_limits.at("every") == 3);
     CHECK(pipeline.certificates.at("shop").source == "/live/shop.example");
     const CertificateSource& ecdsa = pipeline.certificates.at("shop-ecdsa");
     CHECK(ecdsa.certificate == "/etc/shop.ec.pem");
@@ -108,7 +109,7 @@ probe = false
     CHECK(timeout_of(edge, Stage::close) == Duration(5'000));
     CHECK(edge.grace == Duration(13'000));
     CHECK(edge.retry.attempts == 3);
-    CHECK(pipeline.plugin_limits.at("every").max_parallel.value() == 9);
+    CHECK(pipeline.plugin_limits.empty());
     CHECK(edge.identities == std::vector<std::string>{"every|deployment=edge"});
 }
 
@@ -275,4 +276,70 @@ certificate = "shop"
 config.password = { secret = "deploy.edge.config.password" }
 )")),
                    "there is no [secret.deploy.edge.config.password]"));
+}
+
+namespace {
+
+/// Names of the deployments, then of the certificates.
+std::vector<std::string> names_in(const Pipeline& pipeline) {
+    std::vector<std::string> names;
+    for (const Deployment& deployment : pipeline.deployments) names.push_back(deployment.name);
+    for (const auto& entry : pipeline.certificates) names.push_back(entry.first);
+    return names;
+}
+
+const std::string three_entries = head + R"(plugin = "place"
+certificate = "shop"
+probe = false
+targets = ["web1", "web2", "db1"]
+config = { path = "/d/${target.name}" }
+[deploy.post]
+plugin = "place"
+certificate = "mail"
+probe = false
+needs = ["edge"]
+config = { path = "/p" }
+[deploy.edge2]
+plugin = "place"
+certificate = "mail"
+probe = false
+needs = ["edge/web1", "post"]
+config = { path = "/q" }
+)";
+
+}  // namespace
+
+TEST_CASE("a selection keeps what its globs name, with the certificates that it deploys") {
+    struct Row {
+        std::vector<std::string> globs;
+        std::vector<std::string> left;
+    };
+    const std::vector<Row> rows = {
+        {{}, {"edge/web1", "edge/web2", "edge/db1", "post", "edge2", "mail", "shop"}},
+        {{"*"}, {"edge/web1", "edge/web2", "edge/db1", "post", "edge2", "mail", "shop"}},
+        {{"edge/web*"}, {"edge/web1", "edge/web2", "shop"}},
+        {{"edge"}, {"edge/web1", "edge/web2", "edge/db1", "shop"}},
+        {{"edge2", "post"}, {"post", "edge2", "mail"}},
+        {{"edge/db?", "post"}, {"edge/db1", "post", "mail", "shop"}},
+    };
+    for (const Row& row : rows) {
+        Pipeline pipeline = good(three_entries);
+        CHECK(select(pipeline, row.globs).empty());
+        CHECK(names_in(pipeline) == row.left);
+    }
+}
+
+TEST_CASE("a selection forgets needs on what it leaves out") {
+    Pipeline pipeline = good(three_entries);
+    REQUIRE(select(pipeline, {"edge2", "edge/web1"}).empty());
+    CHECK(pipeline.deployments.back().needs == std::vector<std::string>{"edge/web1"});
+}
+
+TEST_CASE("a glob that selects nothing is reported and changes nothing") {
+    Pipeline pipeline = good(three_entries);
+    const std::vector<std::string> mistakes = select(pipeline, {"post", "edge/web3", "pots"});
+    REQUIRE(mistakes.size() == 2);
+    CHECK(contains(mistakes[0], "\"edge/web3\": no deployment has such a name"));
+    CHECK(contains(mistakes[1], "did you mean \"post\"?"));
+    CHECK(names_in(pipeline).size() == 7);
 }

@@ -240,6 +240,9 @@ public:
         const bool slept = co_await clock_.sleep_until(clock_.now() + takes);
         if (!slept) {
             ++cancelled;
+            // The real one cleans up first, and forgets meanwhile that it was cancelled.
+            co_await asio::this_coro::reset_cancellation_state(
+                asio::enable_terminal_cancellation());
             co_return Error{ErrorCode::cancelled, "killed", {}};
         }
         CommandResult result;

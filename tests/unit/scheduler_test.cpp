@@ -206,15 +206,6 @@ TEST_CASE("a long chain of needs neither recurses nor waits") {
     }
 }
 
-TEST_CASE("only the chosen deployments run, and what they need is taken as met") {
-    Run run(pipeline_of({"edge/a", "edge/b", "mail"}));
-    run["edge/a"].needs = {"mail"};
-    run.options.only = {"edge/*"};
-    const RunReport report = run.go();
-    CHECK(report.deployments.size() == 2);
-    CHECK(run.runner.started == std::vector<std::string>{"edge/a", "edge/b"});
-}
-
 TEST_CASE("the certificate that expires soonest goes first, then the order of the file") {
     Run run(pipeline_of({"a", "b", "c", "d"}));
     run.pipeline.max_parallel = 1;
@@ -239,8 +230,8 @@ TEST_CASE("limits hold in all, per plugin and by the plugin's own word") {
         if (deployment.plugin == "shy") deployment.descriptor = &own;
         run.runner.scripts[deployment.name] = {{.takes = Duration(100 + 7 * (i % 5))}};
     }
-    run.pipeline.plugin_limits["ssh"].max_parallel = 3;
-    run.pipeline.plugin_limits["shy"].max_parallel = 5;
+    run.pipeline.plugin_limits["ssh"] = 3;
+    run.pipeline.plugin_limits["shy"] = 5;
     SUBCASE("of the pipeline") {
         CHECK(run.go().exit_status() == 0);
         CHECK(run.runner.most_at_once[""] == 10);
@@ -254,6 +245,36 @@ TEST_CASE("limits hold in all, per plugin and by the plugin's own word") {
     CHECK(run.runner.most_at_once["ssh"] <= 3);
     CHECK(run.runner.most_at_once["shy"] == 2);
     CHECK(run.runner.started.size() == 40);
+}
+
+TEST_CASE("what a plugin allows at once counts for each account, what the operator allows for all") {
+    std::vector<std::string> names;
+    for (int i = 0; i < 30; ++i) names.push_back("d" + std::to_string(i));
+    Run run(pipeline_of(names));
+    Descriptor cloud;
+    cloud.max_parallel = 2;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        Deployment& deployment = run.pipeline.deployments[i];
+        deployment.plugin = "cloud";
+        deployment.descriptor = &cloud;
+        deployment.account = i % 3 == 0 ? "cloud|key=a" : i % 3 == 1 ? "cloud|key=b" : "cloud|key=c";
+        run.runner.scripts[deployment.name] = {{.takes = Duration(100 + 7 * (i % 5))}};
+    }
+    SUBCASE("nothing") {
+        CHECK(run.go().exit_status() == 0);
+        CHECK(run.runner.most_at_once["cloud"] == 6);
+    }
+    SUBCASE("less") {
+        run.pipeline.plugin_limits["cloud"] = 5;
+        CHECK(run.go().exit_status() == 0);
+        CHECK(run.runner.most_at_once["cloud"] == 5);
+    }
+    for (const std::string& name : names) {
+        const std::string& account = run[name].account;
+        const auto same = [&](const std::string& other) { return run[other].account == account; };
+        const auto& others = run.runner.beside[name];
+        CHECK(std::count_if(others.begin(), others.end(), same) < 2);
+    }
 }
 
 TEST_CASE("what may pass is tried again, and nothing else") {

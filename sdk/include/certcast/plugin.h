@@ -217,7 +217,8 @@ typedef struct certcast_descriptor {
     uint64_t grace_ms;
     /** The longest `protect` that the deployer may ask for. */
     uint64_t longest_protect_ms;
-    /** Most certificates in one deployment, most deployments at once; 0: any. */
+    /** Most certificates in one deployment; most deployments at once, of each account where a
+     *  parameter is an ACCOUNT. 0: any. */
     uint32_t max_certificates;
     uint32_t max_parallel;
 } certcast_descriptor;
