@@ -1,10 +1,10 @@
 #include "core/cli/commands.hpp"
 #include "core/cli/harden.hpp"
-
-#include <CLI/CLI.hpp>
+#include "core/cli/usage_mistake.hpp"
 
 #include <exception>
 #include <iostream>
+#include <span>
 
 namespace {
 
@@ -54,7 +54,10 @@ int dispatch(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? exit_good : exit_invalid;
+        if (error.get_exit_code() == 0) return app.exit(error);  // help or version
+        const std::span<char* const> words(argv + 1, static_cast<std::size_t>(argc - 1));
+        std::cerr << "certcast: " << usage_mistake(app, error, words) << '\n';
+        return exit_invalid;
     }
     arguments.lock_timeout = parse_duration(lock_timeout).value();
 

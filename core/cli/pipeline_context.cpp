@@ -29,4 +29,10 @@ bool print_diagnostics(const std::vector<Diagnostic>& diagnostics, const TextFil
     return errors;
 }
 
+void print_problems(const Catalog& catalog, const TextFilter& filter) {
+    for (const Error& problem : catalog.problems()) {
+        std::cerr << "not usable: " << filter.line(problem.text()) << '\n';
+    }
+}
+
 }  // namespace certcast

@@ -16,4 +16,7 @@ Catalog make_catalog(const Places& places, bool remember);
 /// Prints diagnostics to standard error, one a line. True: there was an error among them.
 bool print_diagnostics(const std::vector<Diagnostic>& diagnostics, const TextFilter& filter);
 
+/// Prints which plugins were found and could not be used, to standard error.
+void print_problems(const Catalog& catalog, const TextFilter& filter);
+
 }  // namespace certcast

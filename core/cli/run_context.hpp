@@ -37,8 +37,8 @@ struct RunContext {
 };
 
 /// Reads the certificates, lets the plugins look at their configuration, and prints what they find.
-/// True: something is wrong. When the context is stopped and the calling coroutine cancelled, it ends
-/// early and says nothing.
+/// True: something is wrong. When the context is stopped and the calling coroutine cancelled, it
+/// ends early and says nothing.
 boost::asio::awaitable<bool> inputs_are_wrong(RunContext& context, AttemptServices services,
                                               const Pipeline& pipeline, Redactor& redactor,
                                               CertificateStore::Commands commands);

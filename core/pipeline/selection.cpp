@@ -25,9 +25,8 @@ std::vector<std::string> select(Pipeline& pipeline, const std::vector<std::strin
     for (const Deployment& deployment : deployments) names.push_back(deployment.name);
     std::vector<std::string> mistakes;
     for (const std::string& glob : globs) {
-        const bool chooses =
-            std::any_of(deployments.begin(), deployments.end(),
-                        [&](const Deployment& one) { return matches(one, glob); });
+        const bool chooses = std::any_of(deployments.begin(), deployments.end(),
+                                         [&](const Deployment& one) { return matches(one, glob); });
         if (chooses) continue;
         mistakes.push_back("--only \"" + glob + "\": no deployment has such a name" +
                            suggestion(glob, names));

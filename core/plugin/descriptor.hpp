@@ -74,6 +74,9 @@ struct Descriptor {
     bool has(Stage stage) const { return ((stages >> static_cast<std::uint32_t>(stage)) & 1) != 0; }
 };
 
+/// "network, private key", or "nothing".
+std::string needs_in_words(const Descriptor& descriptor);
+
 /// One shared library and the deployers in it.
 struct Library {
     std::filesystem::path path;

@@ -36,8 +36,7 @@ std::vector<std::string> lock_names(const Deployment& deployment) {
 /// itself, for those of one account.
 Slots::Groups groups_of(const Pipeline& pipeline, const Deployment& deployment, Slots& slots) {
     const auto allowed = pipeline.plugin_limits.find(deployment.plugin);
-    const std::uint32_t of_plugin =
-        allowed == pipeline.plugin_limits.end() ? 0 : allowed->second;
+    const std::uint32_t of_plugin = allowed == pipeline.plugin_limits.end() ? 0 : allowed->second;
     const std::uint32_t of_account =
         deployment.descriptor == nullptr ? 0 : deployment.descriptor->max_parallel;
     return {&slots.group("plugin:" + deployment.plugin, of_plugin),

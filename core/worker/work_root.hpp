@@ -7,9 +7,9 @@
 
 namespace certcast {
 
-/// The folder in which the attempts of one host find their work folders, removed with all that is in
-/// it when this is dropped. A lock says that its host lives, so that whoever makes the next one can
-/// tell what a killed host has left behind, and removes that too.
+/// The folder in which the attempts of one host find their work folders, removed with all that is
+/// in it when this is dropped. A lock says that its host lives, so that whoever makes the next one
+/// can tell what a killed host has left behind, and removes that too.
 class WorkRoot {
 public:
     static Result<WorkRoot> make(const std::filesystem::path& parent);
@@ -22,7 +22,8 @@ public:
     const std::filesystem::path& path() const { return path_; }
 
 private:
-    WorkRoot(std::filesystem::path path, Fd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+    WorkRoot(std::filesystem::path path, Fd lock)
+        : path_(std::move(path)), lock_(std::move(lock)) {}
 
     std::filesystem::path path_;
     Fd lock_;

@@ -52,6 +52,29 @@ TEST_CASE("a mistake in the command line is exit status 2 and said in one place"
     }
 }
 
+TEST_CASE("a misspelt command or option says what was probably meant, and where help is") {
+    struct Row {
+        std::vector<std::string> arguments;
+        std::string says;
+    };
+    const Row all[] = {
+        {{"runn", "x.toml"}, "there is no command \"runn\"; did you mean \"run\"?"},
+        {{"plugin", "shwo", "nginx"}, "there is no command \"shwo\"; did you mean \"show\"?"},
+        {{"frobnicate"}, "there is no command \"frobnicate\"; expected one of run, check"},
+        {{"plugin"}, "a command is missing\ncertcast plugin --help"},
+        {{"run", "--forse", "x.toml"}, "no option \"--forse\"; did you mean \"--force\"?"},
+        {{"run", "x.toml", "--reprot=y"}, "no option \"--reprot\"; did you mean \"--report\"?"},
+        {{"run"}, "pipeline is required\ncertcast run --help"},
+    };
+    const Workspace workspace;
+    for (const Row& row : all) {
+        const Run run = run_program(workspace, row.arguments);
+        CAPTURE(run.errors);
+        CHECK(run.status == 2);
+        CHECK(run.errors.find(row.says) != std::string::npos);
+    }
+}
+
 TEST_CASE("help and version are no mistakes") {
     const Workspace workspace;
     CHECK(run_program(workspace, {"--help"}).status == 0);
@@ -171,6 +194,20 @@ TEST_CASE("only what --only selects is deployed") {
     CHECK(run.text("web1", "status") == "changed");
     CHECK(run.text("web2", "status") == "changed");
     CHECK_THROWS(run.text("mail", "status") == "changed");
+}
+
+TEST_CASE("a bad certificate of what --only leaves out does not stop the others") {
+    const Workspace workspace;
+    workspace.issue("mail", {.begins_in = -48h, .ends_in = -24h});
+    const std::string pipeline =
+        workspace.head({"shop", "mail"}) + works("web") +
+        "[deploy.post]\nplugin = \"test-works\"\ncertificate = \"mail\"\nprobe = false\n";
+    CHECK(workspace.run(pipeline).status == 2);
+    CHECK(workspace.run(pipeline, {"--only", "post"}).status == 2);
+    const Run run = workspace.run(pipeline, {"--only", "web"});
+    CAPTURE(run.errors);
+    CHECK(run.status == 0);
+    CHECK(run.text("web", "status") == "changed");
 }
 
 TEST_CASE("an --only that selects nothing is a mistake, and says what was probably meant") {
@@ -304,4 +341,28 @@ TEST_CASE("plugins and their parameters can be looked up") {
     CHECK(shown.status == 0);
     CHECK(says(shown, "milliseconds"));
     CHECK(leftovers().empty());
+}
+
+TEST_CASE("the pipeline that plugin show gives is one that can be run, but for its places") {
+    const Workspace workspace;
+    workspace.folder().write("live/shop.pem", read_text(workspace / "shop.pem"));
+    workspace.folder().write("live/shop.key", read_text(workspace / "shop.key"));
+    for (const std::string id : {"file", "nginx", "probe", "test-works"}) {
+        CAPTURE(id);
+        std::string text = run_program(workspace, {"plugin", "show", id}).output;
+        for (const std::string wanted : {"deploy 1m", "grace", "deployments at once: any number"}) {
+            CAPTURE(wanted);
+            CHECK(text.find(wanted) != std::string::npos);
+        }
+        const std::string before = "a pipeline:\n";
+        text.erase(0, text.find(before) + before.size());
+        const std::string source = "/etc/letsencrypt/live/shop.example";
+        REQUIRE(text.find(source) != std::string::npos);
+        text.replace(text.find(source), source.size(), (workspace / "live").string());
+        const auto file = workspace.folder().write("shown.toml", text);
+        const Run check = run_program(workspace, {"check", file.string()});
+        CAPTURE(check.errors);
+        CHECK(check.status == 0);
+        CHECK_FALSE(says(check, "has no probe"));
+    }
 }

@@ -247,7 +247,8 @@ TEST_CASE("limits hold in all, per plugin and by the plugin's own word") {
     CHECK(run.runner.started.size() == 40);
 }
 
-TEST_CASE("what a plugin allows at once counts for each account, what the operator allows for all") {
+TEST_CASE(
+    "what a plugin allows at once counts for each account, what the operator allows for all") {
     std::vector<std::string> names;
     for (int i = 0; i < 30; ++i) names.push_back("d" + std::to_string(i));
     Run run(pipeline_of(names));
@@ -257,7 +258,9 @@ TEST_CASE("what a plugin allows at once counts for each account, what the operat
         Deployment& deployment = run.pipeline.deployments[i];
         deployment.plugin = "cloud";
         deployment.descriptor = &cloud;
-        deployment.account = i % 3 == 0 ? "cloud|key=a" : i % 3 == 1 ? "cloud|key=b" : "cloud|key=c";
+        deployment.account = i % 3 == 0   ? "cloud|key=a"
+                             : i % 3 == 1 ? "cloud|key=b"
+                                          : "cloud|key=c";
         run.runner.scripts[deployment.name] = {{.takes = Duration(100 + 7 * (i % 5))}};
     }
     SUBCASE("nothing") {

@@ -153,6 +153,44 @@ TEST_CASE("an interrupted run asks its workers to stop and reports all of them")
     CHECK(leftovers().empty());
 }
 
+TEST_CASE("an interrupt while certificates are still looked at ends the run there") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    const std::string command = Toml::list(
+        {"sh", "-c", "echo $$$$ 0 > " + announcements.path().string() + "; exec sleep 1000"});
+    const auto host = workspace.start_run(
+        "format = 1\n[certificate.shop]\ncertificate = \"shop.pem\"\nkey = \"shop.key\"\n"
+        "passphrase = { command = " +
+        command + ", timeout = \"100s\" }\n" + std::string(deployment("web", "test-works")));
+    const Watch watch({announcements.next().process});
+    host->signal(SIGINT);
+    const Run run = workspace.collect(*host, "pipeline", 10s);
+    CAPTURE(run.output);
+    CAPTURE(run.errors);
+    CHECK(run.status == 130);
+    CHECK(run.report.empty());
+    CHECK((run.output + run.errors).find("nothing was touched") != std::string::npos);
+    CHECK(watch.all_end_within(0ms));
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("the work folder that a killed host left behind is gone after the next run") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    const auto host = workspace.start_run(
+        all({workspace.head(), announced("stays", "test-ignores-cancel", announcements)}));
+    const pid_t worker = announcements.next().process;
+    const auto folder = std::filesystem::read_symlink("/proc/" + std::to_string(worker) + "/cwd");
+    host->signal(SIGKILL);
+    host->wait();
+    wait_until(
+        "no process is left", [] { return leftovers().empty(); }, 10s);
+    REQUIRE(std::filesystem::is_directory(folder));
+    CHECK(workspace.run(workspace.head() + std::string(deployment("web", "test-works"))).status ==
+          0);
+    CHECK_FALSE(std::filesystem::exists(folder.parent_path()));
+}
+
 TEST_CASE("a second interrupt does not wait for the grace") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
