@@ -7,7 +7,6 @@
 namespace certcast {
 
 enum class ErrorCode {
-    usage,    ///< the command line
     invalid,  ///< what an operator wrote: pipeline, certificate, secret source
     not_found,
     io,  ///< a file or the system refused

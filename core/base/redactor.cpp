@@ -9,6 +9,7 @@ namespace {
 constexpr std::string_view mask = "***";
 constexpr std::size_t least_inside_words = 4;
 constexpr std::size_t least_line = 6;
+constexpr std::size_t least_cut_off = 6;
 
 bool is_word(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -61,8 +62,11 @@ void Redactor::remember(std::string_view value) {
 }
 
 std::size_t Redactor::longest_match(std::string_view text, std::size_t at) const {
+    const std::string_view rest = text.substr(at);
     for (const Secret& value : values_[bucket_of(text[at])]) {
-        if (text.substr(at, value.size()) != value.text()) continue;
+        const bool cut_off = rest.size() >= least_cut_off && value.text().starts_with(rest);
+        if (cut_off) return rest.size();
+        if (!rest.starts_with(value.text())) continue;
         if (value.size() >= least_inside_words) return value.size();
         const std::size_t end = at + value.size();
         const bool inside_word =

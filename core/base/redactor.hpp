@@ -17,7 +17,8 @@ public:
     /// else they would tear up ordinary text and tell a reader where to look.
     void add(std::string_view value);
 
-    /// The text with every occurrence, and every PEM private key, replaced by "***".
+    /// The text with every occurrence, and every PEM private key, replaced by "***"; what stands at
+    /// its end and begins a value is one that was cut off.
     std::string redact(std::string_view text) const;
 
 private:

@@ -18,7 +18,6 @@ int check_command(const std::filesystem::path& file, const Places& places) {
     if (!reading.pipeline) return exit_invalid;
 
     asio::io_context io(1);
-    RunObserver nobody;
     bool wrong = true;
     RunContext context(io, places, *reading.pipeline, redactor);
     auto ended = [&](std::exception_ptr exception, bool result) {
@@ -27,8 +26,7 @@ int check_command(const std::filesystem::path& file, const Places& places) {
         wrong = result;
     };
     asio::co_spawn(io,
-                   inputs_are_wrong(context, context.services(nobody), *reading.pipeline, redactor,
-                                    CertificateStore::Commands::leave_out),
+                   inputs_are_wrong(context, redactor, CertificateStore::Commands::leave_out),
                    std::move(ended));
     io.run();
     if (wrong) return exit_invalid;

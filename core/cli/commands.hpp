@@ -2,6 +2,7 @@
 
 #include "core/base/duration.hpp"
 #include "core/cli/places.hpp"
+#include "core/scheduler/run_report.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -9,16 +10,6 @@
 #include <vector>
 
 namespace certcast {
-
-/// What a program's end means to whoever started it.
-enum ExitStatus : int {
-    exit_good = 0,
-    exit_some_failed = 1,
-    exit_invalid = 2,
-    exit_host_failed = 3,
-    exit_no_lock = 4,
-    exit_interrupted = 130,
-};
 
 struct RunArguments {
     std::filesystem::path pipeline;

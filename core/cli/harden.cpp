@@ -10,7 +10,8 @@ namespace certcast {
 
 namespace {
 
-constexpr rlim_t files_per_worker = 5;
+// Four for a session, four for its probe, and its lock.
+constexpr rlim_t files_per_worker = 9;
 constexpr rlim_t files_of_host = 64;
 
 }  // namespace

@@ -18,7 +18,6 @@
 
 #include <algorithm>
 #include <iostream>
-#include <random>
 
 namespace certcast {
 
@@ -45,7 +44,7 @@ std::unique_ptr<RunDisplay> make_display(const RunArguments& arguments, const Te
 class Run {
 public:
     Run(const RunArguments& arguments, const Places& places, const Pipeline& pipeline,
-        Catalog& catalog, Redactor& redactor)
+        Redactor& redactor)
         : arguments_(arguments),
           places_(places),
           pipeline_(pipeline),
@@ -57,13 +56,6 @@ public:
           ticks_(io_),
           signals_(io_, SIGINT, SIGTERM) {
         services_.force = arguments.force;
-        const auto& all = pipeline.deployments;
-        const auto has_probes = [](const Deployment& one) { return !one.probes.empty(); };
-        if (std::none_of(all.begin(), all.end(), has_probes)) return;
-        if (const auto probe = catalog.find("probe")) {
-            services_.probe_library = probe->first;
-            services_.probe = probe->second;
-        }
     }
 
     int operator()() {
@@ -78,21 +70,13 @@ public:
                        asio::bind_cancellation_slot(stop_preflight_.slot(), std::move(ended)));
         while (!ended_) io_.run_one();
         display_->close();
-        if (killed_) {
-            // Coroutines still wait for what was killed; nothing of theirs is worth unwinding.
-            context_.host.abandon();
-            std::cout.flush();
-            std::cerr.flush();
-            _exit(exit_interrupted);
-        }
         return status_;
     }
 
 private:
     asio::awaitable<int> all() {
         co_await asio::this_coro::throw_if_cancelled(false);
-        const bool wrong = co_await inputs_are_wrong(context_, services_, pipeline_, redactor_,
-                                                     CertificateStore::Commands::run);
+        const bool wrong = co_await inputs_are_wrong(context_, redactor_, CertificateStore::Commands::run);
         if (context_.stopped) co_return exit_interrupted;
         if (wrong) co_return exit_invalid;
 
@@ -102,6 +86,7 @@ private:
         scheduler_ = &scheduler;
         const RunReport report = co_await scheduler.run();
         scheduler_ = nullptr;
+        signals_.cancel();
         for (const std::string& warning : context_.secrets.warnings()) display_->note(warning);
         if (!arguments_.report.empty()) {
             if (auto written = write_report(arguments_.report, report, filter_); !written) {
@@ -116,15 +101,6 @@ private:
         RunOptions options;
         options.lock_timeout = arguments_.lock_timeout;
         options.lock_folder = places_.lock_folder;
-        options.seed = std::random_device()();
-        options.max_parallel =
-            arguments_.max_parallel != 0 ? arguments_.max_parallel : pipeline_.max_parallel;
-        if (options.max_parallel > most_workers()) {
-            display_->note("at most " + std::to_string(most_workers()) + " at once instead of " +
-                           std::to_string(options.max_parallel) +
-                           ": the limit on open files allows no more (ulimit -Hn)");
-            options.max_parallel = most_workers();
-        }
         options.expiry = [this](const Deployment& deployment) {
             auto soonest = std::chrono::system_clock::time_point::max();
             for (const std::string& name : deployment.certificates) {
@@ -140,12 +116,10 @@ private:
         signals_.async_wait([this](boost::system::error_code failure, int) {
             if (failure) return;
             if (context_.stopped) {
-                context_.host.kill_all();
                 display_->note(
-                    "interrupted again: everything is killed; what was half-way is left "
-                    "as it is, the next run deploys it anew");
-                killed_ = true;
-                ended_ = true;
+                    "interrupted again: everything is killed; what was half-way is left as it is");
+                context_.host.kill_all();
+                signals_.clear();
                 return;
             }
             context_.stopped = true;
@@ -185,7 +159,6 @@ private:
     asio::cancellation_signal stop_preflight_;
     Scheduler* scheduler_ = nullptr;  ///< nullptr: the inputs are still looked at
     bool ended_ = false;
-    bool killed_ = false;
     int status_ = exit_host_failed;
 };
 
@@ -210,7 +183,15 @@ int run_command(const RunArguments& arguments, const Places& places) {
             return exit_invalid;
         }
     }
-    return Run(arguments, places, *reading.pipeline, catalog, redactor)();
+    if (arguments.max_parallel != 0) reading.pipeline->max_parallel = arguments.max_parallel;
+    const std::uint32_t most = most_workers();
+    if (reading.pipeline->max_parallel > most) {
+        std::cerr << "certcast: at most " << most << " at once instead of "
+                  << reading.pipeline->max_parallel
+                  << ": the limit on open files allows no more (ulimit -Hn)\n";
+        reading.pipeline->max_parallel = most;
+    }
+    return Run(arguments, places, *reading.pipeline, redactor)();
 }
 
 }  // namespace certcast

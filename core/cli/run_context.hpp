@@ -10,10 +10,11 @@ namespace certcast {
 
 /// Everything that the attempts of one pipeline share, put together.
 struct RunContext {
-    RunContext(boost::asio::io_context& io, const Places& places, const Pipeline& pipeline,
+    RunContext(boost::asio::io_context& io, const Places& places, const Pipeline& read,
                Redactor& redactor)
-        : host(io.get_executor(), places.worker_program, places.work_parent),
-          secrets(io.get_executor(), pipeline, host, redactor),
+        : pipeline(read),
+          host(io.get_executor(), places.worker_program, places.work_parent),
+          secrets(io.get_executor(), read, host, redactor),
           reloads(io.get_executor(), host, clock) {}
 
     AttemptServices services(RunObserver& observer) {
@@ -24,9 +25,12 @@ struct RunContext {
                 .reloads = reloads,
                 .memory = memory,
                 .clock = clock,
-                .observer = observer};
+                .observer = observer,
+                .probe_library = pipeline.probe_library,
+                .probe = pipeline.probe};
     }
 
+    const Pipeline& pipeline;
     SystemClock clock;
     WorkerHost host;
     SecretStore secrets;
@@ -39,8 +43,7 @@ struct RunContext {
 /// Reads the certificates, lets the plugins look at their configuration, and prints what they find.
 /// True: something is wrong. When the context is stopped and the calling coroutine cancelled, it
 /// ends early and says nothing.
-boost::asio::awaitable<bool> inputs_are_wrong(RunContext& context, AttemptServices services,
-                                              const Pipeline& pipeline, Redactor& redactor,
+boost::asio::awaitable<bool> inputs_are_wrong(RunContext& context, Redactor& redactor,
                                               CertificateStore::Commands commands);
 
 }  // namespace certcast

@@ -87,6 +87,8 @@ struct Pipeline {
     std::map<std::string, CertificateSource> certificates;
     std::map<std::string, SecretSource> secrets;  ///< named ones, and inline ones by their key path
     std::vector<Deployment> deployments;
+    const Library* probe_library = nullptr;  ///< nullptr: no deployment has a probe
+    const Descriptor* probe = nullptr;
     std::uint32_t max_parallel = 32;
     std::map<std::string, std::uint32_t> plugin_limits;  ///< at once, by plugin
 };

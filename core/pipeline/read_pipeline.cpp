@@ -58,6 +58,7 @@ public:
         } else {
             read_deployments(*entries);
         }
+        find_probe();
         report_same_place();
         pipeline_.secrets = secrets_.take();
         return std::move(pipeline_);
@@ -210,6 +211,20 @@ private:
             read_deploy_entry(entry, context, pipeline_.deployments, needs);
         }
         resolve_needs(pipeline_.deployments, needs, names, diagnostics_);
+    }
+
+    void find_probe() {
+        const auto& all = pipeline_.deployments;
+        const auto probed = std::find_if(
+            all.begin(), all.end(), [](const Deployment& one) { return !one.probes.empty(); });
+        if (probed == all.end()) return;
+        const auto found = find_("probe");
+        if (!found) {
+            return diagnostics_.error(probed->probes.front().location,
+                                      "what is served cannot be probed: " + found.error().message);
+        }
+        pipeline_.probe_library = found->first;
+        pipeline_.probe = found->second;
     }
 
     void report_same_place() {

@@ -38,17 +38,11 @@ std::vector<std::string> select(Pipeline& pipeline, const std::vector<std::strin
                             [&](const std::string& glob) { return matches(one, glob); });
     });
     std::set<std::string> chosen;
-    std::set<std::string> certificates;
-    for (const Deployment& deployment : deployments) {
-        chosen.insert(deployment.name);
-        certificates.insert(deployment.certificates.begin(), deployment.certificates.end());
-    }
+    for (const Deployment& deployment : deployments) chosen.insert(deployment.name);
     for (Deployment& deployment : deployments) {
         std::erase_if(deployment.needs,
                       [&](const std::string& need) { return !chosen.contains(need); });
     }
-    std::erase_if(pipeline.certificates,
-                  [&](const auto& entry) { return !certificates.contains(entry.first); });
     return {};
 }
 

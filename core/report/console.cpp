@@ -121,7 +121,7 @@ void ConsoleDisplay::attempt_finished(const Deployment& deployment, std::uint32_
     if (outcome.succeeded()) return;
     live(deployment).former_failure = options_.paint.doubtful(
         "attempt " + std::to_string(attempt) + " did not succeed in " +
-        std::string(name_of(outcome.stage)) + ": " + filter_.line(reason_of(outcome)));
+        std::string(stage_of(outcome)) + ": " + filter_.line(reason_of(outcome)));
 }
 
 void ConsoleDisplay::deployment_finished(const DeploymentReport& deployment) {

@@ -76,21 +76,14 @@ void JsonLinesDisplay::waiting(const Deployment& deployment, std::string_view wh
 
 void JsonLinesDisplay::attempt_finished(const Deployment& deployment, std::uint32_t attempt,
                                         const Outcome& outcome) {
-    json::value error = nullptr;
-    if (!outcome.succeeded()) {
-        error = json::object{{"category", name_of(outcome.failure.category)},
-                             {"code", filter_.data(outcome.failure.code)},
-                             {"message", filter_.data(reason_of(outcome))},
-                             {"retryable", worth_retrying(outcome)}};
-    }
     write("attempt_finished", &deployment.name,
           {{"attempt", attempt},
            {"ended", name_of(outcome.ended)},
-           {"stage", name_of(outcome.stage)},
+           {"stage", stage_of(outcome)},
            {"signal", outcome.signal},
            {"limit", filter_.data(outcome.limit)},
            {"late", outcome.late},
-           {"error", std::move(error)}});
+           {"error", error_of(outcome, filter_)}});
 }
 
 void JsonLinesDisplay::deployment_finished(const DeploymentReport& deployment) {
@@ -107,7 +100,7 @@ void JsonLinesDisplay::run_finished(const RunReport& report) {
     }
     write("run_finished", nullptr,
           {{"status", report.status()},
-           {"exit_status", report.exit_status()},
+           {"exit_status", static_cast<int>(report.exit_status())},
            {"counts", std::move(numbers)},
            {"duration_ms",
             std::chrono::duration_cast<Duration>(report.finished - report.started).count()}});

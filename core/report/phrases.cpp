@@ -1,7 +1,5 @@
 #include "core/report/phrases.hpp"
 
-#include <string.h>
-
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -28,32 +26,6 @@ std::string in_words(Status status) {
     return status == Status::timed_out ? "timed out" : std::string(name_of(status));
 }
 
-std::string reason_of(const Outcome& outcome) {
-    if (!outcome.failure.message.empty()) return outcome.failure.message;
-    switch (outcome.ended) {
-        case Ended::succeeded:
-            break;
-        case Ended::failed:
-            return "the plugin did not say why";
-        case Ended::timed_out:
-            return "its deadline passed";
-        case Ended::crashed: {
-            const char* const what = sigdescr_np(outcome.signal);
-            return "the plugin was ended by signal " + std::to_string(outcome.signal) +
-                   (what == nullptr ? "" : " (" + std::string(what) + ")");
-        }
-        case Ended::cancelled:
-            return "it was asked to stop";
-        case Ended::limit:
-            return "it went over its limit: " + outcome.limit;
-        case Ended::protocol_error:
-            return "the plugin broke the protocol between worker and host";
-        case Ended::setup_failed:
-            return "its worker could not be started";
-    }
-    return {};
-}
-
 std::string one_line(const DeploymentReport& deployment, const TextFilter& filter) {
     std::string text = in_words(deployment.status);
     if (deployment.good()) {
@@ -74,7 +46,7 @@ std::string one_line(const DeploymentReport& deployment, const TextFilter& filte
         if (deployment.error) text += ": " + filter.line(reason_of(*deployment.error));
         return text;
     }
-    text += " in " + std::string(name_of(deployment.error->stage)) + ", attempt " +
+    text += " in " + std::string(stage_of(*deployment.error)) + ", attempt " +
             std::to_string(deployment.attempts) + ", " + in_words(deployment.duration);
     return text + ": " + filter.line(reason_of(*deployment.error));
 }

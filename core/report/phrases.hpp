@@ -16,9 +16,6 @@ std::string in_words(Status status);
 /// "failed in deploy, attempt 2, 3.4 s: the message".
 std::string one_line(const DeploymentReport& deployment, const TextFilter& filter);
 
-/// Why an attempt did not succeed: the message, or what is known without one. Not filtered.
-std::string reason_of(const Outcome& outcome);
-
 /// "warning: message, name=value".
 std::string one_line(const LogLine& line, const TextFilter& filter);
 

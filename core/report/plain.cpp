@@ -76,7 +76,7 @@ void PlainDisplay::attempt_finished(const Deployment& deployment, std::uint32_t 
     if (outcome.succeeded()) return;
     line(spdlog::level::warn, deployment.name,
          "attempt " + std::to_string(attempt) + " did not succeed in " +
-             std::string(name_of(outcome.stage)) + ": " + filter_.line(reason_of(outcome)));
+             std::string(stage_of(outcome)) + ": " + filter_.line(reason_of(outcome)));
 }
 
 void PlainDisplay::deployment_finished(const DeploymentReport& deployment) {

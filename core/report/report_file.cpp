@@ -35,16 +35,17 @@ json::object to_json(const Serving& serving, const TextFilter& filter) {
     };
 }
 
-json::value error_of(const DeploymentReport& deployment, const TextFilter& filter) {
-    if (!deployment.error) return nullptr;
+}  // namespace
+
+json::value error_of(const Outcome& outcome, const TextFilter& filter) {
+    if (outcome.succeeded()) return nullptr;
     return json::object{
-        {"category", name_of(deployment.error->failure.category)},
-        {"message", filter.data(reason_of(*deployment.error))},
-        {"retryable", worth_retrying(*deployment.error)},
+        {"category", name_of(outcome.failure.category)},
+        {"code", filter.data(outcome.failure.code)},
+        {"message", filter.data(reason_of(outcome))},
+        {"retryable", worth_retrying(outcome)},
     };
 }
-
-}  // namespace
 
 json::object to_json(const DeploymentReport& deployment, const TextFilter& filter) {
     json::array serving;
@@ -70,7 +71,7 @@ json::object to_json(const DeploymentReport& deployment, const TextFilter& filte
         {"late", deployment.late},
         {"attempts", deployment.attempts},
         {"duration_ms", deployment.duration.count()},
-        {"error", error_of(deployment, filter)},
+        {"error", deployment.error ? error_of(*deployment.error, filter) : nullptr},
         {"outputs", std::move(outputs)},
         {"warnings", std::move(warnings)},
     };

@@ -10,6 +10,9 @@
 
 namespace certcast {
 
+/// What went wrong, or null.
+boost::json::value error_of(const Outcome& outcome, const TextFilter& filter);
+
 /// One deployment as it stands in the report file, which programs read.
 boost::json::object to_json(const DeploymentReport& deployment, const TextFilter& filter);
 boost::json::object to_json(const RunReport& report, const TextFilter& filter);

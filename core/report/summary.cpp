@@ -91,7 +91,7 @@ std::string next_step_by_category(Category category, const std::string& plugin) 
         case Category::conflict:
             return "something else changes the target too; try again when it is done";
         case Category::timeout:
-            return "if the target is only slow, raise the timeout of that stage";
+            return "if the target is only slow, raise the timeout of that stage or of the probe";
         case Category::cancelled:
             return "try again";
         case Category::internal:
@@ -115,12 +115,14 @@ std::string next_step(const DeploymentReport& deployment) {
     const Outcome& outcome = *deployment.error;
     switch (outcome.ended) {
         case Ended::timed_out:
-            return "if the target is only slow, raise timeouts." +
-                   std::string(name_of(outcome.stage)) + " of the deployment";
+            return "if the target is only slow, raise " +
+                   (outcome.by_probe ? "the timeout of its probe"
+                                     : "timeouts." + std::string(name_of(outcome.stage)) +
+                                           " of the deployment");
         case Ended::limit:
             return "see why it needs that much, or raise the limit";
         case Ended::setup_failed:
-            return "see the message; nothing was touched";
+            return "see the message";
         case Ended::cancelled:
             return next_step_by_category(Category::cancelled, deployment.plugin);
         case Ended::crashed:
@@ -136,7 +138,9 @@ std::string next_step(const DeploymentReport& deployment) {
 std::string rollback_in_words(const DeploymentReport& deployment) {
     switch (deployment.rollback) {
         case RollbackState::none:
-            return "not needed, no change had been recorded";
+            return deployment.proof == Proof::none
+                       ? "not needed, no change had been recorded"
+                       : "not needed, what was deployed is proven and stays";
         case RollbackState::done:
             return "done, what was there before is in place again";
         case RollbackState::failed:
@@ -155,7 +159,7 @@ public:
 
     std::string text() {
         failures();
-        const bool bad = report_.exit_status() != 0;
+        const bool bad = report_.exit_status() != exit_good;
         out_ += (bad ? paint_.strong(counts(report_)) : paint_.good(counts(report_))) + "\n";
         if (report_.interrupted) {
             out_ += "interrupted: what had not begun by then was not started\n";
@@ -200,7 +204,7 @@ private:
         if (!deployment.target.empty()) out_ += " on " + filter_.line(deployment.target);
         out_ += ")";
         if (deployment.attempts != 0 && deployment.error) {
-            out_ += ": stage " + std::string(name_of(deployment.error->stage)) + ", attempt " +
+            out_ += ": stage " + std::string(stage_of(*deployment.error)) + ", attempt " +
                     std::to_string(deployment.attempts) + ", " + in_words(deployment.duration);
         }
         out_ += "\n";

@@ -31,18 +31,12 @@ Outcome not_started(Stage stage, const Error& error) {
 
 }  // namespace
 
-std::string in_words(const Outcome& outcome) {
-    if (!outcome.failure.message.empty()) return outcome.failure.message;
-    std::string words(name_of(outcome.ended));
-    if (outcome.signal != 0) words += " (signal " + std::to_string(outcome.signal) + ")";
-    return words;
-}
-
 Attempt::Attempt(AttemptServices& services, const Deployment& deployment, std::uint32_t attempt,
                  Slot& slot)
     : services_(services),
       deployment_(deployment),
       attempt_(attempt),
+      slot_(slot),
       calls_(services, deployment, *deployment.descriptor, AttemptCalls::Role::deployer, attempt,
              &slot) {}
 
@@ -59,11 +53,6 @@ asio::awaitable<AttemptResult> Attempt::run() {
 }
 
 asio::awaitable<Outcome> Attempt::go_forward() {
-    if (!deployment_.probes.empty() && services_.probe == nullptr) {
-        co_return Outcome::of(Ended::setup_failed, Stage::inspect, Category::config,
-                              "the deployment has a probe, but the plugin \"probe\" is not "
-                              "installed: install it, or write probe = false");
-    }
     if (has_steps()) {
         const bool stop = co_await shielded(undo_earlier());
         if (result_.rollback != RollbackState::done) {
@@ -78,7 +67,10 @@ asio::awaitable<Outcome> Attempt::go_forward() {
     if (!outcome.succeeded() || unchanged_) co_return outcome;
 
     outcome = co_await prove();
-    if (!outcome.succeeded()) co_return outcome;
+    if (!outcome.succeeded()) {
+        result_.proof = Proof::none;
+        co_return outcome;
+    }
     proven_ = true;
     const auto& changed = calls_.facts().changed;
     result_.changed = changed.empty() || std::any_of(changed.begin(), changed.end(),
@@ -105,18 +97,23 @@ asio::awaitable<Outcome> Attempt::inspect_and_deploy() {
         unchanged_ = wanted;
         if (unchanged_) co_return outcome;
     }
+    touched_ = true;
+    probed_.clear();
     Outcome outcome = co_await run_stage(Stage::deploy, flags);
     late_ = outcome.late;
     co_return outcome;
 }
 
 asio::awaitable<Outcome> Attempt::prove() {
+    // Gone where deploy's last wait was cut short by the deadline.
+    const bool has_slot = co_await slot_.take_again();
+    if (!has_slot) co_return stopped_before(Stage::verify);
     Outcome outcome = Outcome::success(Stage::verify);
     if (has(Stage::verify)) {
         outcome = co_await run_stage(Stage::verify);
         if (!outcome.succeeded()) co_return outcome;
         late_ = late_ || outcome.late;
-        result_.proof = Proof::verify;
+        if (plugin_has_seen_all()) result_.proof = Proof::verify;
     }
     if (!deployment_.probes.empty()) {
         outcome = co_await probe(Stage::verify, deployment_.probes);
@@ -130,12 +127,15 @@ asio::awaitable<void> Attempt::wind_up() {
     const bool went_well = result_.outcome.succeeded();
     const bool undone_in_vain =
         result_.rollback == RollbackState::failed || result_.rollback == RollbackState::pending;
+    bool can_close = session_ && (went_well || session_->alive());
     if (proven_) {
-        co_await settle();
+        can_close = co_await settle();
     } else if (!went_well && has_steps() && !undone_in_vain) {
+        co_await slot_.take_again();
         co_await roll_back();
+        can_close = session_ && session_->alive();
     }
-    if (session_ && (went_well || session_->alive())) {
+    if (can_close) {
         const Outcome end = co_await session_->finish(timeout_of(Stage::close));
         // The first cause wins, and a failure that was rolled back stays what it was.
         if (went_well && result_.outcome.succeeded() && !end.succeeded()) result_.outcome = end;
@@ -153,15 +153,18 @@ asio::awaitable<void> Attempt::wind_up() {
     note_what_is_served();
 }
 
-asio::awaitable<void> Attempt::settle() {
-    if (!has(Stage::settle)) co_return;
+asio::awaitable<bool> Attempt::settle() {
+    if (!has(Stage::settle)) co_return true;
     Outcome outcome = co_await run_stage(Stage::settle);
-    if (outcome.succeeded()) co_return;
-    if (outcome.ended == Ended::failed) {
-        warn("deployed, but what it replaced was not cleaned up: " + in_words(outcome));
+    if (outcome.succeeded()) co_return true;
+    const bool only_too_slow =
+        outcome.ended == Ended::timed_out || outcome.ended == Ended::cancelled;
+    if (only_too_slow || outcome.ended == Ended::failed) {
+        warn("deployed, but what it replaced was not cleaned up: " + reason_of(outcome));
     } else {
         result_.outcome = std::move(outcome);
     }
+    co_return session_->alive();
 }
 
 asio::awaitable<Outcome> Attempt::start_session(Stage stage) {
@@ -205,7 +208,11 @@ asio::awaitable<Outcome> Attempt::probe(Stage stage, std::vector<ProbeCheck> che
     start.config = probe_config(deployment_, checks);
     Result<std::unique_ptr<Session>> session =
         co_await services_.sessions.start(std::move(start), calls);
-    if (session.has_error()) co_return not_started(stage, session.error());
+    if (session.has_error()) {
+        Outcome not_begun = not_started(stage, session.error());
+        not_begun.by_probe = true;
+        co_return not_begun;
+    }
 
     StageRequest request;
     request.stage = stage;
@@ -217,8 +224,9 @@ asio::awaitable<Outcome> Attempt::probe(Stage stage, std::vector<ProbeCheck> che
     if (outcome.succeeded()) outcome = co_await (*session)->finish(timeout_of(Stage::close));
     AttemptFacts& seen = calls.facts();
     probed_ = std::move(stage == Stage::inspect ? seen.inspected : seen.verified);
+    outcome.by_probe = true;
     if (!outcome.succeeded() && outcome.ended != Ended::failed) {
-        outcome.failure.message = "the probe itself: " + in_words(outcome);
+        outcome.failure.message = "the probe itself: " + reason_of(outcome);
     }
     co_return outcome;
 }

@@ -22,7 +22,8 @@ private:
     boost::asio::awaitable<Outcome> prove();
     boost::asio::awaitable<void> undo_earlier();
     boost::asio::awaitable<void> wind_up();
-    boost::asio::awaitable<void> settle();
+    /// False: its process is gone.
+    boost::asio::awaitable<bool> settle();
     boost::asio::awaitable<void> roll_back();
     boost::asio::awaitable<Outcome> check_former();
 
@@ -37,6 +38,7 @@ private:
         return deployment_.timeouts[static_cast<std::size_t>(stage)];
     }
     bool as_wanted() const;
+    bool plugin_has_seen_all() const;
     bool probe_agrees() const;
     Outcome failed_by_findings(Stage stage);
     void note_what_is_served();
@@ -45,17 +47,16 @@ private:
     AttemptServices& services_;
     const Deployment& deployment_;
     std::uint32_t attempt_;
+    Slot& slot_;
     AttemptCalls calls_;
     std::unique_ptr<Session> session_;
     AttemptResult result_;
     std::vector<Live> former_;  ///< of what was undone
     std::vector<Live> probed_;  ///< what the latest probe saw
     bool unchanged_ = false;
+    bool touched_ = false;  ///< deploy was begun: what was seen before says nothing any more
     bool proven_ = false;  ///< from here on nothing is undone
     bool late_ = false;
 };
-
-/// The failure's message, or the way it ended where it has none.
-std::string in_words(const Outcome& outcome);
 
 }  // namespace certcast

@@ -50,6 +50,15 @@ bool Attempt::as_wanted() const {
     return !deployment_.certificates.empty();
 }
 
+/// A verify that looked at nothing proves nothing.
+bool Attempt::plugin_has_seen_all() const {
+    for (std::uint64_t i = 0; i < deployment_.certificates.size(); ++i) {
+        const Live* live = find(calls_.facts().verified, i);
+        if (live == nullptr || live->presence != CERTCAST_PRESENT) return false;
+    }
+    return !deployment_.certificates.empty();
+}
+
 bool Attempt::probe_agrees() const {
     return std::all_of(deployment_.probes.begin(), deployment_.probes.end(),
                        [&](const ProbeCheck& check) {
@@ -75,7 +84,10 @@ Outcome Attempt::failed_by_findings(Stage stage) {
 void Attempt::note_what_is_served() {
     const AttemptFacts& facts = calls_.facts();
     const bool undone = result_.rollback == RollbackState::done;
-    const bool as_before = undone || (!proven_ && result_.rollback == RollbackState::none);
+    // A deployer that can undo and recorded no step has changed nothing yet.
+    const bool untouched = !touched_ || has(Stage::rollback);
+    const bool as_before =
+        undone || (!proven_ && untouched && result_.rollback == RollbackState::none);
     for (std::uint64_t i = 0; i < deployment_.certificates.size(); ++i) {
         Serving serving;
         if (const Live* seen = find(probed_, i)) {

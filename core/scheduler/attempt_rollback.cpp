@@ -37,14 +37,14 @@ asio::awaitable<void> Attempt::roll_back() {
     if (!outcome.succeeded()) {
         // Nothing but being killed on request ends a rollback as cancelled.
         if (outcome.ended == Ended::cancelled) result_.rollback = RollbackState::pending;
-        result_.rollback_message = in_words(outcome);
+        result_.rollback_message = reason_of(outcome);
         co_return;
     }
     result_.rollback_message.clear();
     outcome = co_await check_former();
     if (!outcome.succeeded()) {
         result_.rollback_message =
-            "undone, but the former certificate is not served: " + in_words(outcome);
+            "undone, but the former certificate is not served: " + reason_of(outcome);
         co_return;
     }
     const Result<void> forgotten = co_await services_.memory.forget_steps(deployment_.name);
@@ -59,7 +59,7 @@ asio::awaitable<Outcome> Attempt::check_former() {
     Outcome outcome = Outcome::success(Stage::verify);
     if (has(Stage::verify)) {
         outcome = co_await run_stage(Stage::verify, CERTCAST_JOB_RECOVERING);
-        if (!outcome.succeeded() || deployment_.probes.empty()) co_return outcome;
+        if (!outcome.succeeded()) co_return outcome;
     }
     if (deployment_.probes.empty()) co_return outcome;
     std::vector<ProbeCheck> checks = checks_of_former(deployment_, former_);
@@ -67,10 +67,6 @@ asio::awaitable<Outcome> Attempt::check_former() {
         result_.rollback_message =
             "not probed afterwards, because it is not known which certificate was there before";
         co_return outcome;
-    }
-    if (services_.probe == nullptr) {
-        co_return Outcome::of(Ended::setup_failed, Stage::verify, Category::config,
-                              "the plugin \"probe\" is not installed");
     }
     co_return co_await probe(Stage::verify, std::move(checks), CERTCAST_JOB_RECOVERING);
 }

@@ -20,7 +20,7 @@ struct AttemptServices {
     Clock& clock;
     RunObserver& observer;
     const Library* probe_library = nullptr;
-    const Descriptor* probe = nullptr;  ///< nullptr: there is no probe plugin
+    const Descriptor* probe = nullptr;  ///< there where a deployment has probes
     bool force = false;                 ///< deploy what is as wanted already, too
 };
 

@@ -5,6 +5,8 @@
 #include <certcast/plugin.h>
 #include <boost/asio/this_coro.hpp>
 
+#include <set>
+
 namespace certcast {
 
 namespace asio = boost::asio;
@@ -22,6 +24,15 @@ Result<CertificateBundle> load_one(const CertificateSource& source, const Secret
     if (parts.has_error()) return parts.error();
     rules.without_key = rules.without_key || source.without_key;
     return CertificateBundle::from(std::move(*parts), rules);
+}
+
+std::set<std::string> names_to_deploy(const Pipeline& pipeline) {
+    std::set<std::string> names;
+    for (const Deployment& deployment : pipeline.deployments) {
+        if (deployment.disabled) continue;
+        names.insert(deployment.certificates.begin(), deployment.certificates.end());
+    }
+    return names;
 }
 
 bool by_command(const Pipeline& pipeline, const std::string& secret) {
@@ -47,8 +58,10 @@ asio::awaitable<std::vector<Diagnostic>> CertificateStore::load(const Pipeline& 
                                                                 Commands commands) {
     co_await asio::this_coro::throw_if_cancelled(false);
     std::vector<Diagnostic> found;
+    const std::set<std::string> wanted = names_to_deploy(pipeline);
     for (const auto& entry : pipeline.certificates) {
         const std::string& name = entry.first;
+        if (!wanted.contains(name)) continue;
         const CertificateSource& source = entry.second;
         const auto report = [&](Diagnostic::Severity severity, const std::string& message) {
             found.push_back({severity, source.location, "certificate " + name + ": " + message});
@@ -62,6 +75,7 @@ asio::awaitable<std::vector<Diagnostic>> CertificateStore::load(const Pipeline& 
             }
             Result<Secret> resolved = co_await secrets.resolve(source.passphrase);
             if (resolved.has_error()) {
+                if (resolved.error().code == ErrorCode::cancelled) co_return found;
                 report(Diagnostic::Severity::error, resolved.error().text());
                 continue;
             }

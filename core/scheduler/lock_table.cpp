@@ -95,6 +95,7 @@ Result<LockTable::Taken> LockTable::take_files(const std::vector<std::string>& n
 asio::awaitable<bool> LockTable::until_free_in_this_run(const std::vector<std::string>& names,
                                                         std::size_t rank) {
     while (Name* taken = first_taken(names)) {
+        pass_on(names);
         Event freed(executor_);
         taken->waiting[rank] = &freed;
         const bool woken = co_await freed.wait();

@@ -50,6 +50,10 @@ public:
     boost::asio::awaitable<bool> until_free_in_this_run(const std::vector<std::string>& names,
                                                         std::size_t rank);
 
+    /// Wakes one waiter for each name that is free. For whoever was woken and has to wait for
+    /// something else first.
+    void pass_on(const std::vector<std::string>& names);
+
 private:
     friend class HeldLocks;
     struct Name {
@@ -59,8 +63,6 @@ private:
 
     Result<Taken> take_files(const std::vector<std::string>& names, std::vector<Fd>& files);
     Name* first_taken(const std::vector<std::string>& names);
-    /// Wakes one waiter for each name that is free.
-    void pass_on(const std::vector<std::string>& names);
 
     boost::asio::any_io_executor executor_;
     std::filesystem::path folder_;

@@ -52,8 +52,8 @@ std::string_view name_of(Proof proof) {
     return "none";
 }
 
-int RunReport::exit_status() const {
-    if (interrupted) return 130;
+ExitStatus RunReport::exit_status() const {
+    if (interrupted) return exit_interrupted;
     bool any_locked = false;
     bool any_skipped = false;
     for (const DeploymentReport& deployment : deployments) {
@@ -63,17 +63,17 @@ int RunReport::exit_status() const {
         } else if (deployment.status == Status::failed && deployment.reason == "lock") {
             any_locked = true;
         } else {
-            return 1;
+            return exit_some_failed;
         }
     }
     // What was skipped where locks are all that failed was skipped because of them.
-    if (any_locked) return 4;
-    return any_skipped ? 1 : 0;
+    if (any_locked) return exit_no_lock;
+    return any_skipped ? exit_some_failed : exit_good;
 }
 
 std::string_view RunReport::status() const {
     if (interrupted) return "interrupted";
-    return exit_status() == 0 ? "ok" : "failed";
+    return exit_status() == exit_good ? "ok" : "failed";
 }
 
 const DeploymentReport* RunReport::find(std::string_view name) const {

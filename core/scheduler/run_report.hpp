@@ -63,6 +63,16 @@ struct DeploymentReport {
     }
 };
 
+/// What the program's end means to whoever started it.
+enum ExitStatus : int {
+    exit_good = 0,
+    exit_some_failed = 1,
+    exit_invalid = 2,  ///< command line, pipeline or certificate; nothing was touched
+    exit_host_failed = 3,
+    exit_no_lock = 4,
+    exit_interrupted = 130,
+};
+
 /// How a whole run ended. Deployments are in the order of the pipeline.
 struct RunReport {
     std::string run;  ///< sortable by time: 20261123T094500Z-1a2b
@@ -73,8 +83,8 @@ struct RunReport {
     bool interrupted = false;
     std::vector<DeploymentReport> deployments;
 
-    /// 0, 1, 4 or 130; the other exit statuses mean that there was no run.
-    int exit_status() const;
+    /// Of a run that took place: not exit_invalid, not exit_host_failed.
+    ExitStatus exit_status() const;
     /// "ok", "failed" or "interrupted".
     std::string_view status() const;
     const DeploymentReport* find(std::string_view name) const;

@@ -62,8 +62,7 @@ public:
           runner_(runner),
           clock_(clock),
           observer_(observer),
-          slots_(executor, std::max(1u, options_.max_parallel != 0 ? options_.max_parallel
-                                                                   : pipeline.max_parallel)),
+          slots_(executor, std::max(1u, pipeline.max_parallel)),
           locks_(executor, options_.lock_folder),
           none_under_way_(executor),
           random_(options_.seed != 0 ? options_.seed : random_seed()) {}
@@ -222,6 +221,7 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, Ranke
 /// A slot at a time when the task's account does not rest. False: the run was interrupted.
 asio::awaitable<bool> Scheduler::Impl::take_slot(Task& task, RankedSlot& slot) {
     for (;;) {
+        if (!slot.can_be_had()) locks_.pass_on(task.locks);
         const bool taken = co_await slot.take_again();
         if (!taken || stopping_) co_return false;
         const auto rest = account_rests_until_.find(task.deployment->account);
@@ -233,6 +233,7 @@ asio::awaitable<bool> Scheduler::Impl::take_slot(Task& task, RankedSlot& slot) {
             co_return true;
         }
         slot.give_back();
+        locks_.pass_on(task.locks);
         observer_.waiting(*task.deployment, "its account was asked to come back later",
                           std::chrono::ceil<Duration>(until - now));
         const bool slept = co_await clock_.sleep_until(until);
@@ -259,7 +260,6 @@ asio::awaitable<void> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot
 
         slot.give_back();
         observer_.waiting(deployment, "before another attempt", *pause);
-        if (stopping_) co_return;
         const bool slept = co_await clock_.sleep_until(clock_.now() + *pause);
         if (!slept) co_return;
         const bool has_slot = co_await take_slot(task, slot);

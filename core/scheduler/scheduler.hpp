@@ -16,7 +16,6 @@
 namespace certcast {
 
 struct RunOptions {
-    std::uint32_t max_parallel = 0;  ///< 0: the pipeline's
     /// How long a lock that another process holds is waited for.
     Duration lock_timeout{60'000};
     std::filesystem::path lock_folder;  ///< empty: only this run's deployments are kept apart

@@ -34,12 +34,16 @@ void Slots::give_back(const Groups& groups) {
     grant();
 }
 
+bool Slots::has_room(const Groups& groups) const {
+    return used_ < limit_ && std::none_of(groups.begin(), groups.end(), [](const Group* group) {
+               return group->is_full();
+           });
+}
+
 void Slots::grant() {
     for (auto next = waiting_.begin(); next != waiting_.end() && used_ < limit_;) {
         const Waiter waiter = next->second;
-        const bool fits = std::none_of(waiter.groups->begin(), waiter.groups->end(),
-                                       [](const Group* group) { return group->is_full(); });
-        if (!fits) {
+        if (!has_room(*waiter.groups)) {
             ++next;
             continue;
         }

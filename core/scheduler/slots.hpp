@@ -34,6 +34,8 @@ public:
     /// of the same rank.
     boost::asio::awaitable<bool> take(const Groups& groups, std::size_t rank);
     void give_back(const Groups& groups);
+    /// take() would not wait.
+    bool has_room(const Groups& groups) const;
 
 private:
     struct Waiter {
@@ -62,6 +64,8 @@ public:
 
     void give_back() override;
     boost::asio::awaitable<bool> take_again() override;
+    /// take_again() would not wait.
+    bool can_be_had() const { return held_ || slots_.has_room(groups_); }
 
 private:
     Slots& slots_;

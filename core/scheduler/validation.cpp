@@ -43,7 +43,7 @@ asio::awaitable<std::vector<Finding>> validate(AttemptServices& services,
     const bool said_so = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
         return finding.severity == LogLevel::error;
     });
-    if (!outcome.succeeded() && !said_so) findings.push_back(failure(in_words(outcome)));
+    if (!outcome.succeeded() && !said_so) findings.push_back(failure(reason_of(outcome)));
     co_return findings;
 }
 

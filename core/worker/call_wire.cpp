@@ -29,7 +29,6 @@ Fields read_fields(wire::Reader& in) {
 
 std::uint32_t status_of(ErrorCode code) {
     switch (code) {
-        case ErrorCode::usage:
         case ErrorCode::invalid:
             return CERTCAST_E_INVALID;
         case ErrorCode::not_found:

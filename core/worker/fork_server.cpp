@@ -60,7 +60,8 @@ void ForkServer::spawn(std::uint64_t attempt, const std::string& work_folder, st
     queue_.push(std::move(*frame), shared_from_this());
 }
 
-void ForkServer::kill() {
+void ForkServer::kill(bool interrupted) {
+    interrupted_ = interrupted_ || interrupted;
     if (process_.pid > 0) ::kill(process_.pid, SIGKILL);
 }
 
@@ -126,6 +127,7 @@ void ForkServer::end(std::string why) {
     for (auto& [attempt, events] : workers) {
         WorkerExit exit;
         exit.server_gone = true;
+        exit.interrupted = interrupted_;
         exit.setup_error = why;
         events.exited(std::move(exit));
     }

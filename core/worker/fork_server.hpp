@@ -37,7 +37,8 @@ public:
     /// Asks for a worker. `fds` are its socket, its cancel descriptor and its output.
     void spawn(std::uint64_t attempt, const std::string& work_folder, std::vector<Fd> fds,
                WorkerEvents events);
-    void kill();
+    /// `interrupted`: that is why its workers end.
+    void kill(bool interrupted = false);
     pid_t pid() const { return process_.pid; }
     bool usable() const { return !gone_; }
 
@@ -55,6 +56,7 @@ private:
     std::unordered_map<std::uint64_t, WorkerEvents> workers_;
     FrameQueue queue_{socket_};
     std::string load_error_;
+    bool interrupted_ = false;
     bool gone_ = false;
 };
 

@@ -1,5 +1,7 @@
 #include "core/worker/outcome.hpp"
 
+#include <string.h>
+
 namespace certcast {
 
 std::string_view name_of(Ended ended) {
@@ -89,6 +91,37 @@ bool worth_retrying(const Outcome& outcome) {
             return passes_with_time(outcome.failure.category);
     }
     return false;
+}
+
+std::string_view stage_of(const Outcome& outcome) {
+    return outcome.by_probe ? "probe" : name_of(outcome.stage);
+}
+
+std::string reason_of(const Outcome& outcome) {
+    if (!outcome.failure.message.empty()) return outcome.failure.message;
+    switch (outcome.ended) {
+        case Ended::succeeded:
+            break;
+        case Ended::failed:
+            return "the plugin did not say why";
+        case Ended::timed_out:
+            return "its deadline passed";
+        case Ended::crashed: {
+            if (outcome.signal == 0) return "its process ended unexpectedly";
+            const char* const what = sigdescr_np(outcome.signal);
+            return "the plugin was ended by signal " + std::to_string(outcome.signal) +
+                   (what == nullptr ? "" : " (" + std::string(what) + ")");
+        }
+        case Ended::cancelled:
+            return "it was asked to stop";
+        case Ended::limit:
+            return "it went over its limit: " + outcome.limit;
+        case Ended::protocol_error:
+            return "the plugin broke the protocol between worker and host";
+        case Ended::setup_failed:
+            return "its worker could not be started";
+    }
+    return {};
 }
 
 }  // namespace certcast

@@ -54,6 +54,7 @@ struct Outcome {
     int signal = 0;     ///< crashed: by which signal
     std::string limit;  ///< limit: its name
     bool late = false;  ///< succeeded within the grace after the deadline
+    bool by_probe = false;  ///< of the host's own check in that stage
     Failure failure;    ///< of anything but success
 
     bool succeeded() const { return ended == Ended::succeeded; }
@@ -65,6 +66,12 @@ struct Outcome {
                 .failure = {.category = category, .message = std::move(message)}};
     }
 };
+
+/// The stage's name, or "probe".
+std::string_view stage_of(const Outcome& outcome);
+
+/// Why it did not succeed: the message, or what is known without one.
+std::string reason_of(const Outcome& outcome);
 
 /// Whether another attempt may help: retry-later and, where the plugin left it open, network,
 /// timeout and conflict failures, crashes and deadlines.

@@ -1,5 +1,7 @@
 #include "core/worker/output_lines.hpp"
 
+#include <utility>
+
 namespace certcast {
 
 namespace {
@@ -14,12 +16,12 @@ std::vector<std::string> OutputLines::take(std::string_view piece) {
     for (const char character : piece) {
         if (++seen_ > most_kept) {
             ++dropped_;
-        } else if (character == '\n' || line_.size() == longest_line) {
-            lines.push_back(std::move(line_));
-            line_.clear();
-            if (character != '\n') line_.push_back(character);
-        } else {
+        } else if (character == '\n') {
+            lines.push_back(std::exchange(line_, {}));
+        } else if (line_.size() < longest_line) {
             line_.push_back(character);
+        } else {
+            ++dropped_;  // a second line would tear a secret in two, and neither half be masked
         }
     }
     return lines;

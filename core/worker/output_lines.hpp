@@ -7,7 +7,7 @@
 
 namespace certcast {
 
-/// Cuts what a plugin prints into lines, of which only so many are kept.
+/// Cuts what a plugin prints into lines, of which only so many and so much of each are kept.
 class OutputLines {
 public:
     /// The lines that this piece completes.

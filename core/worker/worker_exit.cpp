@@ -21,6 +21,10 @@ Outcome internal(Ended ended, Stage stage, std::string message) {
 }  // namespace
 
 Outcome outcome_of(const WorkerExit& exit, bool started, Stage stage) {
+    if (exit.interrupted) {
+        return Outcome::of(Ended::cancelled, stage, Category::cancelled,
+                           "killed, because the run was interrupted twice");
+    }
     if (exit.server_gone && started) {
         Outcome outcome = internal(Ended::crashed, stage, exit.setup_error);
         outcome.signal = SIGKILL;

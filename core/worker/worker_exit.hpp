@@ -12,6 +12,7 @@ struct WorkerExit {
     int signal = 0;
     std::string setup_error;  ///< it never became a worker, or its fork server is gone: why
     bool server_gone = false;
+    bool interrupted = false;  ///< its fork server was killed because the run was
 };
 
 /// What that means for the stage that ran. `started`: there was a process.

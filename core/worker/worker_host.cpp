@@ -13,6 +13,14 @@ namespace certcast {
 
 namespace asio = boost::asio;
 
+namespace {
+
+Error interrupted() {
+    return {ErrorCode::cancelled, "the run was interrupted", {}};
+}
+
+}  // namespace
+
 WorkerHost::WorkerHost(asio::any_io_executor executor, std::filesystem::path program,
                        std::filesystem::path work_parent)
     : executor_(std::move(executor)),
@@ -22,8 +30,10 @@ WorkerHost::WorkerHost(asio::any_io_executor executor, std::filesystem::path pro
 }
 
 WorkerHost::~WorkerHost() {
+    kill_all();
     servers_.clear();
-    abandon();
+    children_.clear();
+    sweep();
 }
 
 Result<std::shared_ptr<ForkServer>> WorkerHost::server_for(const Library& library) {
@@ -41,6 +51,7 @@ Result<std::shared_ptr<ForkServer>> WorkerHost::server_for(const Library& librar
 
 asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionRequest request,
                                                                     HostCalls& calls) {
+    if (killed_) co_return interrupted();
     if (!work_root_) {
         auto made = WorkRoot::make(work_parent_);
         if (!made) co_return made.error();
@@ -55,6 +66,7 @@ asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionReque
 }
 
 asio::awaitable<Result<CommandResult>> WorkerHost::run(Command command) {
+    if (killed_) co_return interrupted();
     auto process = CommandProcess::start(executor_, program_, std::move(command));
     if (!process) co_return process.error();
     const auto running = std::move(*process);
@@ -62,19 +74,14 @@ asio::awaitable<Result<CommandResult>> WorkerHost::run(Command command) {
     children_.insert(pid);
     auto result = co_await running->result();
     children_.erase(pid);
+    if (killed_) co_return interrupted();
     co_return result;
 }
 
 void WorkerHost::kill_all() {
-    for (const auto& [path, server] : servers_) server->kill();
+    killed_ = true;
+    for (const auto& [path, server] : servers_) server->kill(true);
     for (const pid_t child : children_) kill(child, SIGKILL);
-}
-
-void WorkerHost::abandon() {
-    kill_all();
-    children_.clear();
-    sweep();
-    work_root_.reset();
 }
 
 // Workers die with their fork server; what they had started comes to this process, generation by

@@ -31,10 +31,8 @@ public:
                                                                    HostCalls& calls) override;
     boost::asio::awaitable<Result<CommandResult>> run(Command command) override;
 
-    /// Kills every process at once. Sessions end as crashed.
+    /// Kills every process at once and starts none any more: all of it ends as cancelled.
     void kill_all();
-    /// Kills and sweeps everything before the program ends without unwinding.
-    void abandon();
 
 private:
     Result<std::shared_ptr<ForkServer>> server_for(const Library& library);
@@ -47,6 +45,7 @@ private:
     std::map<std::filesystem::path, std::shared_ptr<ForkServer>> servers_;
     std::set<pid_t> children_;
     std::uint64_t next_attempt_ = 1;
+    bool killed_ = false;
 };
 
 }  // namespace certcast

@@ -107,7 +107,9 @@ std::int32_t verify(void*, const certcast_job* job) {
     if (!recovering) die_if(job, "in verify");
     const std::string wanted =
         recovering ? read(path_of(job, "three")) : string_of(config(job, text).text);
-    return read(path_of(job, "served")) == wanted ? CERTCAST_OK : CERTCAST_FAILED;
+    if (read(path_of(job, "served")) != wanted) return CERTCAST_FAILED;
+    const certcast_live live{.size = sizeof live, .presence = CERTCAST_PRESENT};
+    return job->host->live(job->host, &live);
 }
 
 std::int32_t rollback(void*, const certcast_job* job) {

@@ -253,5 +253,5 @@ TEST_CASE("validate is run for every deployment that has it, as many at once as 
     CHECK(findings[0].deployment->name == "a");
     CHECK(in_words(findings[0].finding) == "key: weak");
     CHECK(findings[1].deployment->name == "b");
-    CHECK(findings[1].finding.summary == "crashed");
+    CHECK(findings[1].finding.summary == "its process ended unexpectedly");
 }

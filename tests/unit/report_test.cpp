@@ -446,6 +446,7 @@ TEST_CASE("a report has the members that programs rely on") {
                                      {"duration_ms", 1200},
                                      {"error",
                                       {{"category", "config"},
+                                       {"code", ""},
                                        {"message", edge.error->failure.message},
                                        {"retryable", false}}},
                                      {"outputs", {{"id", "42"}}},

@@ -232,13 +232,13 @@ TEST_CASE("limits hold in all, per plugin and by the plugin's own word") {
     }
     run.pipeline.plugin_limits["ssh"] = 3;
     run.pipeline.plugin_limits["shy"] = 5;
-    SUBCASE("of the pipeline") {
+    SUBCASE("ten in all") {
         CHECK(run.go().exit_status() == 0);
         CHECK(run.runner.most_at_once[""] == 10);
         CHECK(run.runner.most_at_once["ssh"] == 3);
     }
-    SUBCASE("of the command line") {
-        run.options.max_parallel = 6;
+    SUBCASE("six in all") {
+        run.pipeline.max_parallel = 6;
         CHECK(run.go().exit_status() == 0);
         CHECK(run.runner.most_at_once[""] == 6);
     }
@@ -565,7 +565,7 @@ TEST_CASE("an interrupted run stops what runs, starts nothing more and reports i
     run["rests"].needs = {"done"};
     run.runner.scripts["done"] = {{.takes = Duration(700)}};
     run.runner.scripts["running"] = {{.takes = Duration(9'000'000)}};
-    run.options.max_parallel = 3;
+    run.pipeline.max_parallel = 3;
     run.runner.scripts["queued"] = {{.takes = Duration(9'000'000)}};
     run.pipeline.deployments.push_back(run["queued"]);
     run.pipeline.deployments.back().name = "stopper";

@@ -128,12 +128,17 @@ struct AttemptBench {
     /// Notes what a waiting attempt does with its slot.
     struct NotedSlot : Slot {
         explicit NotedSlot(AttemptBench& bench) : of(bench) {}
-        void give_back() override { of.sessions.diary.emplace_back("slot given back"); }
+        void give_back() override {
+            of.sessions.diary.emplace_back("slot given back");
+            held = false;
+        }
         asio::awaitable<bool> take_again() override {
-            of.sessions.diary.emplace_back("slot taken again");
+            if (!held) of.sessions.diary.emplace_back("slot taken again");
+            held = true;
             co_return true;
         }
         AttemptBench& of;
+        bool held = true;
     };
 
     Loop loop;

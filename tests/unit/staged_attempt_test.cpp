@@ -376,16 +376,6 @@ TEST_CASE("a probe that crashes proves nothing") {
     CHECK(result.rollback == RollbackState::done);
 }
 
-TEST_CASE("a probe without its plugin fails the attempt before anything is touched") {
-    Edge edge;
-    edge.add_probe();
-    edge.services.probe = nullptr;
-    StagedAttempts attempts(edge.services);
-    const AttemptResult result = edge.loop.run(attempts.run(edge.deployment, 1, edge.runner_slot));
-    CHECK(result.outcome.ended == Ended::setup_failed);
-    CHECK(edge.sessions.diary.empty());
-}
-
 TEST_CASE("a success within the grace goes on to the probe and is marked late") {
     Edge edge;
     edge.add_probe();
