@@ -81,7 +81,9 @@ std::string Redactor::redact(std::string_view text) const {
     shown.reserve(text.size());
     std::size_t masked_until = 0;
     for (std::size_t at = 0; at < text.size(); ++at) {
-        const std::size_t size = std::max(longest_match(text, at), private_key_size(text, at));
+        // Inside of what is masked no other key can begin, and looking for one takes its time.
+        const std::size_t key = at < masked_until ? 0 : private_key_size(text, at);
+        const std::size_t size = std::max(longest_match(text, at), key);
         if (size > 0) {
             if (at >= masked_until) shown += mask;
             masked_until = std::max(masked_until, at + size);

@@ -1,14 +1,20 @@
 #include "core/base/wire.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstring>
+
 namespace certcast::wire {
 
 namespace {
 
 template <typename T>
-void append_little_endian(std::vector<std::byte>& buffer, T value) {
+std::array<std::byte, sizeof(T)> bytes_of(T value) {
+    std::array<std::byte, sizeof(T)> bytes{};
     for (std::size_t i = 0; i < sizeof(T); ++i) {
-        buffer.push_back(static_cast<std::byte>((value >> (8 * i)) & 0xff));
+        bytes[i] = static_cast<std::byte>((value >> (8 * i)) & 0xff);
     }
+    return bytes;
 }
 
 template <typename T>
@@ -22,16 +28,34 @@ T little_endian(std::span<const std::byte> bytes) {
 
 }  // namespace
 
+void Writer::append(const void* bytes, std::size_t size) {
+    if (size == 0) return;
+    if (size_ + size > buffer_.size()) {
+        constexpr std::size_t least = 256;
+        Secret larger = Secret::of_size(std::max({least, buffer_.size() * 2, size_ + size}));
+        std::copy_n(buffer_.bytes().begin(), size_, larger.data());
+        buffer_ = std::move(larger);
+    }
+    std::memcpy(buffer_.data() + size_, bytes, size);
+    size_ += size;
+}
+
+Secret Writer::take() {
+    buffer_.shrink(size_);
+    size_ = 0;
+    return std::move(buffer_);
+}
+
 void Writer::u8(std::uint8_t value) {
-    buffer_.push_back(static_cast<std::byte>(value));
+    append(&value, 1);
 }
 
 void Writer::u32(std::uint32_t value) {
-    append_little_endian(buffer_, value);
+    append(bytes_of(value).data(), sizeof value);
 }
 
 void Writer::u64(std::uint64_t value) {
-    append_little_endian(buffer_, value);
+    append(bytes_of(value).data(), sizeof value);
 }
 
 void Writer::text(std::string_view value) {
@@ -40,7 +64,7 @@ void Writer::text(std::string_view value) {
 
 void Writer::bytes(std::span<const std::byte> value) {
     u32(static_cast<std::uint32_t>(value.size()));
-    buffer_.insert(buffer_.end(), value.begin(), value.end());
+    append(value.data(), value.size());
 }
 
 std::span<const std::byte> Reader::take(std::size_t size) {
@@ -70,13 +94,20 @@ std::string_view Reader::text() {
     return {reinterpret_cast<const char*>(taken.data()), taken.size()};
 }
 
+std::string_view Reader::text(std::size_t longest) {
+    const std::string_view found = text();
+    if (found.size() <= longest) return found;
+    ok_ = false;
+    return {};
+}
+
 std::span<const std::byte> Reader::bytes() {
     return take(u32());
 }
 
-std::uint32_t Reader::count(std::size_t least_size) {
+std::uint32_t Reader::count(std::size_t least_size, std::uint32_t most) {
     const std::uint32_t value = u32();
-    if (value > rest_.size() / least_size) {
+    if (value > rest_.size() / least_size || value > most) {
         ok_ = false;
         return 0;
     }

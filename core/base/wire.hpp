@@ -1,17 +1,23 @@
 #pragma once
 
+#include "core/base/secret.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace certcast::wire {
 
-/// Appends fixed-width little-endian integers and length-prefixed bytes to one buffer.
+/// Appends fixed-width little-endian integers and length-prefixed bytes to one buffer, which is
+/// wiped when it is dropped or outgrown: it may hold a key.
 class Writer {
 public:
+    Writer() = default;
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
+    ~Writer() = default;
+
     void u8(std::uint8_t value);
     void u32(std::uint32_t value);
     void u64(std::uint64_t value);
@@ -19,12 +25,15 @@ public:
     void text(std::string_view value);
     void bytes(std::span<const std::byte> value);
 
-    std::span<const std::byte> data() const { return buffer_; }
-    std::size_t size() const { return buffer_.size(); }
-    std::vector<std::byte> take() { return std::move(buffer_); }
+    std::span<const std::byte> data() const { return buffer_.bytes().first(size_); }
+    std::size_t size() const { return size_; }
+    Secret take();
 
 private:
-    std::vector<std::byte> buffer_;
+    void append(const void* bytes, std::size_t size);
+
+    Secret buffer_;  ///< with room at its end
+    std::size_t size_ = 0;
 };
 
 /// Reads what a Writer wrote, from a sender that is not trusted: reading past the end gives zeros
@@ -38,10 +47,12 @@ public:
     std::uint64_t u64();
     std::int64_t i64() { return static_cast<std::int64_t>(u64()); }
     std::string_view text();
+    /// A longer one counts as missing.
+    std::string_view text(std::size_t longest);
     std::span<const std::byte> bytes();
     /// A count of things that take at least `least_size` bytes each, so that no count can be larger
-    /// than what is there.
-    std::uint32_t count(std::size_t least_size);
+    /// than what is there. More than `most` counts as missing.
+    std::uint32_t count(std::size_t least_size, std::uint32_t most = UINT32_MAX);
 
     bool ok() const { return ok_; }
     /// Everything was read and nothing was missing.

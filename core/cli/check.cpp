@@ -25,8 +25,7 @@ int check_command(const std::filesystem::path& file, const Places& places) {
         if (exception) std::rethrow_exception(exception);
         wrong = result;
     };
-    asio::co_spawn(io,
-                   inputs_are_wrong(context, redactor, CertificateStore::Commands::leave_out),
+    asio::co_spawn(io, inputs_are_wrong(context, redactor, CertificateStore::Commands::leave_out),
                    std::move(ended));
     io.run();
     if (wrong) return exit_invalid;

@@ -18,8 +18,10 @@ constexpr rlim_t files_of_host = 64;
 
 void harden_process() {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    const rlimit no_core{0, 0};
-    setrlimit(RLIMIT_CORE, &no_core);
+    rlimit core{};
+    getrlimit(RLIMIT_CORE, &core);
+    core.rlim_cur = 0;  // what the operator's commands start may raise it again
+    setrlimit(RLIMIT_CORE, &core);
     signal(SIGPIPE, SIG_IGN);
     rlimit files{};
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

@@ -76,7 +76,8 @@ public:
 private:
     asio::awaitable<int> all() {
         co_await asio::this_coro::throw_if_cancelled(false);
-        const bool wrong = co_await inputs_are_wrong(context_, redactor_, CertificateStore::Commands::run);
+        const bool wrong =
+            co_await inputs_are_wrong(context_, redactor_, CertificateStore::Commands::run);
         if (context_.stopped) co_return exit_interrupted;
         if (wrong) co_return exit_invalid;
 

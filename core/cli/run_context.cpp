@@ -11,8 +11,8 @@ namespace asio = boost::asio;
 asio::awaitable<bool> inputs_are_wrong(RunContext& context, Redactor& redactor,
                                        CertificateStore::Commands commands) {
     const TextFilter filter(redactor);
-    const auto problems = co_await context.certificates.load(context.pipeline, context.secrets, redactor,
-                                                             BundleRules{}, commands);
+    const auto problems = co_await context.certificates.load(context.pipeline, context.secrets,
+                                                             redactor, BundleRules{}, commands);
     if (context.stopped) co_return false;
     const bool bad_certificates = print_diagnostics(problems, filter);
     const bool may_run_commands = commands == CertificateStore::Commands::run;

@@ -215,8 +215,8 @@ private:
 
     void find_probe() {
         const auto& all = pipeline_.deployments;
-        const auto probed = std::find_if(
-            all.begin(), all.end(), [](const Deployment& one) { return !one.probes.empty(); });
+        const auto probed = std::find_if(all.begin(), all.end(),
+                                         [](const Deployment& one) { return !one.probes.empty(); });
         if (probed == all.end()) return;
         const auto found = find_("probe");
         if (!found) {

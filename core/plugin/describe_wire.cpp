@@ -14,7 +14,6 @@ namespace certcast {
 
 namespace {
 
-constexpr std::uint32_t format = 1;
 constexpr std::uint32_t most_deployers = 64;
 constexpr std::uint32_t most_params = 512;
 constexpr std::uint32_t most_names = 256;
@@ -272,7 +271,7 @@ Result<Library> LibraryDecoder::library(std::filesystem::path path) {
     constexpr std::size_t least_size = 68;
     Library library;
     library.path = std::move(path);
-    if (const std::uint32_t version = in_.u32(); version != format) {
+    if (const std::uint32_t version = in_.u32(); version != describe_format) {
         fail("its description has format " + std::to_string(version) + ", expected 1");
     }
     library.cold_start = in_.u8() != 0;

@@ -84,6 +84,9 @@ struct Library {
     std::vector<Descriptor> deployers;
 };
 
+/// First number in what a describing process sends.
+inline constexpr std::uint32_t describe_format = 1;
+
 /// Reads what a describing fork server sent. It ran foreign code: nothing in it is trusted.
 Result<Library> decode_library(std::span<const std::byte> bytes, std::filesystem::path path);
 

@@ -116,9 +116,9 @@ std::string next_step(const DeploymentReport& deployment) {
     switch (outcome.ended) {
         case Ended::timed_out:
             return "if the target is only slow, raise " +
-                   (outcome.by_probe ? "the timeout of its probe"
-                                     : "timeouts." + std::string(name_of(outcome.stage)) +
-                                           " of the deployment");
+                   (outcome.by_probe
+                        ? "the timeout of its probe"
+                        : "timeouts." + std::string(name_of(outcome.stage)) + " of the deployment");
         case Ended::limit:
             return "see why it needs that much, or raise the limit";
         case Ended::setup_failed:

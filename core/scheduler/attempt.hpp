@@ -55,7 +55,7 @@ private:
     std::vector<Live> probed_;  ///< what the latest probe saw
     bool unchanged_ = false;
     bool touched_ = false;  ///< deploy was begun: what was seen before says nothing any more
-    bool proven_ = false;  ///< from here on nothing is undone
+    bool proven_ = false;   ///< from here on nothing is undone
     bool late_ = false;
 };
 

@@ -1,5 +1,7 @@
 #include "core/scheduler/attempt_calls.hpp"
 
+#include "core/worker/frame.hpp"
+
 #include <certcast/plugin.h>
 #include <boost/asio/this_coro.hpp>
 
@@ -12,7 +14,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t largest_step = 16 * 1024 * 1024;
-constexpr std::size_t largest_steps = 256 * 1024 * 1024;
+constexpr std::size_t largest_steps = 60 * 1024 * 1024;  // of all, with labels
+constexpr std::size_t overhead_of_steps = 1024 * 1024;
+static_assert(largest_steps + overhead_of_steps <= longest_payload);
 constexpr std::size_t largest_state = 1024 * 1024;
 constexpr std::size_t largest_evidence = 64 * 1024;
 constexpr std::size_t most_facts = 1'000;  // steps, outputs, findings: of each
@@ -189,11 +193,11 @@ asio::awaitable<Result<void>> AttemptCalls::step(std::string label, Secret undo)
         co_return wrong_stage("step", stage_);
     }
     const std::vector<Step>& earlier = services_.memory.steps(deployment_.name);
-    std::size_t all = undo.size();
-    for (const Step& step : earlier) all += step.undo.size();
+    std::size_t all = undo.size() + label.size();
+    for (const Step& step : earlier) all += step.undo.size() + step.label.size();
     if (undo.size() > largest_step || all > largest_steps || earlier.size() >= most_facts) {
         co_return refused(ErrorCode::invalid,
-                          "a step holds at most 16 MiB, and 1,000 of them at most 256 MiB");
+                          "a step holds at most 16 MiB, and 1,000 of them at most 60 MiB");
     }
     Step step{.label = std::move(label), .undo = std::move(undo), .attempt = attempt_};
     co_return co_await services_.memory.add_step(deployment_.name, std::move(step),

@@ -20,8 +20,8 @@ public:
 
     void add(std::string name, CertificateBundle bundle);
 
-    /// Reads the certificates that are going to be deployed and says what is wrong with any. Private
-    /// keys become known to the redactor.
+    /// Reads the certificates that are going to be deployed and says what is wrong with any.
+    /// Private keys become known to the redactor.
     boost::asio::awaitable<std::vector<Diagnostic>> load(const Pipeline& pipeline,
                                                          SecretStore& secrets, Redactor& redactor,
                                                          BundleRules rules, Commands commands);

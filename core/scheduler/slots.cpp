@@ -35,9 +35,8 @@ void Slots::give_back(const Groups& groups) {
 }
 
 bool Slots::has_room(const Groups& groups) const {
-    return used_ < limit_ && std::none_of(groups.begin(), groups.end(), [](const Group* group) {
-               return group->is_full();
-           });
+    return used_ < limit_ && std::none_of(groups.begin(), groups.end(),
+                                          [](const Group* group) { return group->is_full(); });
 }
 
 void Slots::grant() {

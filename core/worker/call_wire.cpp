@@ -13,16 +13,21 @@ namespace {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
+// The worker program shortens texts to this; what comes longer, or more of, comes from a plugin
+// that writes frames itself.
+constexpr std::size_t longest_text = 16 * 1024;
+constexpr std::uint32_t most_fields = 64;
+
 Error violation(std::string message) {
     return {ErrorCode::protocol, std::move(message), {}};
 }
 
 Fields read_fields(wire::Reader& in) {
     Fields fields;
-    const std::uint32_t count = in.count(8);
+    const std::uint32_t count = in.count(8, most_fields);
     for (std::uint32_t i = 0; i < count; ++i) {
-        std::string name(in.text());
-        fields.emplace_back(std::move(name), in.text());
+        std::string name(in.text(longest_text));
+        fields.emplace_back(std::move(name), in.text(longest_text));
     }
     return fields;
 }
@@ -60,7 +65,7 @@ Result<Secret> command_reply(Result<CommandResult> result) {
     out.u32(static_cast<std::uint32_t>(result->status));
     out.u32(result->truncated ? 1 : 0);
     out.bytes(result->output.bytes());
-    return Secret(out.data());
+    return out.take();
 }
 
 MaterialQuery read_query(wire::Reader& in) {
@@ -69,8 +74,8 @@ MaterialQuery read_query(wire::Reader& in) {
     query.kind = in.u32();
     query.generation = in.u32();
     query.pkcs12_profile = in.u32();
-    query.password = Secret(in.text());
-    query.friendly_name = in.text();
+    query.password = Secret(in.text(longest_text));
+    query.friendly_name = in.text(longest_text);
     return query;
 }
 
@@ -89,9 +94,9 @@ Live read_live(wire::Reader& in) {
 Finding read_finding(wire::Reader& in) {
     Finding finding;
     finding.severity = static_cast<LogLevel>(in.u32());
-    finding.path = in.text();
-    finding.summary = in.text();
-    finding.detail = in.text();
+    finding.path = in.text(longest_text);
+    finding.summary = in.text(longest_text);
+    finding.detail = in.text(longest_text);
     return finding;
 }
 
@@ -115,8 +120,8 @@ std::optional<Result<Secret>> answer_at_once(FrameType type, wire::Reader& in, H
         return in.finished() ? nothing_or_error(calls.set_changed(certificate, yes)) : Secret();
     }
     if (type == FrameType::output) {
-        std::string name(in.text());
-        std::string value(in.text());
+        std::string name(in.text(longest_text));
+        std::string value(in.text(longest_text));
         if (in.finished()) calls.output(std::move(name), std::move(value));
         return Secret();
     }
@@ -125,11 +130,11 @@ std::optional<Result<Secret>> answer_at_once(FrameType type, wire::Reader& in, H
 
 asio::awaitable<Result<Secret>> answer_later(FrameType type, wire::Reader& in, HostCalls& calls) {
     if (type == FrameType::secret) {
-        std::string name(in.text());
+        std::string name(in.text(longest_text));
         const bool refresh = (in.u32() & CERTCAST_SECRET_REFRESH) != 0;
         if (in.finished()) co_return co_await calls.secret(std::move(name), refresh);
     } else if (type == FrameType::step) {
-        std::string label(in.text());
+        std::string label(in.text(longest_text));
         Secret undo(in.bytes());
         if (in.finished()) {
             co_return nothing_or_error(co_await calls.step(std::move(label), std::move(undo)));
@@ -143,19 +148,19 @@ asio::awaitable<Result<Secret>> answer_later(FrameType type, wire::Reader& in, H
     } else if (type == FrameType::wait) {
         constexpr std::uint64_t a_year = 366ULL * 24 * 3'600'000;
         const Duration duration(static_cast<std::int64_t>(std::min(in.u64(), a_year)));
-        std::string why(in.text());
+        std::string why(in.text(longest_text));
         if (in.finished())
             co_return nothing_or_error(co_await calls.wait(duration, std::move(why)));
     } else if (type == FrameType::run_command) {
-        std::string param(in.text());
+        std::string param(in.text(longest_text));
         Fields variables = read_fields(in);
         if (in.finished()) {
             co_return command_reply(
                 co_await calls.run_command(std::move(param), std::move(variables)));
         }
     } else if (type == FrameType::request_reload) {
-        std::string identity(in.text());
-        std::string param(in.text());
+        std::string identity(in.text(longest_text));
+        std::string param(in.text(longest_text));
         if (in.finished()) {
             co_return command_reply(
                 co_await calls.request_reload(std::move(identity), std::move(param)));
@@ -168,7 +173,7 @@ asio::awaitable<Result<Secret>> answer_later(FrameType type, wire::Reader& in, H
 
 }  // namespace
 
-std::vector<std::byte> encode_job(const SessionRequest& request, const std::string& work_folder) {
+Secret encode_job(const SessionRequest& request, const std::string& work_folder) {
     wire::Writer out;
     out.text(request.descriptor->id);
     out.text(request.deployment);
@@ -184,8 +189,9 @@ std::vector<std::byte> encode_job(const SessionRequest& request, const std::stri
     return out.take();
 }
 
-std::vector<std::byte> encode_stage(const StageRequest& request, std::int64_t deadline_ns) {
+Secret encode_stage(const StageRequest& request, std::uint32_t number, std::int64_t deadline_ns) {
     wire::Writer out;
+    out.u32(number);
     out.u32(static_cast<std::uint32_t>(request.stage));
     out.u64(request.flags);
     out.i64(deadline_ns);
@@ -207,8 +213,8 @@ Result<Failure> decode_failure(const Frame& frame) {
     const std::uint32_t category = in.u32();
     const std::uint32_t retry = in.u32();
     const std::uint64_t retry_after = in.u64();
-    failure.code = in.text();
-    failure.message = in.text();
+    failure.code = in.text(longest_text);
+    failure.message = in.text(longest_text);
     if (!in.finished()) return violation("its failure frame is malformed");
     const bool known = category >= CERTCAST_CONFIG_ERROR && category <= CERTCAST_INTERNAL_ERROR;
     failure.category = known ? static_cast<Category>(category) : Category::internal;
@@ -224,14 +230,14 @@ Result<LogLine> decode_log(const Frame& frame) {
     wire::Reader in(frame.payload);
     LogLine line;
     const std::uint32_t level = in.u32();
-    line.message = in.text();
+    line.message = in.text(longest_text);
     line.fields = read_fields(in);
     if (!in.finished() || level > CERTCAST_ERROR) return violation("its log frame is malformed");
     line.level = static_cast<LogLevel>(level);
     return line;
 }
 
-std::vector<std::byte> encode_reply(const Result<Secret>& answer) {
+Secret encode_reply(const Result<Secret>& answer) {
     wire::Writer out;
     out.u32(answer ? std::uint32_t{CERTCAST_OK} : status_of(answer.error().code));
     out.text(answer ? std::string() : answer.error().text());
@@ -239,7 +245,7 @@ std::vector<std::byte> encode_reply(const Result<Secret>& answer) {
     return out.take();
 }
 
-asio::awaitable<Result<std::vector<std::byte>>> answer_call(Call call, HostCalls& calls) {
+asio::awaitable<Result<Secret>> answer_call(Call call, HostCalls& calls) {
     wire::Reader in(call.payload.bytes());
     auto at_once = answer_at_once(call.type, in, calls);
     Result<Secret> answer = at_once ? std::move(*at_once) : Result<Secret>(Secret());

@@ -5,20 +5,21 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include <vector>
+#include <string>
 
 namespace certcast {
 
 /// The job frame: what a worker is told before its first stage.
-std::vector<std::byte> encode_job(const SessionRequest& request, const std::string& work_folder);
-std::vector<std::byte> encode_stage(const StageRequest& request, std::int64_t deadline_ns);
+Secret encode_job(const SessionRequest& request, const std::string& work_folder);
+/// `number` tells the stages of one session apart, for the cancel messages.
+Secret encode_stage(const StageRequest& request, std::uint32_t number, std::int64_t deadline_ns);
 
 /// What a worker's `fail` frame says. An error is a violation of the protocol.
 Result<Failure> decode_failure(const Frame& frame);
 Result<LogLine> decode_log(const Frame& frame);
 
 /// The payload of a reply frame.
-std::vector<std::byte> encode_reply(const Result<Secret>& answer);
+Secret encode_reply(const Result<Secret>& answer);
 
 /// A worker's call, copied out of its frame.
 struct Call {
@@ -28,6 +29,6 @@ struct Call {
 };
 
 /// Reads a call, asks `calls`, and gives what to reply; an error is a violation of the protocol.
-boost::asio::awaitable<Result<std::vector<std::byte>>> answer_call(Call call, HostCalls& calls);
+boost::asio::awaitable<Result<Secret>> answer_call(Call call, HostCalls& calls);
 
 }  // namespace certcast

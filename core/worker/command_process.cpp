@@ -4,11 +4,9 @@
 
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,7 +37,7 @@ Result<std::unique_ptr<CommandProcess>> CommandProcess::start(asio::any_io_execu
     auto frame = make_frame(FrameType::command, 0, out.data());
     if (!frame) return frame.error();
     auto process = spawn_worker_program(program, {"--command", std::to_string(getpid())},
-                                        std::move(sockets->theirs), {}, true);
+                                        std::move(sockets->theirs), true);
     if (!process) return process.error();
     std::unique_ptr<CommandProcess> started(new CommandProcess(
         std::move(executor), std::move(sockets->ours), std::move(*process), std::move(command)));
@@ -77,6 +75,7 @@ bool CommandProcess::read_frames() {
         const Frame& frame = std::get<Frame>(*received);
         if (frame.type == FrameType::command_output) {
             take_output(frame.payload);
+            wipe(buffer.data(), frame_header_size + frame.payload.size());  // it may be a secret
         } else {
             wire::Reader in(frame.payload);
             exec_failure_ = static_cast<int>(in.u32());

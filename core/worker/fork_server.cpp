@@ -28,7 +28,7 @@ Result<std::shared_ptr<ForkServer>> ForkServer::start(asio::any_io_executor exec
     auto process = spawn_worker_program(program,
                                         {library.cold_start ? "--serve-cold" : "--serve",
                                          std::to_string(getpid()), library.path.string()},
-                                        std::move(sockets->theirs), {}, false);
+                                        std::move(sockets->theirs), false);
     if (!process) return process.error();
     std::shared_ptr<ForkServer> server(new ForkServer(std::move(executor), std::move(sockets->ours),
                                                       std::move(*process), std::move(gone)));
@@ -88,7 +88,6 @@ void ForkServer::read_frames() {
 
 void ForkServer::handle(Frame& frame) {
     wire::Reader in(frame.payload);
-    if (frame.type == FrameType::loaded) return;
     if (frame.type == FrameType::load_failed) {
         load_error_ = in.text();
         return;

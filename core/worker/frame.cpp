@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -22,7 +24,7 @@ struct Header {
     std::uint32_t size;
     std::uint32_t in_memfd;
 };
-static_assert(sizeof(Header) == 16);
+static_assert(sizeof(Header) == frame_header_size);
 static_assert(sizeof(Header) + longest_inline_payload <= frame_buffer_size);
 
 constexpr unsigned required_seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
@@ -46,6 +48,9 @@ std::vector<Fd> take_fds(msghdr& message) {
         for (std::size_t i = 0; i < count; ++i) {
             int fd = -1;
             std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
+            // Closing a socket that lingers would block whoever received it.
+            const linger none{};
+            setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
             fds.emplace_back(fd);
         }
     }
@@ -162,6 +167,9 @@ Result<OutgoingFrame> make_frame(FrameType type, std::uint32_t call,
                          " can be sent",
                      {}};
     }
+    if (fds.size() > most_frame_fds) {
+        return Error{ErrorCode::internal, "a frame carries too many descriptors", {}};
+    }
     OutgoingFrame frame;
     Header header{static_cast<std::uint32_t>(type), call,
                   static_cast<std::uint32_t>(payload.size()), 0};
@@ -190,16 +198,16 @@ Sent send_frame(int socket, const OutgoingFrame& frame) {
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     if (!frame.fds.empty()) {
+        std::array<int, most_frame_fds> fds{};
+        const std::size_t count = std::min(frame.fds.size(), fds.size());
+        for (std::size_t i = 0; i < count; ++i) fds[i] = frame.fds[i].get();
         message.msg_control = control.bytes;
-        message.msg_controllen = CMSG_SPACE(frame.fds.size() * sizeof(int));
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
         cmsghdr* rights = CMSG_FIRSTHDR(&message);
         rights->cmsg_level = SOL_SOCKET;
         rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(frame.fds.size() * sizeof(int));
-        for (std::size_t i = 0; i < frame.fds.size(); ++i) {
-            const int fd = frame.fds[i].get();
-            std::memcpy(CMSG_DATA(rights) + i * sizeof(int), &fd, sizeof fd);
-        }
+        rights->cmsg_len = CMSG_LEN(count * sizeof(int));
+        std::memcpy(CMSG_DATA(rights), fds.data(), count * sizeof(int));
     }
     while (sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         if (errno == EINTR) continue;

@@ -17,7 +17,6 @@ namespace certcast {
 enum class FrameType : std::uint32_t {
     // host to fork server, fork server to host
     spawn = 1,
-    loaded,
     load_failed,
     described,
     started,
@@ -60,6 +59,7 @@ inline constexpr std::size_t longest_inline_payload = 60 * 1024;
 /// Steps of a whole deployment travel in one frame.
 inline constexpr std::size_t longest_payload = 64 * 1024 * 1024;
 inline constexpr std::size_t most_frame_fds = 4;
+inline constexpr std::size_t frame_header_size = 16;
 
 /// One received message. The payload is a view into the buffer it was received with, or into the
 /// frame itself; nothing in it is trusted.

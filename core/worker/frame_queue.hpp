@@ -19,6 +19,7 @@ public:
     void push(OutgoingFrame frame, std::shared_ptr<void> owner);
     /// Nothing more is sent.
     void close();
+    std::size_t size() const { return frames_.size(); }
 
 private:
     void flush(std::shared_ptr<void> owner);

@@ -51,11 +51,11 @@ struct Failure {
 struct Outcome {
     Ended ended = Ended::succeeded;
     Stage stage = Stage::deploy;
-    int signal = 0;     ///< crashed: by which signal
-    std::string limit;  ///< limit: its name
-    bool late = false;  ///< succeeded within the grace after the deadline
+    int signal = 0;         ///< crashed: by which signal
+    std::string limit;      ///< limit: its name
+    bool late = false;      ///< succeeded within the grace after the deadline
     bool by_probe = false;  ///< of the host's own check in that stage
-    Failure failure;    ///< of anything but success
+    Failure failure;        ///< of anything but success
 
     bool succeeded() const { return ended == Ended::succeeded; }
 

@@ -2,13 +2,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <charconv>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -61,33 +61,11 @@ pid_t parent_of(std::string_view pid) {
     return parent;
 }
 
-// Whether pids were handed out in rising order since this process began, so that all of its
-// descendants have a higher one. Says no for ever once it cannot be sure: numbers that were all
-// used up between two looks would not be noticed.
-bool pids_only_rose() {
-    using std::chrono::steady_clock;
-    static pid_t last = getpid();
-    static steady_clock::time_point looked = steady_clock::now();
-    static bool rose = true;
-    const std::string load = read_small("/proc/loadavg");
-    const std::size_t space = load.rfind(' ');
-    pid_t newest = 0;
-    if (space != std::string::npos) {
-        std::from_chars(load.data() + space + 1, load.data() + load.size(), newest);
-    }
-    const auto now = steady_clock::now();
-    if (newest < last || now - looked > std::chrono::seconds(60)) rose = false;
-    last = newest;
-    looked = now;
-    return rose;
-}
-
-void scan_proc(std::vector<pid_t>& children, const std::function<bool(pid_t)>& is_known) {
+void scan_proc(std::vector<pid_t>& children) {
     struct CloseDir {
         void operator()(DIR* dir) const { closedir(dir); }
     };
     const pid_t self = getpid();
-    const pid_t lowest = pids_only_rose() ? self : 0;
     const std::unique_ptr<DIR, CloseDir> proc(opendir("/proc"));
     if (!proc) return;
     while (const dirent* entry = readdir(proc.get())) {
@@ -95,7 +73,6 @@ void scan_proc(std::vector<pid_t>& children, const std::function<bool(pid_t)>& i
         pid_t pid = 0;
         const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
         if (failure != std::errc() || end != name.data() + name.size()) continue;
-        if (pid <= lowest || pid == self || is_known(pid)) continue;
         if (parent_of(name) == self) children.push_back(pid);
     }
 }
@@ -104,20 +81,30 @@ void scan_proc(std::vector<pid_t>& children, const std::function<bool(pid_t)>& i
 
 void become_subreaper() {
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    pids_only_rose();
+}
+
+std::set<pid_t> children() {
+    std::vector<pid_t> found;
+    if (!read_children_file(found)) scan_proc(found);
+    return {found.begin(), found.end()};
 }
 
 bool sweep_children(const std::function<bool(pid_t)>& is_known) {
-    std::vector<pid_t> children;
-    if (!read_children_file(children)) scan_proc(children, is_known);
     bool found = false;
-    for (const pid_t child : children) {
+    for (const pid_t child : children()) {
         if (is_known(child)) continue;
         found = true;
         kill(child, SIGKILL);
         waitpid(child, nullptr, WNOHANG);
     }
     return found;
+}
+
+void sweep_all_children(const std::function<bool(pid_t)>& is_known) {
+    constexpr int most_rounds = 2000;
+    for (int round = 0; round < most_rounds && sweep_children(is_known); ++round) {
+        poll(nullptr, 0, 1);
+    }
 }
 
 }  // namespace certcast

@@ -4,7 +4,6 @@
 #include "core/worker/process_tree.hpp"
 #include "core/worker/worker_session.hpp"
 
-#include <poll.h>
 #include <signal.h>
 
 #include <utility>
@@ -25,7 +24,8 @@ WorkerHost::WorkerHost(asio::any_io_executor executor, std::filesystem::path pro
                        std::filesystem::path work_parent)
     : executor_(std::move(executor)),
       program_(std::move(program)),
-      work_parent_(std::move(work_parent)) {
+      work_parent_(std::move(work_parent)),
+      inherited_(certcast::children()) {
     become_subreaper();
 }
 
@@ -37,16 +37,16 @@ WorkerHost::~WorkerHost() {
 }
 
 Result<std::shared_ptr<ForkServer>> WorkerHost::server_for(const Library& library) {
-    auto& server = servers_[library.path];
-    if (server && server->usable()) return server;
+    const auto known = servers_.find(library.path);
+    if (known != servers_.end() && known->second->usable()) return known->second;
     auto started = ForkServer::start(executor_, program_, library, [this](pid_t pid) {
         children_.erase(pid);
         sweep();
     });
     if (!started) return started.error();
-    server = std::move(*started);
-    children_.insert(server->pid());
-    return server;
+    children_.insert((*started)->pid());
+    servers_.insert_or_assign(library.path, *started);
+    return *started;
 }
 
 asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionRequest request,
@@ -74,6 +74,7 @@ asio::awaitable<Result<CommandResult>> WorkerHost::run(Command command) {
     children_.insert(pid);
     auto result = co_await running->result();
     children_.erase(pid);
+    sweep();  // what its helper could not end, because it was killed itself
     if (killed_) co_return interrupted();
     co_return result;
 }
@@ -84,14 +85,10 @@ void WorkerHost::kill_all() {
     for (const pid_t child : children_) kill(child, SIGKILL);
 }
 
-// Workers die with their fork server; what they had started comes to this process, generation by
-// generation, and each takes only as long as dying does.
+// Workers die with their fork server; what they had started comes to this process.
 void WorkerHost::sweep() {
-    const auto is_known = [this](pid_t pid) { return children_.contains(pid); };
-    constexpr int most_rounds = 2000;
-    for (int round = 0; round < most_rounds && sweep_children(is_known); ++round) {
-        poll(nullptr, 0, 1);
-    }
+    sweep_all_children(
+        [this](pid_t pid) { return children_.contains(pid) || inherited_.contains(pid); });
 }
 
 }  // namespace certcast

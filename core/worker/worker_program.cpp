@@ -2,6 +2,7 @@
 
 #include "core/base/pidfd.hpp"
 #include "core/worker/frame.hpp"
+#include "core/worker/process_tree.hpp"
 #include "core/worker/worker_wire.hpp"
 
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <set>
 
 namespace certcast {
 
@@ -37,12 +39,19 @@ public:
     posix_spawnattr_t attributes{};
 };
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr const char* passed_on[] = {"HOME", "USER",         "LOGNAME",
+                                     "TZ",   "ASAN_OPTIONS", "UBSAN_OPTIONS"};
+#else
+constexpr const char* passed_on[] = {"HOME", "USER", "LOGNAME", "TZ"};
+#endif
+
 // A plugin sees who it runs for and nothing else of the operator's environment.
 std::vector<std::string> clean_environment() {
     std::vector<std::string> variables{
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
         "LC_ALL=C.UTF-8"};
-    for (const char* name : {"HOME", "USER", "LOGNAME", "TZ", "ASAN_OPTIONS", "UBSAN_OPTIONS"}) {
+    for (const char* name : passed_on) {
         if (const char* value = std::getenv(name)) {
             variables.push_back(std::string(name) + "=" + value);
         }
@@ -61,18 +70,13 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }  // namespace
 
 Result<Process> spawn_worker_program(const std::filesystem::path& program,
-                                     std::vector<std::string> arguments, Fd socket, Fd output,
+                                     std::vector<std::string> arguments, Fd socket,
                                      bool keep_environment) {
     SpawnSettings settings;
     auto& actions = settings.actions;
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    for (const int target : {STDOUT_FILENO, STDERR_FILENO}) {
-        if (output) {
-            posix_spawn_file_actions_adddup2(&actions, output.get(), target);
-        } else {
-            posix_spawn_file_actions_addopen(&actions, target, "/dev/null", O_WRONLY, 0);
-        }
-    }
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, socket.get(), control_fd);
     posix_spawn_file_actions_addclosefrom_np(&actions, control_fd + 1);
 
@@ -120,11 +124,13 @@ void end_process(Process& process) {
 
 Result<std::vector<std::byte>> describe_library(const std::filesystem::path& program,
                                                 const std::filesystem::path& library, int seconds) {
+    become_subreaper();
+    const std::set<pid_t> others = children();
     auto sockets = make_socket_pair();
     if (!sockets) return sockets.error();
     auto process =
         spawn_worker_program(program, {"--describe", std::to_string(getpid()), library.string()},
-                             std::move(sockets->theirs), {}, false);
+                             std::move(sockets->theirs), false);
     if (!process) return process.error();
 
     std::array<std::byte, frame_buffer_size> buffer;
@@ -154,7 +160,11 @@ Result<std::vector<std::byte>> describe_library(const std::filesystem::path& pro
         }
         break;
     }
+    // It sweeps what the library has started; what escapes that comes here.
+    pollfd ended{process->pidfd.get(), POLLIN, 0};
+    if (answer) poll(&ended, 1, 1000);
     end_process(*process);
+    sweep_all_children([&others](pid_t pid) { return others.contains(pid); });
     return answer;
 }
 

@@ -18,16 +18,16 @@ struct Process {
 };
 
 /// Starts certcast-worker by posix_spawn, in a session of its own, with the socket as its control
-/// descriptor and nothing else inherited. An empty output goes to /dev/null.
+/// descriptor and nothing else inherited.
 Result<Process> spawn_worker_program(const std::filesystem::path& program,
-                                     std::vector<std::string> arguments, Fd socket, Fd output,
+                                     std::vector<std::string> arguments, Fd socket,
                                      bool keep_environment);
 
 /// Kills the process and reaps it.
 void end_process(Process& process);
 
 /// Loads the library in a throw-away process and returns what that process says is in it, for
-/// decode_library. Waits at most `seconds`.
+/// decode_library. Waits at most `seconds`. Makes this process a subreaper.
 Result<std::vector<std::byte>> describe_library(const std::filesystem::path& program,
                                                 const std::filesystem::path& library, int seconds);
 

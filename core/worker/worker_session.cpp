@@ -3,6 +3,7 @@
 #include "core/base/pidfd.hpp"
 #include "core/worker/call_wire.hpp"
 #include "core/worker/output_lines.hpp"
+#include "core/worker/worker_wire.hpp"
 
 #include <certcast/plugin.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -14,9 +15,10 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -36,6 +38,11 @@ std::span<std::byte> shared_buffer() {
 }
 
 constexpr std::uint64_t most_log_frames = 10'000;
+constexpr std::uint64_t most_progress_frames = 10'000;
+constexpr std::size_t longest_progress_text = 16 * 1024;
+// Who asks without reading the answers would fill the host's memory with them.
+constexpr std::size_t most_queued_frames = 16;
+constexpr Duration longest_protect_of_all{10 * 60'000};
 // A killed process is gone in milliseconds; if not, its fork server is what hangs.
 constexpr auto longest_dying = std::chrono::seconds(5);
 
@@ -49,7 +56,7 @@ public:
         : server_(std::move(server)),
           attempt_(attempt),
           work_folder_(std::move(work_folder)),
-          longest_protect_(longest_protect),
+          longest_protect_(std::min(longest_protect, longest_protect_of_all)),
           calls_(&calls),
           socket_(executor),
           output_(executor),
@@ -72,7 +79,7 @@ private:
     void send(FrameType type, std::uint32_t call, std::span<const std::byte> payload);
     void kill();
     void on_exit(WorkerExit exit);
-    void clear_cancel();
+    void ask_to_stop(std::uint32_t reason);
     void notify() { wake_.cancel(); }
     template <typename Done>
     asio::awaitable<bool> wait_for(Done done, TimePoint until);
@@ -89,18 +96,23 @@ private:
     asio::posix::stream_descriptor output_;
     Timer wake_;
     Fd cancel_;
+    std::uint32_t stage_number_ = 0;
+    bool stage_runs_ = false;
     Fd pidfd_;
     OutputLines lines_;
     FrameQueue queue_{socket_};
     bool kill_wanted_ = false;
     bool call_pending_ = false;
+    bool draining_ = false;  ///< the process is dead: what it asked for reaches nobody
     asio::cancellation_signal stop_call_;
     std::uint64_t log_frames_ = 0;
+    std::uint64_t progress_frames_ = 0;
     std::optional<TimePoint> protected_until_;
     std::optional<std::uint32_t> stage_status_;
-    std::optional<std::uint32_t> result_;
+    bool result_ = false;
     std::optional<Failure> failure_;
     std::optional<std::string> violation_;
+    std::optional<std::string> host_failure_;
     bool gone_ = false;
     bool failed_ = false;  ///< killed or on its way out: no stage can run any more
     WorkerExit exit_;
@@ -114,15 +126,16 @@ Result<void> WorkerSession::Link::start(const SessionRequest& request) {
     Fd output(pipe_fds[0]);
     Fd output_end(pipe_fds[1]);
     fcntl(output.get(), F_SETFL, O_NONBLOCK);
-    cancel_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    Fd cancel_end(fcntl(cancel_.get(), F_DUPFD_CLOEXEC, 0));
-    if (!cancel_ || !cancel_end) return system_error("cannot make an eventfd", errno);
+    // Two ends of a socket: one description shared with the worker could be made to block us.
+    auto cancel = make_socket_pair();
+    if (!cancel) return cancel.error();
+    cancel_ = std::move(cancel->ours);
     socket_.assign(sockets->ours.release());
     output_.assign(output.release());
 
     std::vector<Fd> fds;
     fds.push_back(std::move(sockets->theirs));
-    fds.push_back(std::move(cancel_end));
+    fds.push_back(std::move(cancel->theirs));
     fds.push_back(std::move(output_end));
     WorkerEvents events;
     events.started = [self = shared_from_this()](Fd pidfd) {
@@ -133,7 +146,7 @@ Result<void> WorkerSession::Link::start(const SessionRequest& request) {
         self->on_exit(std::move(exit));
     };
     server_->spawn(attempt_, work_folder_, std::move(fds), std::move(events));
-    send(FrameType::job, 0, encode_job(request, work_folder_));
+    send(FrameType::job, 0, encode_job(request, work_folder_).bytes());
     await_frames();
     await_output();
     return {};
@@ -141,8 +154,13 @@ Result<void> WorkerSession::Link::start(const SessionRequest& request) {
 
 void WorkerSession::Link::send(FrameType type, std::uint32_t call,
                                std::span<const std::byte> payload) {
+    if (queue_.size() >= most_queued_frames) return violate("it does not read what it asked for");
     auto frame = make_frame(type, call, payload);
-    if (!frame) return violate(frame.error().text());
+    if (!frame) {
+        host_failure_ = frame.error().text();
+        kill();
+        return notify();
+    }
     queue_.push(std::move(*frame), shared_from_this());
 }
 
@@ -166,22 +184,28 @@ void WorkerSession::Link::read_frames(int most) {
             if (!gone_) socket_.close(ignored);
             return;
         }
-        handle(std::move(std::get<Frame>(*received)));
+        Frame& frame = std::get<Frame>(*received);
+        const std::size_t used = frame.large.empty() ? frame.payload.size() : 0;
+        const auto payload = shared_buffer().last(shared_buffer().size() - frame_header_size);
+        handle(std::move(frame));
+        wipe(payload.data(), used);  // former keys among it
     }
 }
 
 void WorkerSession::Link::handle(Frame frame) {
     if (calls_ == nullptr) return;
     wire::Reader in(frame.payload);
+    if (!frame.fds.empty()) return violate("it sent a descriptor");
     if (frame.type == FrameType::stage_ended) {
-        in.u32();
         const std::uint32_t status = in.u32();
-        if (!in.finished() || stage_status_) return violate("it ended a stage that did not run");
+        if (!in.finished() || !stage_runs_ || call_pending_) {
+            return violate("it ended a stage that did not run, or in the middle of a call");
+        }
+        stage_runs_ = false;
         stage_status_ = status;
         notify();
     } else if (frame.type == FrameType::result) {
-        result_ = in.u32();
-        if (!in.finished()) violate("its result frame is malformed");
+        result_ = true;
     } else if (frame.type == FrameType::log) {
         auto line = decode_log(frame);
         if (!line) return violate(line.error().message);
@@ -191,8 +215,9 @@ void WorkerSession::Link::handle(Frame frame) {
         }
     } else if (frame.type == FrameType::progress) {
         const std::uint32_t permille = in.u32();
-        std::string what(in.text());
+        std::string what(in.text(longest_progress_text));
         if (!in.finished()) return violate("its progress frame is malformed");
+        if (++progress_frames_ > most_progress_frames) return;
         calls_->progress(std::min<std::uint32_t>(permille, 1000), std::move(what));
     } else if (frame.type == FrameType::fail) {
         auto failure = decode_failure(frame);
@@ -204,7 +229,7 @@ void WorkerSession::Link::handle(Frame frame) {
             on ? static_cast<std::int64_t>(std::min<std::uint64_t>(in.u64(), INT32_MAX)) : 0);
         protected_until_.reset();
         if (on) protected_until_ = Timer::clock_type::now() + std::min(asked, longest_protect_);
-        send(FrameType::reply, frame.call, encode_reply(Secret()));
+        send(FrameType::reply, frame.call, encode_reply(Secret()).bytes());
         notify();
     } else {
         handle_call(std::move(frame));
@@ -212,8 +237,9 @@ void WorkerSession::Link::handle(Frame frame) {
 }
 
 void WorkerSession::Link::handle_call(Frame frame) {
+    if (draining_) return;
     if (call_pending_) return violate("it called while a call of its was being answered");
-    if (gone_) return;  // nobody waits for the answer
+    if (!stage_runs_) return violate("it called while no stage ran");
     call_pending_ = true;
     Call call;
     call.type = frame.type;
@@ -221,15 +247,14 @@ void WorkerSession::Link::handle_call(Frame frame) {
     call.payload = Secret(frame.payload);
     const std::uint32_t number = frame.call;
     auto done = [self = shared_from_this(), number](std::exception_ptr exception,
-                                                    Result<std::vector<std::byte>> reply) {
+                                                    Result<Secret> reply) {
         self->call_pending_ = false;
         if (exception)
             reply = encode_reply(Error{ErrorCode::internal, "certcast itself failed", {}});
         if (!reply) {
             self->violate(reply.error().message);
         } else if (!self->gone_) {
-            self->send(FrameType::reply, number, *reply);
-            wipe(reply->data(), reply->size());
+            self->send(FrameType::reply, number, reply->bytes());
         }
         self->notify();
     };
@@ -273,6 +298,7 @@ void WorkerSession::Link::kill() {
 
 void WorkerSession::Link::on_exit(WorkerExit exit) {
     exit_ = std::move(exit);
+    draining_ = true;
     // What it said before it died lies in the socket and the pipe; nobody else can add to it.
     if (socket_.is_open()) read_frames(1 << 20);
     for (int count = 0; count < 64; ++count) {
@@ -285,6 +311,7 @@ void WorkerSession::Link::on_exit(WorkerExit exit) {
         }
     }
     gone_ = true;
+    stage_runs_ = false;
     queue_.close();
     stop_call_.emit(asio::cancellation_type::terminal);
     boost::system::error_code ignored;
@@ -297,10 +324,12 @@ void WorkerSession::Link::on_exit(WorkerExit exit) {
     notify();
 }
 
-void WorkerSession::Link::clear_cancel() {
-    std::uint64_t reason = 0;
-    while (::read(cancel_.get(), &reason, sizeof reason) == sizeof reason) {
-    }
+void WorkerSession::Link::ask_to_stop(std::uint32_t reason) {
+    const CancelMessage message{reason, stage_number_};
+    const ssize_t sent =
+        ::send(cancel_.get(), &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0) kill();
+    stop_call_.emit(asio::cancellation_type::terminal);
 }
 
 /// False: `until` came, or the calling coroutine was cancelled since it last looked.
@@ -335,20 +364,23 @@ asio::awaitable<void> WorkerSession::Link::die() {
 asio::awaitable<Outcome> WorkerSession::Link::run(StageRequest request) {
     co_await asio::this_coro::throw_if_cancelled(false);
     if (gone_) co_return gone_outcome(request.stage);
-    clear_cancel();
+    ++stage_number_;
+    stage_runs_ = true;
     stage_status_.reset();
     failure_.reset();
     protected_until_.reset();
     const TimePoint deadline = Timer::clock_type::now() + request.timeout;
-    send(FrameType::run_stage, 0, encode_stage(request, deadline.time_since_epoch().count()));
+    send(FrameType::run_stage, 0,
+         encode_stage(request, stage_number_, deadline.time_since_epoch().count()).bytes());
 
-    const auto over = [this] { return stage_status_ || gone_ || violation_; };
+    const auto over = [this] { return stage_status_ || gone_ || violation_ || host_failure_; };
     const auto at_start = co_await asio::this_coro::cancellation_state;
     bool in_time = false;
     if (at_start.cancelled() == asio::cancellation_type::none) {
         in_time = co_await wait_for(over, deadline);
     }
-    if (in_time && stage_status_ && !violation_) co_return stage_outcome(request.stage);
+    if (in_time && stage_status_ && !violation_ && !host_failure_)
+        co_return stage_outcome(request.stage);
     if (in_time) {
         co_await die();
         co_return gone_outcome(request.stage);
@@ -356,20 +388,20 @@ asio::awaitable<Outcome> WorkerSession::Link::run(StageRequest request) {
 
     const auto state = co_await asio::this_coro::cancellation_state;
     const bool cancelled = state.cancelled() != asio::cancellation_type::none;
-    const std::uint64_t reason = cancelled ? CERTCAST_CANCEL_USER : CERTCAST_CANCEL_DEADLINE;
-    if (::write(cancel_.get(), &reason, sizeof reason) < 0) kill();
-    stop_call_.emit(asio::cancellation_type::terminal);
+    ask_to_stop(cancelled ? CERTCAST_CANCEL_USER : CERTCAST_CANCEL_DEADLINE);
     const TimePoint patience = Timer::clock_type::now() + request.grace;
     bool ended = co_await wait_for(over, patience);
-    while (!ended && protected_until_ && *protected_until_ > Timer::clock_type::now()) {
-        const TimePoint until = *protected_until_;
-        const auto over_or_open = [this] {
-            return stage_status_ || gone_ || violation_ || !protected_until_;
-        };
+    if (!ended)
+        ended = co_await wait_for(over, patience);  // an interrupt does not shorten the grace
+    const TimePoint last = patience + longest_protect_;
+    while (!ended && protected_until_ &&
+           std::min(*protected_until_, last) > Timer::clock_type::now()) {
+        const TimePoint until = std::min(*protected_until_, last);
+        const auto over_or_open = [&over, this] { return over() || !protected_until_; };
         co_await wait_for(over_or_open, until);
         ended = over();
     }
-    if (ended && stage_status_ && !violation_) {
+    if (ended && stage_status_ && !violation_ && !host_failure_) {
         Outcome outcome = stage_outcome(request.stage);
         if (outcome.succeeded()) {
             outcome.late = !cancelled;
@@ -401,6 +433,9 @@ Outcome WorkerSession::Link::stage_outcome(Stage stage) const {
 }
 
 Outcome WorkerSession::Link::gone_outcome(Stage stage) const {
+    if (host_failure_) {
+        return Outcome::of(Ended::setup_failed, stage, Category::internal, *host_failure_);
+    }
     if (violation_) {
         return Outcome::of(Ended::protocol_error, stage, Category::internal, *violation_);
     }
@@ -411,7 +446,10 @@ asio::awaitable<Outcome> WorkerSession::Link::finish(Duration timeout) {
     co_await asio::this_coro::throw_if_cancelled(false);
     if (gone_) co_return gone_outcome(Stage::close);
     const TimePoint deadline = Timer::clock_type::now() + timeout;
+    ++stage_number_;
+    stage_runs_ = true;
     wire::Writer out;
+    out.u32(stage_number_);
     out.i64(deadline.time_since_epoch().count());
     send(FrameType::finish, 0, out.data());
     const auto dead = [this] { return (gone_ && !call_pending_) || violation_; };

@@ -73,6 +73,10 @@ TEST_CASE("a second Ctrl-C ends the run at once and says that something is left 
     CAPTURE(run.errors);
     CHECK(run.status == 130);
     CHECK((run.output + run.errors).find("half-way") != std::string::npos);
+    CHECK(run.report.at("status") == "interrupted");
+    CHECK(run.text("web", "status") == "cancelled");
+    CHECK(run.text("web", "rollback") == "pending");
+    CHECK(run.output.find("ROLLBACK PENDING  web") != std::string::npos);
     CHECK(first_reload.all_end_within(0ms));
     CHECK(reload_of_rollback.all_end_within(1s));
     CHECK(leftovers().empty());

@@ -4,6 +4,7 @@
 static int32_t deploy(void* self, const certcast_job* job) {
     announce(job, getpid(), getppid());
     wait_for_cancel(job);
+    announce(job, getpid(), getppid());
     take((long)config_of(job, "milliseconds")->integer);
     return changed(job);
 }

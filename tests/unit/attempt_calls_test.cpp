@@ -1,7 +1,10 @@
 #include "core/scheduler/attempt_calls.hpp"
 
 #include "core/scheduler/validation.hpp"
+#include "core/worker/call_wire.hpp"
+#include "core/worker/worker_host.hpp"
 #include "tests/unit/session_fakes.hpp"
+#include "tests/unit/temporary_folder.hpp"
 #include "tests/unit/test_authority.hpp"
 
 #include <doctest/doctest.h>
@@ -254,4 +257,44 @@ TEST_CASE("validate is run for every deployment that has it, as many at once as 
     CHECK(in_words(findings[0].finding) == "key: weak");
     CHECK(findings[1].deployment->name == "b");
     CHECK(findings[1].finding.summary == "its process ended unexpectedly");
+}
+
+TEST_CASE("a call that is malformed or of no known type is a violation") {
+    AttemptBench bench;
+    AttemptCalls calls(bench.services, bench.deployment, bench.nginx, AttemptCalls::Role::deployer,
+                       1, nullptr);
+    calls.begin(Stage::deploy, bench.loop.clock().now() + Duration(1'000));
+    const auto answer = [&](FrameType type, std::string_view payload) {
+        Call call;
+        call.type = type;
+        call.payload = Secret(payload);
+        return bench.loop.run(answer_call(std::move(call), calls));
+    };
+    for (const FrameType type :
+         {FrameType::secret, FrameType::material, FrameType::live, FrameType::step,
+          FrameType::step_undone, FrameType::set_state, FrameType::wait, FrameType::run_command,
+          FrameType::request_reload, FrameType::diagnose, FrameType::set_changed, FrameType::output,
+          FrameType::spawn, static_cast<FrameType>(12345)}) {
+        CAPTURE(static_cast<int>(type));
+        CHECK(answer(type, "").error().code == ErrorCode::protocol);
+        CHECK(answer(type, std::string(100, '\xff')).error().code == ErrorCode::protocol);
+    }
+}
+
+TEST_CASE("a program that cannot be started fails what asked for it, and nothing else") {
+    AttemptBench bench;
+    const TemporaryFolder folder;
+    const Library library{.path = "/lib/none.so", .deployers = {bench.nginx}};
+    bench.deployment.library = &library;
+    AttemptCalls calls(bench.services, bench.deployment, bench.nginx, AttemptCalls::Role::deployer,
+                       1, nullptr);
+    WorkerHost host(bench.loop.executor(), "/nowhere/certcast-worker", folder / "work");
+    for (int i = 0; i < 2; ++i) {
+        const auto session = bench.loop.run(host.start(request_for(bench.deployment, 1), calls));
+        REQUIRE(session.has_error());
+        CHECK(session.error().text().find("/nowhere/certcast-worker") != std::string::npos);
+    }
+    host.kill_all();
+    CHECK(bench.loop.run(host.start(request_for(bench.deployment, 1), calls)).error().code ==
+          ErrorCode::cancelled);
 }

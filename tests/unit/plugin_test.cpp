@@ -68,7 +68,7 @@ std::vector<std::byte> encoded(const std::vector<Descriptor>& deployers) {
         out.u32(deployer.max_parallel);
         out.u32(deployer.stages);
     }
-    return out.take();
+    return {out.data().begin(), out.data().end()};
 }
 
 Descriptor rich_deployer() {

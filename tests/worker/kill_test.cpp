@@ -50,8 +50,13 @@ TEST_CASE("nothing outlives a host that is killed") {
 TEST_CASE("a host that is killed while it runs an operator's command takes the command with it") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
-    workspace.folder().write("command.sh", "echo $$ 0 > " + announcements.path().string() +
-                                               "; (setsid sleep 1000 & ); sleep 1000\n");
+    std::string work = "sleep 1000";
+    SUBCASE("that is silent") {}
+    SUBCASE("that prints without end") {
+        work = "while :; do echo and on and on; done";
+    }
+    workspace.folder().write("command.sh", "(setsid sleep 1000 & ); echo $$ 0 > " +
+                                               announcements.path().string() + "; " + work + "\n");
     const auto host = workspace.start_run(
         workspace.head() +
         std::string(deployment("file", "file")
@@ -189,6 +194,40 @@ TEST_CASE("the work folder that a killed host left behind is gone after the next
     CHECK(workspace.run(workspace.head() + std::string(deployment("web", "test-works"))).status ==
           0);
     CHECK_FALSE(std::filesystem::exists(folder.parent_path()));
+}
+
+TEST_CASE("an interrupt after a deadline does not take the grace away") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    Toml late = announced("late", "test-late", announcements, 700);
+    const auto host = workspace.start_run(
+        workspace.head() + std::string(late.text("timeout", "300ms").text("grace", "20s")));
+    announcements.next();
+    announcements.next();  // it has heard of the deadline
+    host->signal(SIGINT);
+    const Run run = workspace.collect(*host);
+    CAPTURE(run.output);
+    CHECK(run.status == 130);
+    CHECK(run.text("late", "status") != "timed_out");
+    CHECK(run.message("late").find("killed") == std::string::npos);
+    CHECK(run.number("late", "duration_ms") >= 1000);
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("children that certcast did not start are none of its business") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    const auto file = workspace.folder().write(
+        "pipeline.toml", workspace.head() + std::string(deployment("web", "test-works")));
+    Process shell({"sh", "-c",
+                   "sleep 1000 & echo $! 0 > " + announcements.path().string() +
+                       "; exec \"$0\" run \"$1\"",
+                   CERTCAST_PROGRAM, file.string()},
+                  workspace.environment());
+    const pid_t bystander = announcements.next().process;
+    CHECK(shell.wait().status == 0);
+    CHECK(program_of(bystander) == "sleep");
+    CHECK(leftovers().size() == 1);
 }
 
 TEST_CASE("a second interrupt does not wait for the grace") {

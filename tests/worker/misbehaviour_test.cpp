@@ -52,6 +52,11 @@ TEST_CASE("each misbehaviour has its own outcome, spares its neighbours and leav
         {"test-stops-itself", "timed_out", "", "not done after 1.0 s"},
         {"test-closes-descriptors", "failed", "protocol_error", ""},
         {"test-scribbles", "failed", "protocol_error", ""},
+        {"test-blocks-cancel", "timed_out", "", "not done after 1.0 s"},
+        {"test-floods-calls", "failed", "protocol_error", "does not read"},
+        {"test-long-text", "failed", "protocol_error", "log frame is malformed"},
+        {"test-outlasting-call", "failed", "protocol_error", "in the middle of a call"},
+        {"test-sends-descriptor", "failed", "protocol_error", "sent a descriptor"},
         {"test-daemon", "changed", "", ""},
         {"test-holds-stdout", "changed", "", ""},
         {"test-ignores-sigchld", "changed", "", ""},
@@ -171,6 +176,26 @@ TEST_CASE("a success within the grace is late, and one that comes after it is no
         CHECK(run.text("bad", "status") == "changed");
         CHECK(run.text("bad", "late") == "true");
     }
+    SUBCASE("never, however often it asks to be protected") {
+        const Run run = workspace.run(among_neighbours(workspace, "test-renews-protection"));
+        CHECK(run.text("bad", "status") == "timed_out");
+        CHECK(run.number("bad", "duration_ms") < 8000);  // deadline, grace and 5 s of protection
+    }
+    CHECK(leftovers().empty());
+}
+
+TEST_CASE("a daemon that is started while a library is loaded is dead when that has been described") {
+    Workspace workspace;
+    workspace.environment()["CERTCAST_PLUGIN_PATH"] +=
+        ":" CERTCAST_BROKEN_PLUGINS "/daemon_in_constructor";
+    workspace.environment()["XDG_CACHE_HOME"] = (workspace / "cache").string();
+    for (int i = 0; i < 5; ++i) {
+        const auto process = workspace.start({"plugin", "show", "test-daemon-in-constructor"});
+        CHECK(process->wait().status == 0);
+        CHECK(leftovers().empty());
+    }
+    const Run run = workspace.run(among_neighbours(workspace, "test-daemon-in-constructor"));
+    CHECK(run.text("bad", "status") == "changed");
     CHECK(leftovers().empty());
 }
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,8 @@
 namespace certcast::program {
 
 namespace {
+
+constexpr rlim_t usual_files = 1024;
 
 struct Request {
     std::vector<std::string> argv;
@@ -44,37 +47,46 @@ Request read_request(const Frame& frame) {
 [[noreturn]] void exec(Request& request, int output, int failure) {
     restore_process_state();
     setsid();
-    const int null = open("/dev/null", O_RDWR);
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(null, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     dup2(request.capture_stderr ? output : null, STDERR_FILENO);
     umask(022);
+    // Not what the host raised for itself: some programs close as many descriptors as there may be.
+    rlimit files{};
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > usual_files) {
+        files.rlim_cur = usual_files;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     for (std::string& variable : request.environment) putenv(variable.data());
     std::vector<char*> argv;
     for (std::string& word : request.argv) argv.push_back(word.data());
     argv.push_back(nullptr);
     if (request.folder.empty() || chdir(request.folder.c_str()) == 0) execvp(argv[0], argv.data());
     const int why = errno;
-    if (write(failure, &why, sizeof why) < 0) _exit(exit_setup);
+    [[maybe_unused]] const ssize_t told = write(failure, &why, sizeof why);
     _exit(exit_setup);
 }
 
-void pass_output_on(Connection& host, int output, bool& open) {
+/// Passes on what there is, but only so much at a time, so that the host is heard however much is
+/// printed. True: there is more.
+bool pass_output_on(Connection& host, int output, bool& open) {
     std::byte buffer[16 * 1024];
-    for (;;) {
+    for (int pieces = 0; pieces < 16; ++pieces) {
         const ssize_t got = read(output, buffer, sizeof buffer);
         if (got < 0 && errno == EINTR) continue;
         if (got == 0) open = false;
-        if (got <= 0) return;
+        if (got <= 0) return false;
         host.send(FrameType::command_output, 0, {buffer, static_cast<std::size_t>(got)});
     }
+    return true;
 }
 
 }  // namespace
 
 void run_command(pid_t host_pid) {
     const Watch watch = start_supervising(host_pid);
-    Connection host(control_fd);
+    Connection host(control_fd, &end_everything);
     Request request = read_request(host.receive());
     int output[2];
     int failure[2];
@@ -102,9 +114,10 @@ void run_command(pid_t host_pid) {
         if (entries[0].revents != 0) pass_output_on(host, output[0], open);
         if (entries[1].revents != 0) ended = waitpid(child, &status, WNOHANG) == child;
     }
-    // What it printed lies in the pipe; a grandchild that holds the pipe open is not waited for.
-    if (open) pass_output_on(host, output[0], open);
     sweep_everything();
+    // What it printed lies in the pipe, and nobody is left to print more.
+    while (open && pass_output_on(host, output[0], open)) {
+    }
     wire::Writer out;
     out.u32(static_cast<std::uint32_t>(why));
     out.u32(static_cast<std::uint32_t>(WIFSIGNALED(status) ? 128 + WTERMSIG(status)

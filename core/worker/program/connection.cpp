@@ -2,12 +2,22 @@
 
 #include "core/worker/worker_wire.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <utility>
 
 namespace certcast::program {
+
+Connection::Connection(int socket, End how_to_end) : socket_(socket), end_(how_to_end) {
+    fcntl(socket_, F_SETFD, FD_CLOEXEC);
+}
+
+void Connection::end(int status) const {
+    end_(status);
+    _exit(status);
+}
 
 void Connection::wait(short events) const {
     pollfd entry{socket_, events, 0};
@@ -17,7 +27,7 @@ void Connection::wait(short events) const {
 void Connection::send(FrameType type, std::uint32_t call, std::span<const std::byte> payload,
                       std::vector<Fd> fds) {
     const auto frame = make_frame(type, call, payload, std::move(fds));
-    if (!frame) _exit(exit_protocol);
+    if (!frame) end(exit_protocol);
     for (;;) {
         switch (send_frame(socket_, *frame)) {
             case Sent::yes:
@@ -26,7 +36,7 @@ void Connection::send(FrameType type, std::uint32_t call, std::span<const std::b
                 wait(POLLOUT);
                 break;
             case Sent::closed:
-                _exit(exit_host_gone);
+                end(exit_host_gone);
         }
     }
 }
@@ -39,8 +49,8 @@ void Connection::send_text(FrameType type, std::string_view text) {
 
 bool Connection::try_receive(Frame& frame) {
     auto received = receive_frame(socket_, buffer_);
-    if (!received) _exit(exit_protocol);
-    if (std::holds_alternative<Closed>(*received)) _exit(exit_host_gone);
+    if (!received) end(exit_protocol);
+    if (std::holds_alternative<Closed>(*received)) end(exit_host_gone);
     if (std::holds_alternative<NothingYet>(*received)) return false;
     frame = std::move(std::get<Frame>(*received));
     return true;

@@ -9,10 +9,13 @@
 namespace certcast::program {
 
 /// The near end of a frame socket in a process that may wait: fork server, worker, helper. When the
-/// host is gone or breaks the protocol there is nothing left to do, so the process ends.
+/// host is gone or breaks the protocol there is nothing left to do, so the process ends, by
+/// `how_to_end`. What the process executes does not inherit the socket.
 class Connection {
 public:
-    explicit Connection(int socket) : socket_(socket) {}
+    using End = void (*)(int status);
+
+    Connection(int socket, End how_to_end);
 
     int socket() const { return socket_; }
     /// Waits until the frame is on its way.
@@ -26,8 +29,10 @@ public:
 
 private:
     void wait(short events) const;
+    [[noreturn]] void end(int status) const;
 
     int socket_;
+    End end_;
     std::array<std::byte, frame_buffer_size> buffer_;
 };
 

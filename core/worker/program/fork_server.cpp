@@ -11,11 +11,14 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -24,10 +27,27 @@ namespace certcast::program {
 
 namespace {
 
+/// Tells whether what stands at control_fd has been exchanged or closed, by constructors of a
+/// library for instance.
+class ControlSocket {
+public:
+    ControlSocket() { fstat(control_fd, &before_); }
+    bool is_still_there() const {
+        struct stat now {};
+        return fstat(control_fd, &now) == 0 && now.st_dev == before_.st_dev &&
+               now.st_ino == before_.st_ino;
+    }
+
+private:
+    struct stat before_ {};
+};
+
 class ForkServer {
 public:
     explicit ForkServer(const ForkServerOptions& options)
-        : options_(options), watch_(start_supervising(options.host)), host_(control_fd) {}
+        : options_(options),
+          watch_(start_supervising(options.host)),
+          host_(control_fd, &end_everything) {}
 
     [[noreturn]] void run() {
         load();
@@ -54,11 +74,14 @@ private:
     };
 
     void load() {
-        if (options_.cold) {
-            host_.send(FrameType::loaded, 0, {});
-            return;
-        }
+        if (options_.cold) return;
+        const ControlSocket control;
+        // Foreign code runs now, and nothing would notice if the host went.
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        if (getppid() != options_.host) _exit(exit_host_gone);
         const auto plugin = load_plugin(options_.library);
+        prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+        if (!control.is_still_there()) end_everything(exit_protocol);
         block_child_signal();
         if (!plugin) {
             host_.send_text(FrameType::load_failed, plugin.error().text());
@@ -72,17 +95,15 @@ private:
             end_everything(1);
         }
         plugin_ = *plugin;
-        host_.send(FrameType::loaded, 0, {});
     }
 
     void take_requests() {
         // A few a turn, so that deaths are seen in time.
         for (int taken = 0; taken < 16; ++taken) {
-            Frame frame;
             auto received = receive_frame(host_.socket(), buffer_);
             if (!received || std::holds_alternative<Closed>(*received)) end_everything(0);
             if (std::holds_alternative<NothingYet>(*received)) return;
-            frame = std::move(std::get<Frame>(*received));
+            Frame frame = std::move(std::get<Frame>(*received));
             if (frame.type != FrameType::spawn || frame.fds.size() != 3) {
                 end_everything(exit_protocol);
             }
@@ -106,7 +127,6 @@ private:
             return;
         }
         workers_.emplace(pid, attempt);
-        out.u32(static_cast<std::uint32_t>(pid));
         std::vector<Fd> pidfd;
         pidfd.emplace_back(pidfd_open(pid, 0));
         host_.send(FrameType::started, 0, out.data(), std::move(pidfd));
@@ -115,8 +135,7 @@ private:
     [[noreturn]] void run_worker(const std::string& work_folder, AttemptFds fds) {
         const auto ready = become_worker(std::move(fds), work_folder);
         if (!ready) {
-            const std::string text = ready.error().text() + "\n";
-            if (write(STDERR_FILENO, text.data(), text.size()) < 0) _exit(exit_setup);
+            dprintf(STDERR_FILENO, "%s\n", ready.error().text().c_str());
             _exit(exit_setup);
         }
         if (plugin_ != nullptr) serve_attempt(*plugin_);
@@ -184,10 +203,12 @@ void serve_forks(const ForkServerOptions& options) {
 
 void describe(const std::string& library, pid_t host) {
     start_supervising(host);
-    Connection connection(control_fd);
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != host) _exit(exit_host_gone);
+    Connection connection(control_fd, &end_everything);
     const auto plugin = load_plugin(library);
     if (plugin) {
-        connection.send(FrameType::described, 0, encode_plugin(**plugin, has_threads()));
+        connection.send(FrameType::described, 0, encode_plugin(**plugin, has_threads()).bytes());
     } else {
         connection.send_text(FrameType::load_failed, plugin.error().message);
     }

@@ -4,7 +4,7 @@
 #include "core/worker/program/abi.hpp"
 #include "core/worker/worker_wire.hpp"
 
-#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,9 +46,19 @@ JobHost& JobHost::self(const certcast_host* host) {
     return *static_cast<JobHost*>(host->context);
 }
 
-void JobHost::begin_stage(std::int64_t deadline_ns) {
+void JobHost::begin_stage(std::uint32_t number, std::int64_t deadline_ns) {
+    stage_ = number;
     deadline_ns_ = deadline_ns;
     last_error_.clear();
+    // What was said to an earlier stage must not stop this one.
+    CancelMessage message{};
+    while (peek_cancel(message) && message.stage != stage_) {
+        recv(cancel_fd, &message, sizeof message, MSG_DONTWAIT);
+    }
+}
+
+bool JobHost::peek_cancel(CancelMessage& message) {
+    return recv(cancel_fd, &message, sizeof message, MSG_DONTWAIT | MSG_PEEK) == sizeof message;
 }
 
 void JobHost::end_stage() {
@@ -117,12 +127,8 @@ void JobHost::fill_table() {
         self(host).connection_.send(FrameType::progress, 0, out.data());
     };
     table_.cancelled = [](const certcast_host*) -> std::uint32_t {
-        // Reading empties an eventfd, so what was read is put back.
-        std::uint64_t reason = 0;
-        if (read(cancel_fd, &reason, sizeof reason) != sizeof reason) return CERTCAST_CANCEL_NONE;
-        if (write(cancel_fd, &reason, sizeof reason) < 0) return CERTCAST_CANCEL_SHUTDOWN;
-        return static_cast<std::uint32_t>(
-            std::min<std::uint64_t>(reason, CERTCAST_CANCEL_SHUTDOWN));
+        CancelMessage message{};
+        return peek_cancel(message) ? message.reason : std::uint32_t{CERTCAST_CANCEL_NONE};
     };
     table_.cancel_fd = [](const certcast_host*) -> std::int32_t { return cancel_fd; };
     table_.deadline_ns = [](const certcast_host* host) { return self(host).deadline_ns_; };

@@ -3,6 +3,7 @@
 #include <certcast/plugin.h>
 
 #include "core/worker/program/connection.hpp"
+#include "core/worker/worker_wire.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -22,7 +23,8 @@ public:
     ~JobHost() = default;
 
     const certcast_host* table() const { return &table_; }
-    void begin_stage(std::int64_t deadline_ns);
+    /// `number` tells the stages of this process apart.
+    void begin_stage(std::uint32_t number, std::int64_t deadline_ns);
     /// Wipes and drops what was answered during the stage.
     void end_stage();
 
@@ -37,11 +39,13 @@ private:
     std::int32_t command_answer(const Answer& answer, certcast_command_result* out);
 
     static JobHost& self(const certcast_host* host);
+    static bool peek_cancel(CancelMessage& message);
     void fill_table();
 
     Connection& connection_;
     certcast_host table_{};
     std::uint32_t next_call_ = 1;
+    std::uint32_t stage_ = 0;
     std::int64_t deadline_ns_ = 0;
     std::string last_error_;
     std::deque<Frame> answers_;

@@ -2,9 +2,9 @@
 #include "core/worker/program/library.hpp"
 
 #include "core/base/wire.hpp"
+#include "core/plugin/descriptor.hpp"
 #include "core/worker/program/abi.hpp"
 #include "core/worker/program/process_state.hpp"
-#include "core/worker/worker_wire.hpp"
 
 #include <boost/dll/shared_library.hpp>
 
@@ -162,7 +162,7 @@ const certcast_deployer* find_deployer(const certcast_plugin& plugin, std::strin
     return nullptr;
 }
 
-std::vector<std::byte> encode_plugin(const certcast_plugin& plugin, bool started_threads) {
+Secret encode_plugin(const certcast_plugin& plugin, bool started_threads) {
     const auto deployers = deployers_of(plugin);
     bool cold = started_threads;
     for (std::uint64_t i = 0; i < deployers.count(); ++i) {

@@ -3,11 +3,10 @@
 #include <certcast/plugin.h>
 
 #include "core/base/error.hpp"
+#include "core/base/secret.hpp"
 
-#include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace certcast::program {
 
@@ -19,7 +18,7 @@ Result<const certcast_plugin*> load_plugin(const std::string& path);
 const certcast_deployer* find_deployer(const certcast_plugin& plugin, std::string_view id);
 
 /// What the host's decode_library reads.
-std::vector<std::byte> encode_plugin(const certcast_plugin& plugin, bool started_threads);
+Secret encode_plugin(const certcast_plugin& plugin, bool started_threads);
 
 /// More than one thread runs in this process.
 bool has_threads();

@@ -26,8 +26,10 @@ sigset_t child_signal() {
 
 Watch start_supervising(pid_t host) {
     become_subreaper();
-    const rlimit no_core{0, 0};
-    setrlimit(RLIMIT_CORE, &no_core);
+    rlimit core{};
+    getrlimit(RLIMIT_CORE, &core);
+    core.rlim_cur = 0;  // what the operator's commands start may raise it again
+    setrlimit(RLIMIT_CORE, &core);
     Watch watch;
     watch.host = Fd(pidfd_open(host, 0));
     if (!watch.host || getppid() != host) _exit(exit_host_gone);

@@ -1,9 +1,11 @@
+#include "core/base/secret.hpp"
 #include "core/worker/program/attempt_process.hpp"
 #include "core/worker/program/job_host.hpp"
 #include "core/worker/program/library.hpp"
 #include "core/worker/worker_wire.hpp"
 
 #include <cxxabi.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -63,7 +65,8 @@ public:
             if (frame.type == FrameType::run_stage) {
                 run_stage(in);
             } else if (frame.type == FrameType::finish) {
-                finish(in.i64());
+                const std::uint32_t number = in.u32();
+                finish(number, in.i64());
             } else {
                 _exit(exit_protocol);
             }
@@ -100,6 +103,7 @@ private:
     }
 
     void run_stage(wire::Reader& in) {
+        const std::uint32_t number = in.u32();
         job_.stage = in.u32();
         job_.flags = in.u64();
         const std::int64_t deadline = in.i64();
@@ -120,12 +124,15 @@ private:
         if (!in.finished()) _exit(exit_protocol);
         job_.steps = steps.data();
         job_.step_count = steps.size();
-        host_.begin_stage(deadline);
+        host_.begin_stage(number, deadline);
         const std::int32_t status = guarded([this] { return call_stage(); });
         fflush(nullptr);
         host_.end_stage();
+        for (auto& undo : undos) wipe(undo.data(), undo.size());
+        job_.steps = nullptr;  // close sees none
+        job_.step_count = 0;
+        job_.flags = 0;
         wire::Writer out;
-        out.u32(job_.stage);
         out.u32(static_cast<std::uint32_t>(status));
         connection_.send(FrameType::stage_ended, 0, out.data());
     }
@@ -178,10 +185,11 @@ private:
         return CERTCAST_FAILED;
     }
 
-    [[noreturn]] void finish(std::int64_t deadline) {
-        host_.begin_stage(deadline);
+    [[noreturn]] void finish(std::uint32_t number, std::int64_t deadline) {
+        host_.begin_stage(number, deadline);
         job_.stage = CERTCAST_STAGE_CLOSE;
-        const std::int32_t status = guarded([this]() -> std::int32_t {
+        // A logout that fails changes nothing about what is served.
+        guarded([this]() -> std::int32_t {
             if (self_ == nullptr) return CERTCAST_OK;
             const std::int32_t closed = call(deployer_->close);
             if (deployer_->destroy != nullptr && deployer_->create != nullptr) {
@@ -190,9 +198,7 @@ private:
             return closed;
         });
         fflush(nullptr);
-        wire::Writer out;
-        out.u32(static_cast<std::uint32_t>(status));
-        connection_.send(FrameType::result, 0, out.data());
+        connection_.send(FrameType::result, 0, {});
         _exit(0);
     }
 
@@ -211,7 +217,8 @@ private:
 }  // namespace
 
 void serve_attempt(const certcast_plugin& plugin) {
-    Connection connection(attempt_fd);
+    fcntl(cancel_fd, F_SETFD, FD_CLOEXEC);
+    Connection connection(attempt_fd, &_exit);
     Attempt(plugin, connection).run();
 }
 

@@ -1,0 +1,218 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "core/worker/call_wire.hpp"
+#include "core/worker/frame.hpp"
+#include "core/worker/output_lines.hpp"
+#include "core/worker/work_root.hpp"
+#include "core/worker/worker_exit.hpp"
+#include "core/worker/worker_wire.hpp"
+#include "tests/unit/temporary_folder.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstring>
+
+using namespace certcast;
+using namespace certcast::testing;
+
+namespace {
+
+/// Two ends of a connection, and the buffer that frames are received into.
+struct Line {
+    Line() : pair(make_socket_pair().value()) {}
+
+    Result<Received> receive() { return receive_frame(pair.theirs.get(), buffer); }
+    /// Bytes as whoever does not keep to the protocol may send them, with a descriptor.
+    void send_raw(const std::vector<std::uint32_t>& header, std::size_t more = 0, int fd = -1) {
+        std::vector<char> bytes(header.size() * sizeof(std::uint32_t) + more);
+        std::memcpy(bytes.data(), header.data(), header.size() * sizeof(std::uint32_t));
+        iovec part{bytes.data(), bytes.size()};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> control{};
+        if (fd >= 0) {
+            message.msg_control = control.data();
+            message.msg_controllen = control.size();
+            cmsghdr* rights = CMSG_FIRSTHDR(&message);
+            rights->cmsg_level = SOL_SOCKET;
+            rights->cmsg_type = SCM_RIGHTS;
+            rights->cmsg_len = CMSG_LEN(sizeof fd);
+            std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+        }
+        REQUIRE(sendmsg(pair.ours.get(), &message, 0) >= 0);
+    }
+
+    SocketPair pair;
+    std::array<std::byte, frame_buffer_size> buffer;
+};
+
+constexpr auto log_type = static_cast<std::uint32_t>(FrameType::log);
+
+Fd memfd_of(std::size_t size, int seals) {
+    Fd memfd(memfd_create("test", MFD_ALLOW_SEALING));
+    REQUIRE(ftruncate(memfd.get(), static_cast<off_t>(size)) == 0);
+    REQUIRE(fcntl(memfd.get(), F_ADD_SEALS, seals) == 0);
+    return memfd;
+}
+
+constexpr int all_seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+
+}  // namespace
+
+TEST_CASE("a frame arrives as it was sent, whatever its size") {
+    Line line;
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, longest_inline_payload,
+                                   longest_inline_payload + 1, std::size_t{5'000'000}}) {
+        CAPTURE(size);
+        std::vector<std::byte> payload(size);
+        for (std::size_t i = 0; i < size; ++i) payload[i] = static_cast<std::byte>(i * 7);
+        const auto frame = make_frame(FrameType::log, 42, payload);
+        REQUIRE(frame.has_value());
+        REQUIRE(send_frame(line.pair.ours.get(), *frame) == Sent::yes);
+        const auto received = line.receive();
+        REQUIRE(received.has_value());
+        const Frame& got = std::get<Frame>(*received);
+        CHECK(got.type == FrameType::log);
+        CHECK(got.call == 42);
+        CHECK(got.large.empty() == (size <= longest_inline_payload));
+        CHECK(std::equal(got.payload.begin(), got.payload.end(), payload.begin(), payload.end()));
+    }
+}
+
+TEST_CASE("descriptors travel with a frame, and only so many") {
+    Line line;
+    std::vector<Fd> fds;
+    for (int i = 0; i < 2; ++i) fds.emplace_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const auto frame = make_frame(FrameType::spawn, 0, {}, std::move(fds));
+    REQUIRE(send_frame(line.pair.ours.get(), *frame) == Sent::yes);
+    CHECK(std::get<Frame>(*line.receive()).fds.size() == 2);
+
+    std::vector<Fd> too_many;
+    for (std::size_t i = 0; i <= most_frame_fds; ++i) too_many.emplace_back(dup(0));
+    CHECK(make_frame(FrameType::spawn, 0, {}, std::move(too_many)).has_error());
+}
+
+TEST_CASE("what is no frame is a violation, never a crash") {
+    Line line;
+    SUBCASE("shorter than a header") {
+        line.send_raw({log_type});
+    }
+    SUBCASE("shorter than it says") {
+        line.send_raw({log_type, 0, 10, 0}, 9);
+    }
+    SUBCASE("longer than it says") {
+        line.send_raw({log_type, 0, 10, 0}, 11);
+    }
+    SUBCASE("longer than a frame can be") {
+        line.send_raw({log_type, 0, 70'000, 0}, 70'000);
+    }
+    SUBCASE("large, without its memory") {
+        line.send_raw({log_type, 0, 100, 1});
+    }
+    SUBCASE("large, with more beside its memory") {
+        line.send_raw({log_type, 0, 100, 1}, 100, memfd_of(100, all_seals).get());
+    }
+    SUBCASE("large, in memory that can still be changed") {
+        line.send_raw({log_type, 0, 100, 1}, 0, memfd_of(100, F_SEAL_GROW | F_SEAL_SHRINK).get());
+    }
+    SUBCASE("large, and shorter than it says") {
+        line.send_raw({log_type, 0, 100, 1}, 0, memfd_of(99, all_seals).get());
+    }
+    SUBCASE("larger than anything") {
+        line.send_raw({log_type, 0, static_cast<std::uint32_t>(longest_payload) + 1, 1}, 0,
+                      memfd_of(100, all_seals).get());
+    }
+    SUBCASE("large, in something that is no memory") {
+        const Fd file(open("/proc/self/exe", O_RDONLY));
+        line.send_raw({log_type, 0, 100, 1}, 0, file.get());
+    }
+    CHECK(line.receive().has_error());
+}
+
+TEST_CASE("nothing yet and closed are told apart") {
+    Line line;
+    CHECK(std::holds_alternative<NothingYet>(*line.receive()));
+    line.pair.ours.reset();
+    CHECK(std::holds_alternative<Closed>(*line.receive()));
+}
+
+TEST_CASE("a text or a list that is longer than a worker sends is a violation") {
+    const auto log_of = [](std::size_t size, std::size_t fields) {
+        wire::Writer out;
+        out.u32(1);
+        out.text(std::string(size, 'x'));
+        out.u32(static_cast<std::uint32_t>(fields));
+        for (std::size_t i = 0; i < 2 * fields; ++i) out.text("y");
+        const Secret bytes = out.take();
+        Frame frame;
+        frame.payload = bytes.bytes();
+        return decode_log(frame).has_value();
+    };
+    CHECK(log_of(16 * 1024, 64));
+    CHECK_FALSE(log_of(16 * 1024 + 1, 0));
+    CHECK_FALSE(log_of(1, 65));
+}
+
+TEST_CASE("what is printed is cut into lines, of which only so much is kept") {
+    OutputLines lines;
+    CHECK(lines.take("one\ntw") == std::vector<std::string>{"one"});
+    CHECK(lines.take("o\n\nthree") == std::vector<std::string>{"two", ""});
+    CHECK(lines.rest() == std::vector<std::string>{"three"});
+
+    const auto long_line = lines.take(std::string(5'000, 'x') + "\nshort\n");
+    REQUIRE(long_line.size() == 2);
+    CHECK(long_line[0].size() == 4'096);
+    CHECK(long_line[1] == "short");
+    CHECK(lines.rest() == std::vector<std::string>{"(904 more bytes of output were dropped)"});
+
+    std::size_t kept = 0;
+    OutputLines flood;
+    for (int i = 0; i < 10'000; ++i) kept += flood.take("a line of a hundred bytes or so\n").size();
+    CHECK(kept < 10'000);
+    CHECK(flood.rest().back().find("dropped") != std::string::npos);
+}
+
+TEST_CASE("the way a worker ended is told by its kind") {
+    const auto ended = [](const WorkerExit& exit, bool started = true) {
+        return outcome_of(exit, started, Stage::verify);
+    };
+    CHECK(ended({.signal = SIGSEGV}).ended == Ended::crashed);
+    CHECK(ended({.signal = SIGSEGV}).failure.message.find("SIGSEGV") != std::string::npos);
+    CHECK(ended({.status = 3}).ended == Ended::failed);
+    CHECK(ended({.status = 3}).failure.message.find("exit status 3") != std::string::npos);
+    CHECK(ended({.status = exit_protocol}).ended == Ended::protocol_error);
+    CHECK(ended({.status = exit_host_gone}).ended == Ended::protocol_error);
+    CHECK(ended({.status = exit_setup}).ended == Ended::setup_failed);
+    CHECK(ended({.setup_error = "no", .server_gone = true}).ended == Ended::crashed);
+    CHECK(ended({.setup_error = "no", .server_gone = true}, false).ended == Ended::setup_failed);
+    CHECK(ended({.setup_error = "no", .server_gone = true, .interrupted = true}).ended ==
+          Ended::cancelled);
+    CHECK(ended({.status = 3}).stage == Stage::verify);
+}
+
+TEST_CASE("a work folder is private, goes with its owner, and outlives others' clean-ups") {
+    const TemporaryFolder folder;
+    const auto parent = folder / "work";
+    std::filesystem::path left;
+    {
+        auto mine = WorkRoot::make(parent);
+        REQUIRE(mine.has_value());
+        CHECK(std::filesystem::status(mine->path()).permissions() ==
+              std::filesystem::perms::owner_all);
+        // As if its host had been killed: there, and locked by nobody.
+        left = parent / "work-abcdef";
+        std::filesystem::create_directories(left / "7");
+        auto other = WorkRoot::make(parent);
+        REQUIRE(other.has_value());
+        CHECK(std::filesystem::exists(mine->path()));
+        CHECK(other->path() != mine->path());
+        CHECK_FALSE(std::filesystem::exists(left));
+        std::filesystem::create_directory(mine->path() / "1");
+    }
+    CHECK(std::filesystem::is_empty(parent));
+}
