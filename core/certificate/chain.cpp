@@ -106,6 +106,8 @@ X509Ptr take_issuer(std::vector<X509Ptr>& authorities, X509& certificate,
     return issuer;
 }
 
+constexpr std::size_t longest_chain = 10;
+
 Error broken_after(X509& last, const std::vector<X509Ptr>& leftover, const std::string& where) {
     const bool impostor = std::any_of(leftover.begin(), leftover.end(), [&](const X509Ptr& one) {
         return has_issuer_name(*one, last);
@@ -119,8 +121,8 @@ Error broken_after(X509& last, const std::vector<X509Ptr>& leftover, const std::
     }
     return {ErrorCode::invalid,
             "the chain is broken: " + describe(last) + " is issued by " + issuer_of(last) +
-                ", which is missing (found " + list_of(leftover) +
-                "); add that intermediate certificate",
+                ", which is missing, and " + list_of(leftover) +
+                " did not issue it; add the missing certificate or take out the others",
             where};
 }
 
@@ -136,6 +138,12 @@ Result<Chain> order_chain(std::vector<X509Ptr> certificates,
     chain.leaf = std::move(*leaf);
     X509* last = chain.leaf.get();
     while (!is_self_signed(*last)) {
+        if (chain.intermediates.size() == longest_chain) {
+            return Error{ErrorCode::invalid,
+                         "the chain has more than " + std::to_string(longest_chain) +
+                             " intermediate certificates: no client follows it so far",
+                         where};
+        }
         X509Ptr issuer = take_issuer(certificates, *last, now);
         if (!issuer) break;
         last = issuer.get();

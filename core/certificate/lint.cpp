@@ -36,6 +36,12 @@ Result<std::string> accepted_curve(EVP_PKEY& key, const std::string& where) {
                    where);
 }
 
+bool halves_match(EVP_PKEY& key) {
+    const std::unique_ptr<EVP_PKEY_CTX, FreeWith<EVP_PKEY_CTX_free>> context(
+        EVP_PKEY_CTX_new(&key, nullptr));
+    return context && EVP_PKEY_pairwise_check(context.get()) == 1;
+}
+
 }  // namespace
 
 Result<std::string> accepted_key_type(const X509& certificate, const std::string& where) {
@@ -75,10 +81,20 @@ Result<void> check_validity(const X509& certificate, const Validity& validity,
 
 Result<KeyPtr> take_matching_key(std::vector<KeyPtr>& keys, const X509& certificate,
                                  const std::string& where) {
+    bool is_broken = false;
     for (KeyPtr& key : keys) {
-        if (X509_check_private_key(&certificate, key.get()) == 1) return std::move(key);
+        if (X509_check_private_key(&certificate, key.get()) != 1) continue;
+        // That compared public halves; a damaged file may hold a private half of another key.
+        if (halves_match(*key)) return std::move(key);
+        is_broken = true;
     }
     ERR_clear_error();
+    if (is_broken) {
+        return refused("the private key for " + describe(certificate) +
+                           " is damaged: its private half does not go with its public half; take "
+                           "it from the renewal again",
+                       where);
+    }
     if (keys.empty()) {
         return refused("no private key found: add the one that " + describe(certificate) +
                            " was issued for, or say key = \"none\" if none is to be deployed",

@@ -1,6 +1,7 @@
 #include "core/certificate/parse.hpp"
 
 #include "core/certificate/openssl.hpp"
+#include "core/certificate/password_rounds.hpp"
 
 #include <openssl/pem.h>
 
@@ -11,7 +12,19 @@ namespace certcast {
 
 namespace {
 
-constexpr std::size_t most_certificates = 1000;
+constexpr std::size_t most_certificates = 100;
+constexpr int deepest_safe = 4;
+// A few seconds' work; OpenSSL itself writes 2,048, and those who are careful a million.
+constexpr std::uint64_t most_password_rounds = 10'000'000;
+
+struct FreeSafes {
+    void operator()(STACK_OF(PKCS7) * safes) const { sk_PKCS7_pop_free(safes, PKCS7_free); }
+    void operator()(STACK_OF(PKCS12_SAFEBAG) * bags) const {
+        sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+    }
+};
+using SafesPtr = std::unique_ptr<STACK_OF(PKCS7), FreeSafes>;
+using BagsPtr = std::unique_ptr<STACK_OF(PKCS12_SAFEBAG), FreeSafes>;
 
 struct FreeSecure {
     std::size_t size = 0;
@@ -63,12 +76,24 @@ private:
     Result<void> add(X509Ptr certificate);
     Result<void> add(KeyPtr key);
     Result<void> encrypted_key(const X509_SIG& sealed);
-    Result<void> pkcs12(PKCS12& pkcs12);
+    Result<void> pkcs12(const PKCS12& pkcs12);
+    bool is_for(const PKCS12& pkcs12);
+    Result<void> safe(PKCS7& safe);
+    Result<void> bags(const STACK_OF(PKCS12_SAFEBAG) * bags, int depth);
+    Result<void> bag(const PKCS12_SAFEBAG& bag, int depth);
+    Result<void> afford(std::uint64_t rounds, const std::string& what);
+    Result<void> afford(const X509_ALGOR& algorithm, const std::string& what) {
+        return afford(password_rounds(algorithm), what);
+    }
 
     CertificateParts& parts_;
     Secret passphrase_;
     const std::string& where_;
     Found found_;
+    std::uint64_t rounds_ = 0;  ///< spent so far
+    // Of PKCS#12, where none at all is not the same as an empty one.
+    const char* password_ = nullptr;
+    int password_size_ = 0;
 };
 
 Error Parser::damaged(const std::string& what) {
@@ -116,6 +141,9 @@ Result<void> Parser::add(KeyPtr key) {
 }
 
 Result<void> Parser::encrypted_key(const X509_SIG& sealed) {
+    const X509_ALGOR* algorithm = nullptr;
+    X509_SIG_get0(&sealed, &algorithm, nullptr);
+    if (auto can = afford(*algorithm, "the private key"); !can) return can;
     if (passphrase_.empty()) return not_decrypted("the private key");
     const auto text = passphrase_.text();
     const Pkcs8Ptr info(PKCS8_decrypt(&sealed, text.data(), static_cast<int>(text.size())));
@@ -123,28 +151,96 @@ Result<void> Parser::encrypted_key(const X509_SIG& sealed) {
     return add(KeyPtr(EVP_PKCS82PKEY(info.get())));
 }
 
-Result<void> Parser::pkcs12(PKCS12& pkcs12) {
-    EVP_PKEY* key = nullptr;
-    X509* certificate = nullptr;
-    STACK_OF(X509)* others = nullptr;
-    const Secret text = terminated(passphrase_.text());
-    // None at all is not the same as an empty one.
-    const char* const passphrase = passphrase_.empty() ? nullptr : text.text().data();
-    if (PKCS12_parse(&pkcs12, passphrase, &key, &certificate, &others) != 1) {
-        return not_decrypted("the PKCS#12 file");
+/// Before a password is tried: a file may ask for so much work that it never ends.
+Result<void> Parser::afford(std::uint64_t rounds, const std::string& what) {
+    if (rounds <= most_password_rounds - rounds_) {
+        rounds_ += rounds;
+        return {};
     }
-    KeyPtr owned_key(key);
-    X509Ptr owned_certificate(certificate);
-    Result<void> outcome;
-    if (owned_key) outcome = add(std::move(owned_key));
-    if (owned_certificate && outcome) outcome = add(std::move(owned_certificate));
-    while (X509* const other = sk_X509_shift(others)) {
-        X509Ptr owned(other);
-        if (outcome) outcome = add(std::move(owned));
+    return error(what + " asks for more than " + std::to_string(most_password_rounds) +
+                 " rounds of hashing its passphrase, which would take for ever: export it anew, "
+                 "with fewer");
+}
+
+/// Whether the passphrase is the one that the file was written with.
+bool Parser::is_for(const PKCS12& pkcs12) {
+    // OpenSSL takes a file that it changes, and changes nothing.
+    auto& file = const_cast<PKCS12&>(pkcs12);
+    if (PKCS12_mac_present(&file) != 1) return true;
+    if (PKCS12_verify_mac(&file, password_, password_size_) == 1) return true;
+    if (password_ != nullptr) return false;
+    password_ = "";
+    return PKCS12_verify_mac(&file, password_, 0) == 1;
+}
+
+Result<void> Parser::bag(const PKCS12_SAFEBAG& bag, int depth) {
+    switch (PKCS12_SAFEBAG_get_nid(&bag)) {
+        case NID_certBag:
+            if (PKCS12_SAFEBAG_get_bag_nid(&bag) != NID_x509Certificate) return {};
+            return add(X509Ptr(PKCS12_SAFEBAG_get1_cert(&bag)));
+        case NID_keyBag:
+            return add(KeyPtr(EVP_PKCS82PKEY(PKCS12_SAFEBAG_get0_p8inf(&bag))));
+        case NID_safeContentsBag:
+            return bags(PKCS12_SAFEBAG_get0_safes(&bag), depth + 1);
+        case NID_pkcs8ShroudedKeyBag:
+            break;
+        default:
+            return {};
     }
-    sk_X509_free(others);
+    const X509_SIG* sealed = PKCS12_SAFEBAG_get0_pkcs8(&bag);
+    const X509_ALGOR* algorithm = nullptr;
+    X509_SIG_get0(sealed, &algorithm, nullptr);
+    if (auto can = afford(*algorithm, "the PKCS#12 file"); !can) return can;
+    const Pkcs8Ptr info(PKCS8_decrypt(sealed, password_, password_size_));
+    if (!info) return not_decrypted("the PKCS#12 file");
+    return add(KeyPtr(EVP_PKCS82PKEY(info.get())));
+}
+
+Result<void> Parser::bags(const STACK_OF(PKCS12_SAFEBAG) * all, int depth) {
+    if (depth > deepest_safe) return damaged("the PKCS#12 file");
+    for (int i = 0; i < sk_PKCS12_SAFEBAG_num(all); ++i) {
+        if (auto done = bag(*sk_PKCS12_SAFEBAG_value(all, i), depth); !done) return done;
+    }
+    return {};
+}
+
+Result<void> Parser::safe(PKCS7& safe) {
+    const int kind = OBJ_obj2nid(safe.type);
+    if (kind == NID_pkcs7_encrypted) {
+        const PKCS7_ENCRYPT* encrypted = safe.d.encrypted;
+        if (auto can = afford(*encrypted->enc_data->algorithm, "the PKCS#12 file"); !can)
+            return can;
+        const BagsPtr all(PKCS12_unpack_p7encdata(&safe, password_, password_size_));
+        return all ? bags(all.get(), 0) : not_decrypted("the PKCS#12 file");
+    }
+    if (kind != NID_pkcs7_data) return {};
+    const BagsPtr all(PKCS12_unpack_p7data(&safe));
+    return all ? bags(all.get(), 0) : damaged("the PKCS#12 file");
+}
+
+Result<void> Parser::pkcs12(const PKCS12& pkcs12) {
+    const ASN1_INTEGER* iterations = nullptr;
+    PKCS12_get0_mac(nullptr, nullptr, nullptr, &iterations, &pkcs12);
+    std::uint64_t rounds = 1;
+    if (iterations != nullptr && ASN1_INTEGER_get_uint64(&rounds, iterations) != 1) {
+        rounds = most_password_rounds;
+    }
+    // Tried twice where there is no passphrase.
+    if (auto can = afford(2 * std::min(rounds, most_password_rounds), "the PKCS#12 file"); !can) {
+        return can;
+    }
+    if (!passphrase_.empty()) {
+        password_ = passphrase_.text().data();
+        password_size_ = static_cast<int>(passphrase_.size());
+    }
+    if (!is_for(pkcs12)) return not_decrypted("the PKCS#12 file");
+    const SafesPtr safes(PKCS12_unpack_authsafes(&pkcs12));
+    if (!safes) return damaged("the PKCS#12 file");
+    for (int i = 0; i < sk_PKCS7_num(safes.get()); ++i) {
+        if (auto done = safe(*sk_PKCS7_value(safes.get(), i)); !done) return done;
+    }
     ERR_clear_error();
-    return outcome;
+    return {};
 }
 
 Result<void> Parser::block(PemBlock& block) {

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 namespace certcast {
 
@@ -57,7 +58,9 @@ Result<Secret> content_of(const SourceFile& file) {
     const std::string where = file.path.string();
     if (!S_ISREG(file.mode)) {
         return Error{ErrorCode::invalid,
-                     "is neither a file nor a folder: expected certificates in PEM, DER or PKCS#12",
+                     S_ISDIR(file.mode)
+                         ? "is a folder, expected a file: source = takes a folder"
+                         : "is no file: expected certificates in PEM, DER or PKCS#12",
                      where};
     }
     if (file.size > largest_file) {
@@ -99,13 +102,24 @@ Result<Found> read_into(CertificateParts& parts, const SourceFile& file, const S
     return found;
 }
 
-Result<SourceFiles> list_folder(const fs::path& folder) {
+/// The files of a folder, and what was there and could not even be looked at.
+struct Listing {
+    SourceFiles files;
+    std::optional<Error> hidden;
+
+    bool operator==(const Listing& other) const { return files == other.files; }
+};
+
+Result<Listing> list_folder(const fs::path& folder) {
     std::map<fs::path, SourceFile> files;
+    Listing listing;
     std::error_code failure;
     for (fs::directory_iterator it(folder, failure); !failure && it != fs::directory_iterator();
          it.increment(failure)) {
         auto file = resolve(it->path());
         // A dangling link or a file removed meanwhile holds nothing.
+        const bool is_hidden = file.has_error() && file.error().code == ErrorCode::denied;
+        if (is_hidden && !listing.hidden) listing.hidden = file.error();
         if (file.has_error() || !S_ISREG(file->mode) || file->size > largest_file) continue;
         std::error_code ignored;
         file->named_by_link = it->is_symlink(ignored) && file->path.parent_path() == folder;
@@ -113,29 +127,34 @@ Result<SourceFiles> list_folder(const fs::path& folder) {
         if (!inserted && file->named_by_link) known->second.named_by_link = true;
     }
     if (failure) return system_error("the folder cannot be read", failure.value(), folder.string());
-    SourceFiles listed;
-    for (auto& [path, file] : files) listed.push_back(std::move(file));
-    return listed;
+    for (auto& [path, file] : files) listing.files.push_back(std::move(file));
+    return listing;
 }
 
-CertificateParts read_all(const SourceFiles& files, const Secret& passphrase) {
+/// A file that holds nothing usable is passed over; one that breaks off in the middle is an error.
+Result<CertificateParts> read_all(const SourceFiles& files, const Secret& passphrase) {
     CertificateParts parts;
     for (const SourceFile& file : files) {
+        const std::size_t before = parts.certificates.size() + parts.keys.size();
         const auto found = read_into(parts, file, passphrase);
-        if (found.has_error() && !parts.missed) parts.missed = found.error();
+        if (found.has_value()) continue;
+        if (parts.certificates.size() + parts.keys.size() != before) return found.error();
+        if (!parts.missed) parts.missed = found.error();
     }
     return parts;
 }
 
-Result<CertificateParts> read_folder(const fs::path& folder, const SourceFiles& files,
+Result<CertificateParts> read_folder(const fs::path& folder, const Listing& listing,
                                      const Secret& passphrase) {
+    const SourceFiles& files = listing.files;
     // Links beside the files they name say which of many renewals is the current one.
     SourceFiles current;
     std::copy_if(files.begin(), files.end(), std::back_inserter(current),
                  [](const SourceFile& file) { return file.named_by_link; });
     if (!current.empty() && current.size() <= most_files) {
-        CertificateParts parts = read_all(current, passphrase);
-        if (!parts.certificates.empty() && !parts.keys.empty()) return parts;
+        Result<CertificateParts> parts = read_all(current, passphrase);
+        const bool complete = parts && !parts->certificates.empty() && !parts->keys.empty();
+        if (!parts || complete) return parts;
     }
     if (files.size() > most_files) {
         return Error{ErrorCode::invalid,
@@ -143,7 +162,9 @@ Result<CertificateParts> read_folder(const fs::path& folder, const SourceFiles& 
                          " files: expected the folder of one certificate; name its files instead",
                      folder.string()};
     }
-    return read_all(files, passphrase);
+    Result<CertificateParts> parts = read_all(files, passphrase);
+    if (parts && !parts->missed) parts->missed = listing.hidden;
+    return parts;
 }
 
 Result<Found> read_one(CertificateParts& parts, const SourceFile& file, const Secret& passphrase) {
@@ -165,7 +186,7 @@ Result<CertificateParts> read_source(const fs::path& source, const Secret& passp
         const fs::path folder = resolved->path;
         Result<CertificateParts> parts = read_settled(
             source.string(), [&] { return list_folder(folder); },
-            [&](const SourceFiles& files) { return read_folder(folder, files, passphrase); });
+            [&](const Listing& listing) { return read_folder(folder, listing, passphrase); });
         if (parts.has_value()) parts->where = source.string();
         return parts;
     }
@@ -191,6 +212,8 @@ Result<CertificateParts> read_files(const fs::path& certificate, const fs::path&
         CertificateParts parts;
         for (const SourceFile& file : files) {
             if (file.path.empty()) continue;
+            // The key that is named is meant, whatever else stands beside the certificate.
+            if (&file == &files[1]) parts.keys.clear();
             const auto found = read_one(parts, file, passphrase);
             if (found.has_error()) return found.error();
             if (&file == &files[1] && !found->key) {

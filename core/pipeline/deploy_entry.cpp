@@ -158,8 +158,10 @@ private:
     }
 
     void disabled() {
-        const RawValue* value = reader_.find("disabled");
-        if (value == nullptr) return;
+        const RawValue* written = reader_.find("disabled");
+        if (written == nullptr) return;
+        const RawValue typed = as_boolean(*written);
+        const RawValue* value = &typed;
         if (value->kind == RawValue::Kind::boolean) {
             deployment_.disabled = value->integer != 0;
             return;

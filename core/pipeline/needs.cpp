@@ -83,10 +83,20 @@ void resolve_needs(std::vector<Deployment>& deployments, const std::vector<Writt
     }
     Graph graph(deployments.size());
     std::map<std::size_t, Location> locations;
+    constexpr std::size_t most_edges = 1'000'000;
+    std::size_t edges = 0;
     for (const WrittenNeed& need : needs) {
         const std::string entry = need.name.substr(0, need.name.find('/'));
         const auto found = by_name.find(need.name);
         if (found != by_name.end()) {
+            edges += found->second.size();
+            if (edges > most_edges) {
+                return diagnostics.error(
+                    need.location,
+                    "needs: together they are more than 1,000,000 pairs of deployments; put a "
+                    "single deployment between the two entries, which needs the one and is needed "
+                    "by the other");
+            }
             auto& needed = graph[need.deployment];
             needed.insert(needed.end(), found->second.begin(), found->second.end());
             locations.try_emplace(need.deployment, need.location);

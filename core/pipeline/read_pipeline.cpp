@@ -198,9 +198,10 @@ private:
 
     void read_deployments(const RawValue& section) {
         if (section.kind != RawValue::Kind::table || section.entries.empty()) {
-            return diagnostics_.error(section.location,
-                                      "deploy: expected tables [deploy.NAME], found " +
-                                          (section.entries.empty() ? "none" : in_words(section)));
+            return diagnostics_.error(
+                section.location, "deploy: expected tables [deploy.NAME], found " +
+                                      (section.kind == RawValue::Kind::table ? std::string("none")
+                                                                             : in_words(section)));
         }
         const DeployContext context{folder_,  find_,       vars_, defaults_, certificate_names_,
                                     secrets_, diagnostics_};

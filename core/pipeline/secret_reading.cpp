@@ -72,7 +72,6 @@ std::optional<SecretSource> SecretReading::source(const RawValue& table, const s
         }
         found.timeout = *timeout;
     }
-    reader.find("secret");
     reader.finish();
     if (kinds != 1) {
         diagnostics_.error(table.location,
@@ -115,7 +114,10 @@ std::string SecretReading::reference(const RawValue& value, const std::string& p
     std::optional<SecretSource> found = source(value, path);
     if (!found) return {};
     const auto [known, is_new] = inline_keys_.try_emplace(canonical(*found), key);
-    if (is_new) sources_[key] = std::move(*found);
+    if (!is_new) return known->second;
+    // Somebody may have named a secret just like this; no name holds a "#".
+    if (sources_.contains(key)) known->second += "#";
+    sources_[known->second] = std::move(*found);
     return known->second;
 }
 

@@ -125,8 +125,9 @@ RawValue Substitution::reference(std::string_view inside, const RawValue& at) {
     const std::string_view name = inside.substr(0, separator);
     const bool has_default = separator != std::string_view::npos;
     const std::size_t errors_before = diagnostics_.error_count();
+    const bool can_be_defined = name.starts_with("target.") || name.starts_with("vars.");
     std::optional<RawValue> value = lookup(name, at);
-    if (has_default && (!value || is_empty_text(*value))) {
+    if (has_default && can_be_defined && (!value || is_empty_text(*value))) {
         value = text(inside.substr(separator + 2), at);
         // A default is spelled as text whatever it stands for.
         value->untyped = true;

@@ -62,8 +62,14 @@ std::optional<Duration> TableReader::duration(std::string_view key) {
 }
 
 std::optional<std::uint32_t> TableReader::count(std::string_view key, std::uint32_t most) {
-    const RawValue* value = of_kind(RawValue::Kind::integer, key, "a whole number");
-    if (value == nullptr) return std::nullopt;
+    const RawValue* written = find(key);
+    if (written == nullptr) return std::nullopt;
+    const RawValue typed = as_integer(*written);
+    const RawValue* value = &typed;
+    if (value->kind != RawValue::Kind::integer) {
+        error(value->location, key, "expected a whole number, found " + in_words(*value));
+        return std::nullopt;
+    }
     if (value->integer < 1 || value->integer > most) {
         error(
             value->location, key,

@@ -33,7 +33,6 @@ public:
 
     /// "deploy.edge.timeout".
     std::string path_of(std::string_view key) const;
-    const Location& location() const { return table_.location; }
     void error(const Location& location, std::string_view key, const std::string& message);
 
 private:

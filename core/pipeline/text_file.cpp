@@ -44,6 +44,8 @@ Result<std::string> read_text_file(const std::filesystem::path& file) {
                          where};
         }
     }
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    if (text.starts_with(byte_order_mark)) text.erase(0, byte_order_mark.size());
     if (is_utf8(text)) return text;
     std::size_t line = 1;
     for (std::string_view rest = text; !rest.empty(); ++line) {

@@ -50,9 +50,10 @@ void read_retry(const RawValue& table, const std::string& path, Timing& timing,
     timing.backoff = reader.duration("backoff");
     timing.max_backoff = reader.duration("max_backoff");
     reader.finish();
-    if (timing.backoff && timing.max_backoff && *timing.backoff > *timing.max_backoff) {
+    const Duration backoff = timing.backoff.value_or(RetryPolicy{}.backoff);
+    if (timing.max_backoff && backoff > *timing.max_backoff) {
         reader.error(table.find("max_backoff")->location, "max_backoff",
-                     "is shorter than backoff, expected at least " + to_string(*timing.backoff));
+                     "is shorter than backoff, expected at least " + to_string(backoff));
     }
 }
 

@@ -51,8 +51,9 @@ std::string canonical(const Value& value) {
     return {};
 }
 
-/// Gathers the values of all parameters with one flag: those that stand alone make the prefix, each
-/// element of a list or map that holds any makes one text of its own.
+/// Gathers the values of all parameters with one flag: those that stand alone make the prefix; each
+/// element of a list or map that holds any, and each file that is written, makes one text of its
+/// own.
 class Gathering {
 public:
     explicit Gathering(std::uint64_t flag) : flag_(flag) {}
@@ -79,7 +80,15 @@ private:
         if (value.type == ParameterType::none) return;
         if (param.type == ParameterType::object) return object(value, param.fields, path + ".");
         if (!is_container(param.type)) {
-            if (param.has(flag_)) prefix_ += "|" + path + "=" + canonical(value);
+            if (!param.has(flag_)) return;
+            // A file that is written is a place of its own, whatever else goes with it and whatever
+            // the parameter is called.
+            if (flag_ == CERTCAST_IDENTITY && param.type == ParameterType::path &&
+                param.has(CERTCAST_WRITES)) {
+                elements_.push_back("|file=" + canonical(value));
+            } else {
+                prefix_ += "|" + path + "=" + canonical(value);
+            }
             return;
         }
         for (const auto& [key, element] : value.entries) {

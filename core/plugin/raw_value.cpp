@@ -3,6 +3,7 @@
 #include "core/base/utf8.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace certcast {
 
@@ -15,6 +16,24 @@ const RawEntry* RawValue::find_entry(std::string_view key) const {
 const RawValue* RawValue::find(std::string_view key) const {
     const RawEntry* entry = find_entry(key);
     return entry == nullptr ? nullptr : &entry->value;
+}
+
+RawValue as_integer(const RawValue& value) {
+    if (value.kind != RawValue::Kind::text || !value.untyped) return value;
+    const char* const last = value.text.data() + value.text.size();
+    RawValue typed = value;
+    const auto [end, failure] = std::from_chars(value.text.data(), last, typed.integer);
+    if (failure == std::errc() && end == last) typed.kind = RawValue::Kind::integer;
+    return typed;
+}
+
+RawValue as_boolean(const RawValue& value) {
+    const bool is_word = value.text == "true" || value.text == "false";
+    if (value.kind != RawValue::Kind::text || !value.untyped || !is_word) return value;
+    RawValue typed = value;
+    typed.kind = RawValue::Kind::boolean;
+    typed.integer = value.text == "true" ? 1 : 0;
+    return typed;
 }
 
 std::string in_words(const RawValue& value) {

@@ -33,6 +33,10 @@ struct RawEntry {
     RawValue value;
 };
 
+/// The value, or what an untyped text stands for where an integer or a boolean is wanted.
+RawValue as_integer(const RawValue& value);
+RawValue as_boolean(const RawValue& value);
+
 /// "30", "\"abc\"", "a table": what was found, for messages.
 std::string in_words(const RawValue& value);
 

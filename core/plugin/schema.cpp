@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 namespace certcast {
@@ -215,27 +214,15 @@ void ConfigCheck::within(const RawValue& raw, const Parameter& param, const std:
 
 void ConfigCheck::boolean(const RawValue& raw, const Parameter& param, const std::string& path,
                           Value& out) {
-    if (raw.untyped && raw.kind == RawValue::Kind::text &&
-        (raw.text == "true" || raw.text == "false")) {
-        out.integer = raw.text == "true" ? 1 : 0;
-    } else if (is(RawValue::Kind::boolean, raw, param, path)) {
-        out.integer = raw.integer;
-    }
+    const RawValue typed = as_boolean(raw);
+    if (is(RawValue::Kind::boolean, typed, param, path)) out.integer = typed.integer;
 }
 
 void ConfigCheck::integer(const RawValue& raw, const Parameter& param, const std::string& path,
                           Value& out) {
-    if (raw.untyped && raw.kind == RawValue::Kind::text) {
-        const char* last = raw.text.data() + raw.text.size();
-        const auto [end, failure] = std::from_chars(raw.text.data(), last, out.integer);
-        if (failure != std::errc() || end != last) {
-            return error(raw, path, "expected a whole number, found " + in_words(raw));
-        }
-    } else if (is(RawValue::Kind::integer, raw, param, path)) {
-        out.integer = raw.integer;
-    } else {
-        return;
-    }
+    const RawValue typed = as_integer(raw);
+    if (!is(RawValue::Kind::integer, typed, param, path)) return;
+    out.integer = typed.integer;
     within(raw, param, path, out.integer, "");
 }
 

@@ -24,7 +24,10 @@ constexpr auto syntax = std::regex::ECMAScript | std::regex_constants::__polynom
 
 std::optional<std::string> wrong_url(std::string_view url) {
     const auto refuse = [&](const std::string& why) {
-        return in_quotes(url) + " is no URL: " + why + ", expected one like \"https://host/path\"";
+        // What stands before an "@" may be a password.
+        const std::string shown =
+            url.find('@') == std::string_view::npos ? in_quotes(url) : std::string("this");
+        return shown + " is no URL: " + why + ", expected one like \"https://host/path\"";
     };
     const std::size_t separator = url.find("://");
     const std::string_view scheme = url.substr(0, separator);

@@ -116,7 +116,7 @@ asio::awaitable<Result<Secret>> SecretStore::ask_source(const SecretSource& sour
             co_return found->second.clone();
         }
         case SecretSource::Kind::file:
-            co_return read_secret_file(pipeline_.file.parent_path() / source.value, warnings_);
+            co_return read_secret_file(source.value, warnings_);
         case SecretSource::Kind::credential: {
             const Result<std::filesystem::path> path = credential_path(source.value);
             if (path.has_error()) co_return path.error();

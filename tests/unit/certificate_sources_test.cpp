@@ -223,6 +223,30 @@ TEST_CASE("a key that everyone can read is a warning") {
     CHECK(says(load(file).value().warnings().at(0), "can read the private key"));
 }
 
+TEST_CASE("a file that breaks off in the middle is an error in a folder too") {
+    const TemporaryFolder folder;
+    folder.write("live/tls.crt",
+                 pem(ca().leaf.certificate) + pem(ca().middle.certificate).substr(0, 200));
+    folder.write("live/tls.key", pem(ca().leaf.key));
+    CHECK(says(message_of(load(folder / "live")), "tls.crt: a PEM block is damaged"));
+}
+
+TEST_CASE("the key that is named is meant, not one that stands beside the certificate") {
+    const TemporaryFolder folder;
+    const auto both = folder.write("both.pem", fullchain() + pem(ca().leaf.key));
+    const auto other = folder.write("other.key", pem(ca().other.key));
+    const auto with = [&](const fs::path& key) {
+        return CertificateBundle::from(read_files(both, key, {}, {}).value(), {});
+    };
+    CHECK(holds_shop(with({})));
+    CHECK(says(message_of(with(other)), "does not match"));
+}
+
+TEST_CASE("a folder in the place of a file is told where folders go") {
+    const TemporaryFolder folder;
+    CHECK(says(message_of(read_files(folder.path(), {}, {}, {})), "source = takes a folder"));
+}
+
 TEST_CASE("malformed input is an error that names the file") {
     const std::string whole = fullchain() + pem(ca().leaf.key);
     const TemporaryFolder folder;
@@ -234,9 +258,9 @@ TEST_CASE("malformed input is an error that names the file") {
                "holds neither"));
     CHECK(says(message_of(load(folder.write("x", std::string(std::size_t{1024} * 1024 + 1, 'a')))),
                "1 MiB"));
-    CHECK(says(message_of(load("/dev/null")), "neither a file nor a folder"));
+    CHECK(says(message_of(load("/dev/null")), "is no file"));
     REQUIRE(mkfifo((folder / "fifo").c_str(), 0600) == 0);
-    CHECK(says(message_of(load(folder / "fifo")), "neither a file nor a folder"));
+    CHECK(says(message_of(load(folder / "fifo")), "is no file"));
     CHECK(says(message_of(load(folder.write("x", whole.substr(0, 300)))), "damaged"));
     CHECK(says(message_of(read_files(folder.write("c", fullchain()), folder.write("k", fullchain()),
                                      {}, {})),
@@ -247,7 +271,7 @@ TEST_CASE("malformed input is an error that names the file") {
                "holds no certificate"));
     std::string many;
     for (int i = 0; i < 1001; ++i) many += pem(ca().other.certificate);
-    CHECK(says(message_of(load_text(many)), "more than 1000 certificates"));
+    CHECK(says(message_of(load_text(many)), "more than 100 certificates"));
 }
 
 TEST_CASE("input cut off or altered anywhere is never more than an error") {

@@ -146,6 +146,76 @@ TEST_CASE("of a former certificate only its DER is known") {
     CHECK(says(message_of(material_of_der({}, CERTCAST_SHA256)), "not a certificate"));
 }
 
+namespace {
+
+std::string pem_of(const char* label, std::string_view der) {
+    const BioPtr out(BIO_new(BIO_s_mem()));
+    require(PEM_write_bio(out.get(), label, "", reinterpret_cast<const unsigned char*>(der.data()),
+                          static_cast<long>(der.size())) > 0);
+    return text_of(*out);
+}
+
+/// A key as old tools write it, whose private number is another than its public point says.
+std::string with_other_private_half(const KeyPtr& key) {
+    const std::string text = traditional_pem(key);
+    const BioPtr in(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+    char* label = nullptr;
+    char* header = nullptr;
+    unsigned char* data = nullptr;
+    long size = 0;
+    require(PEM_read_bio(in.get(), &label, &header, &data, &size) == 1);
+    std::string der(reinterpret_cast<char*>(data), static_cast<std::size_t>(size));
+    for (void* part :
+         {static_cast<void*>(label), static_cast<void*>(header), static_cast<void*>(data)}) {
+        OPENSSL_free(part);
+    }
+    // SEQUENCE, version 1, OCTET STRING of 32 bytes
+    REQUIRE(der.substr(2, 5) == std::string("\x02\x01\x01\x04\x20", 5));
+    der[20] = static_cast<char>(der[20] ^ 1);
+    return pem_of("EC PRIVATE KEY", der);
+}
+
+using AlgorithmPtr = std::unique_ptr<X509_ALGOR, FreeWith<X509_ALGOR_free>>;
+
+AlgorithmPtr pbkdf2(int rounds) {
+    return AlgorithmPtr(PKCS5_pbe2_set(EVP_aes_256_cbc(), rounds, nullptr, 8));
+}
+
+AlgorithmPtr scrypt(std::uint64_t n, std::uint64_t r, std::uint64_t p) {
+    return AlgorithmPtr(PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, 8, nullptr, n, r, p));
+}
+
+/// Something that says it was encrypted like this; nobody did the work.
+std::string encrypted_key(const AlgorithmPtr& algorithm) {
+    require(algorithm != nullptr);
+    const EncryptedKeyPtr sealed(X509_SIG_new());
+    X509_ALGOR* written = nullptr;
+    ASN1_OCTET_STRING* content = nullptr;
+    X509_SIG_getm(sealed.get(), &written, &content);
+    const std::array<unsigned char, 64> noise{};
+    require(X509_ALGOR_copy(written, algorithm.get()) == 1 &&
+            ASN1_OCTET_STRING_set(content, noise.data(), noise.size()) == 1);
+    const BioPtr out(BIO_new(BIO_s_mem()));
+    require(PEM_write_bio_PKCS8(out.get(), sealed.get()) == 1);
+    return text_of(*out);
+}
+
+/// The same PKCS#12 file with a MAC of 16 million rounds, which nobody has computed.
+std::string with_long_mac(const std::string& file) {
+    const auto* at = reinterpret_cast<const unsigned char*>(file.data());
+    const Pkcs12Ptr parsed(d2i_PKCS12(nullptr, &at, static_cast<long>(file.size())));
+    const ASN1_INTEGER* rounds = nullptr;
+    PKCS12_get0_mac(nullptr, nullptr, nullptr, &rounds, parsed.get());
+    require(ASN1_INTEGER_set_uint64(const_cast<ASN1_INTEGER*>(rounds), 1u << 24) == 1);
+    unsigned char* der = nullptr;
+    const int size = i2d_PKCS12(parsed.get(), &der);
+    std::string longer(reinterpret_cast<char*>(der), static_cast<std::size_t>(size));
+    OPENSSL_free(der);
+    return longer;
+}
+
+}  // namespace
+
 TEST_CASE("what would not serve is refused, and the message says why") {
     const std::string key = pem(ca().leaf.key);
     const std::string leaf = pem(ca().leaf.certificate);
@@ -156,6 +226,38 @@ TEST_CASE("what would not serve is refused, and the message says why") {
     SUBCASE("a key of another certificate") {
         message = message_of(load_text(fullchain() + pem(ca().other.key)));
         expected = "private key does not match the certificate of CN=shop.example";
+    }
+    SUBCASE("a key whose private half is damaged") {
+        message = message_of(load_text(fullchain() + with_other_private_half(ca().leaf.key)));
+        expected = "its private half does not go with its public half";
+    }
+    SUBCASE("a chain that never ends") {
+        std::vector<Issued> authorities;
+        authorities.push_back(make_certificate({.subject = "CA 0", .is_ca = true}));
+        std::string all;
+        for (int i = 1; i <= 12; ++i) {
+            authorities.push_back(make_certificate({.subject = "CA " + std::to_string(i),
+                                                    .issuer = &authorities.back(),
+                                                    .is_ca = true}));
+            all += pem(authorities.back().certificate);
+        }
+        const Issued deep = make_certificate({.issuer = &authorities.back()});
+        message = message_of(load_text(pem(deep.certificate) + all + pem(deep.key)));
+        expected = "more than 10 intermediate certificates";
+    }
+    SUBCASE("a key that asks for too much hashing") {
+        message = message_of(load_text(fullchain() + encrypted_key(pbkdf2(50'000'000)), "pass"));
+        expected = "the private key asks for more than 10000000 rounds";
+    }
+    SUBCASE("a key that asks for too much scrypt") {
+        message =
+            message_of(load_text(fullchain() + encrypted_key(scrypt(1u << 14, 8, 10'000)), "pass"));
+        expected = "the private key asks for more than 10000000 rounds";
+    }
+    SUBCASE("PKCS#12 that asks for too much hashing") {
+        message =
+            message_of(load_text(with_long_mac(pkcs12("pass", Pkcs12Profile::modern)), "pass"));
+        expected = "the PKCS#12 file asks for more than 10000000 rounds";
     }
     SUBCASE("no key") {
         message = message_of(load_text(fullchain()));
@@ -204,7 +306,7 @@ TEST_CASE("what would not serve is refused, and the message says why") {
     }
     SUBCASE("a missing intermediate") {
         message = message_of(load_text(leaf + pem(ca().root.certificate) + key));
-        expected = "issued by CN=Test Intermediate, which is missing (found CN=Test Root)";
+        expected = "CN=Test Intermediate, which is missing, and CN=Test Root did not issue it";
     }
     SUBCASE("an intermediate of the same name that did not sign") {
         const Issued impostor =

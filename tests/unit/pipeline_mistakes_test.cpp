@@ -102,6 +102,15 @@ TEST_CASE("a wrong pipeline is refused at the right place") {
          "deploy.edge.retry.attempts: expected a number from 1 to 1000, found 0"},
         {"backoff", entry + path + "retry = { backoff = \"2m\", max_backoff = \"1m\" }\n",
          "max_backoff: is shorter than backoff"},
+        {"backoff that is not written", entry + path + "retry = { max_backoff = \"1s\" }\n",
+         "max_backoff: is shorter than backoff, expected at least 2s"},
+        {"untyped number", entry + path + "retry = { attempts = \"${vars.n:-x}\" }\n",
+         "attempts: expected a whole number, found \"x\""},
+        {"default of no name", entry + path + "config.note = \"${HOME:-root}\"\n",
+         "${HOME} is not defined: expected target.name, target.KEY or vars.KEY"},
+        {"secret and source", "format=1\n[secret.x]\nenv=\"A\"\nsecret=\"b\"\n",
+         "p.toml:4:1: error: unknown key \"secret.x.secret\""},
+        {"deploy", "format=1\ndeploy=3\n", "deploy: expected tables [deploy.NAME], found 3"},
         {"tags", entry + path + "tags = [1]\n", "deploy.edge.tags: expected strings, found 1"},
         {"disabled", entry + path + "disabled = { until = \"2030-01-01\" }\n",
          "p.toml:11:22: error: deploy.edge.disabled.until: expected a date without quotes"},
@@ -148,6 +157,12 @@ TEST_CASE("a wrong pipeline is refused at the right place") {
              "probe=false\nconfig.path=\"/y/../x\"\n",
          "p.toml:11:9: error: other and edge (/etc/p.toml:6:9) deploy to the same place: "
          "place|path=/x"},
+        {"same file among others",
+         "format=1\n[certificate.shop]\nsource=\"x\"\n"
+         "[deploy.a]\nplugin=\"writer\"\ncertificate=\"shop\"\nprobe=false\nconfig={crt=\"/"
+         "x\",key=\"/k\"}\n"
+         "[deploy.b]\nplugin=\"writer\"\ncertificate=\"shop\"\nprobe=false\nconfig.key=\"/x\"\n",
+         "deploy to the same place: writer|file=/x"},
         {"NUL", entry + "config.path = \"/a\\u0000b\"\n",
          "p.toml:10:15: error: the string holds a NUL"},
     };
@@ -227,6 +242,33 @@ TEST_CASE("needs that go in a circle are reported with the circle") {
     CHECK(contains(circle("a/x"), "p.toml:15:10: error: needs: a has no targets, expected \"a\""));
 }
 
+TEST_CASE("needs that would fill the memory are refused, with a way out") {
+    std::string targets;
+    for (int i = 0; i < 1'100; ++i)
+        targets += (i == 0 ? "\"t" : ", \"t") + std::to_string(i) + "\"";
+    const std::string two =
+        "format = 1\n[certificate.s]\nsource = \"x\"\n[deploy.a]\nplugin = \"probe\"\n"
+        "certificate = \"s\"\ntargets = [" +
+        targets + "]\n[deploy.b]\nplugin = \"probe\"\ncertificate = \"s\"\ntargets = [" + targets +
+        "]\nneeds = [\"a\"]\n";
+    CHECK(contains(all_of(read(two)), "put a single deployment between the two entries"));
+}
+
+TEST_CASE("a deployment that is probed takes the plugin that probes") {
+    const auto find_no_probe = [](const std::string& id) {
+        return id == "probe" ? Error{ErrorCode::not_found, "the plugin is broken", {}}
+                             : plugins().find()(id);
+    };
+    const PipelineReading reading =
+        read_pipeline_text(head +
+                               "plugin=\"every\"\ncertificate=\"shop\"\n"
+                               "[[deploy.edge.probe]]\naddress=\"h:1\"\n",
+                           "/etc/p.toml", find_no_probe);
+    CHECK_FALSE(reading.pipeline.has_value());
+    CHECK(contains(all_of(reading),
+                   "p.toml:9:1: error: what is served cannot be probed: the plugin is broken"));
+}
+
 TEST_CASE("what is no readable pipeline file is refused") {
     const TemporaryFolder folder;
     const auto refusal = [&](const std::filesystem::path& file) {
@@ -251,9 +293,13 @@ TEST_CASE("deep nesting is refused") {
         for (int i = 0; i < times; ++i) all += text;
         return all;
     };
-    CHECK(
-        contains(all_of(read(repeated("a.", 100'000) + "b = 1\n")), ":1:1: error: nested deeper"));
-    CHECK(contains(all_of(read("[" + repeated("\"a b\" . ", 100'000) + "b]\n")), "nested deeper"));
+    for (const std::string& dots :
+         {repeated("a.", 100'000) + "b = 1\n", "[" + repeated("\"a b\" . ", 100'000) + "b]\n",
+          "t = { x = \"\"\" \" \"\"\", " + repeated("\"a\".", 200'000) + "\"b\" = 1 }\n"}) {
+        CHECK(contains(all_of(read("\n" + dots)), "p.toml:2:1: error: the line holds more than"));
+    }
+    CHECK(contains(all_of(read(repeated("a.", 3'000) + "b = 1\n")), "nested deeper"));
+    CHECK(contains(all_of(read("x = \"" + repeated("\\\"", 200'000) + "\n")), "error: "));
     CHECK(contains(all_of(read("a = " + repeated("[", 60) + repeated("]", 60) + "\n")),
                    "nested deeper"));
     CHECK(contains(all_of(read("a = " + repeated("[", 100'000))), "error: "));

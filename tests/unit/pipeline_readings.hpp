@@ -17,6 +17,7 @@ namespace certcast::testing {
 class FakePlugins {
 public:
     FakePlugins() {
+        constexpr std::uint64_t written = CERTCAST_IDENTITY | CERTCAST_WRITES;
         Parameter port = parameter("port", ParameterType::integer);
         port.default_value = "22";
         library_.path = "/lib/fake.so";
@@ -24,7 +25,9 @@ public:
                               deployer("place", {parameter("path", ParameterType::path,
                                                            CERTCAST_REQUIRED | CERTCAST_IDENTITY),
                                                  parameter("note", ParameterType::text), port}),
-                              deployer("probe", {})};
+                              deployer("probe", {}),
+                              deployer("writer", {parameter("crt", ParameterType::path, written),
+                                                  parameter("key", ParameterType::path, written)})};
         Descriptor& every = library_.deployers[0];
         every.stage_timeouts[static_cast<std::size_t>(Stage::verify)] = Duration(11'000);
         every.stage_timeouts[static_cast<std::size_t>(Stage::deploy)] = Duration(12'000);

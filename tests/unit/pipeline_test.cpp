@@ -341,3 +341,39 @@ TEST_CASE("a glob that selects nothing is reported and changes nothing") {
     CHECK(contains(mistakes[1], "did you mean \"post\"?"));
     CHECK(names_in(pipeline).size() == 5);
 }
+
+TEST_CASE("what stands for a number or a truth value is one, wherever it is written") {
+    const TemporaryFolder folder;
+    const std::string hosts =
+        folder.write("hosts.txt", "\xEF\xBB\xBFweb1 off=true tries=7\nweb2\n").string();
+    const Pipeline pipeline = good(head + R"(plugin = "place"
+certificate = "shop"
+probe = false
+disabled = "${target.off:-false}"
+retry = { attempts = "${target.tries:-4}" }
+config = { path = "/d/${target.name}" }
+targets = { file = ")" + hosts + "\" }\n");
+    REQUIRE(pipeline.deployments.size() == 2);
+    CHECK(pipeline.deployments[0].name == "edge/web1");
+    CHECK(pipeline.deployments[0].disabled);
+    CHECK(pipeline.deployments[0].retry.attempts == 7);
+    CHECK_FALSE(pipeline.deployments[1].disabled);
+    CHECK(pipeline.deployments[1].retry.attempts == 4);
+}
+
+TEST_CASE("a named secret and an inline one that would be called the same are two") {
+    const Pipeline pipeline = good(R"(format = 1
+[secret."certificate.shop.passphrase"]
+env = "NAMED"
+[certificate.shop]
+source = "x"
+passphrase = { env = "INLINE" }
+[deploy.edge]
+plugin = "every"
+certificate = "shop"
+probe = false
+config.password = { secret = "certificate.shop.passphrase" }
+)");
+    CHECK(pipeline.secrets.at("certificate.shop.passphrase").value == "NAMED");
+    CHECK(pipeline.secrets.at(pipeline.certificates.at("shop").passphrase).value == "INLINE");
+}

@@ -2,6 +2,7 @@
 #include "core/base/endpoint.hpp"
 #include "core/base/nearest.hpp"
 #include "core/base/utf8.hpp"
+#include "core/plugin/example.hpp"
 #include "core/plugin/identity.hpp"
 #include "core/plugin/schema.hpp"
 #include "core/plugin/text_rules.hpp"
@@ -387,6 +388,33 @@ TEST_CASE("a path that must exist is looked for") {
     CHECK(contains(messages[0], "\"/no/such\" must exist: No such file"));
 }
 
+TEST_CASE("a URL that may hold a password is never shown") {
+    for (const char* url : {"https://u:hunter2@h/", "HTTPS://u:hunter2@h/", "https://u:hunter 2@h/",
+                            "u:hunter2@h", "https://u:hunter2@:1/"}) {
+        const auto wrong = wrong_url(url);
+        REQUIRE(wrong.has_value());
+        CAPTURE(*wrong);
+        CHECK_FALSE(contains(*wrong, "hunter"));
+    }
+}
+
+TEST_CASE("an example of every parameter is one that the schema takes") {
+    for (const Parameter& param : every_type()) {
+        CAPTURE(param.name);
+        CHECK_FALSE(example_of(param, "shop").empty());
+    }
+    Parameter count = parameter("count", Type::integer, CERTCAST_REQUIRED);
+    count.min = 5;
+    count.max = 9;
+    Parameter pairs = parameter_list("pairs", Type::object);
+    pairs.flags = CERTCAST_REQUIRED;
+    pairs.fields = {parameter("key", Type::path, CERTCAST_REQUIRED), parameter("note", Type::text)};
+    CHECK(example_config(deployer("x", {parameter("note", Type::text), count, pairs}), "shop",
+                         "  ") == "  count = 5\n  pairs = [{ key = \"/path/to/key\" }]\n");
+    CHECK(example_config(deployer("x", {parameter("when", Type::duration)}), "shop", "") ==
+          "when = \"30s\"\n");
+}
+
 TEST_CASE("a pattern that would take for ever is matched in time") {
     CHECK(wrong_match(std::string(200, 'a') + "!", "(a+)+").has_value());
     CHECK(wrong_match(std::string(100'000, 'a'), "a*").has_value());
@@ -410,6 +438,36 @@ TEST_CASE("identities are canonical and there is one for each place") {
           std::vector<std::string>{"x|host=h|files.path=/a", "x|host=h|files.path=/b\\|c"});
     CHECK(found.exclusive == std::vector<std::string>{"x|files.path=/a", "x|files.path=/b\\|c"});
     CHECK(found.account == "x|host=h");
+}
+
+TEST_CASE("each file that is written is a place of its own, whatever it is written as") {
+    constexpr std::uint64_t written = CERTCAST_IDENTITY | CERTCAST_WRITES;
+    Parameter files = parameter_list("files", Type::object);
+    files.fields = {parameter("crt", Type::path, written), parameter("key", Type::path, written)};
+    const Descriptor descriptor =
+        deployer("x", {parameter("host", Type::text, CERTCAST_IDENTITY),
+                       parameter("crt", Type::path, written),
+                       parameter("combined", Type::path, written), files});
+    const auto places = [&](const RawValue& config) {
+        return identities_of(descriptor, check(config, descriptor.params).value, "edge")
+            .deployed_to;
+    };
+    using Places = std::vector<std::string>;
+    CHECK(places(raw_table({{"crt", raw("/a")}, {"combined", raw("/b")}})) ==
+          Places{"x|file=/a", "x|file=/b"});
+    CHECK(places(raw_table({{"combined", raw("/a")}, {"host", raw("h")}})) ==
+          Places{"x|host=h|file=/a"});
+    CHECK(places(raw_table(
+              {{"files", raw_list({raw_table({{"crt", raw("/a")}, {"key", raw("/k")}})})}})) ==
+          Places{"x|file=/a", "x|file=/k"});
+}
+
+TEST_CASE("a limit counts for each account where a single value names one") {
+    CHECK(has_account(deployer("x", {parameter("user", Type::text, CERTCAST_ACCOUNT)})));
+    CHECK_FALSE(has_account(deployer("x", {parameter("user", Type::text)})));
+    Parameter login = parameter("login", Type::object);
+    login.fields = {parameter("user", Type::text, CERTCAST_ACCOUNT)};
+    CHECK(has_account(deployer("x", {login})));
 }
 
 TEST_CASE("a deployer that names no identity is told apart by the deployment's name") {

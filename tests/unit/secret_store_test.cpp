@@ -74,13 +74,12 @@ TEST_CASE("a secret from the environment is moved out of it") {
 TEST_CASE("a secret from a file is all of it, less one newline") {
     const TemporaryFolder folder;
     Vault vault;
-    vault.pipeline.file = folder / "pipeline.toml";
     folder.write("a", "hunter22\n");
     folder.write("b", "hunter22\r\n");
     folder.write("c", "two\nlines\n\n");
     vault.add("a", SecretSource::Kind::file, (folder / "a").string());
-    vault.add("b", SecretSource::Kind::file, "b");
-    vault.add("c", SecretSource::Kind::file, "c");
+    vault.add("b", SecretSource::Kind::file, (folder / "b").string());
+    vault.add("c", SecretSource::Kind::file, (folder / "c").string());
     CHECK(vault.text("a") == "hunter22");
     CHECK(vault.text("b") == "hunter22");
     CHECK(vault.text("c") == "two\nlines\n");

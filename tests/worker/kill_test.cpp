@@ -219,11 +219,11 @@ TEST_CASE("children that certcast did not start are none of its business") {
     const Announcements announcements(workspace / "announce");
     const auto file = workspace.folder().write(
         "pipeline.toml", workspace.head() + std::string(deployment("web", "test-works")));
-    Process shell({"sh", "-c",
-                   "sleep 1000 & echo $! 0 > " + announcements.path().string() +
-                       "; exec \"$0\" run \"$1\"",
-                   CERTCAST_PROGRAM, file.string()},
-                  workspace.environment());
+    Process shell(
+        {"sh", "-c",
+         "sleep 1000 & echo $! 0 > " + announcements.path().string() + "; exec \"$0\" run \"$1\"",
+         CERTCAST_PROGRAM, file.string()},
+        workspace.environment());
     const pid_t bystander = announcements.next().process;
     CHECK(shell.wait().status == 0);
     CHECK(program_of(bystander) == "sleep");

@@ -184,7 +184,8 @@ TEST_CASE("a success within the grace is late, and one that comes after it is no
     CHECK(leftovers().empty());
 }
 
-TEST_CASE("a daemon that is started while a library is loaded is dead when that has been described") {
+TEST_CASE(
+    "a daemon that is started while a library is loaded is dead when that has been described") {
     Workspace workspace;
     workspace.environment()["CERTCAST_PLUGIN_PATH"] +=
         ":" CERTCAST_BROKEN_PLUGINS "/daemon_in_constructor";
