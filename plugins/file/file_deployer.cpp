@@ -1,10 +1,11 @@
 #include "plugins/file/pkcs12_contents.hpp"
 
 #include <certcast/deployer.hpp>
+#include <certcast/file_parameters.hpp>
 
 #include <algorithm>
-#include <array>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,23 +45,12 @@ public:
             .doc("modern: AES-256; legacy: what old Java and Windows read");
     static constexpr auto pkcs12_name =
         certcast::text("pkcs12_name").doc("The friendly name in the PKCS#12 file");
-    static constexpr auto owner =
-        certcast::text("owner").doc("User, by name or number; default: as the former file");
-    static constexpr auto group =
-        certcast::text("group").doc("Group, by name or number; default: as the former file");
-    static constexpr auto mode = certcast::text("mode")
-                                     .default_to("0644")
-                                     .matching("0?[0-7]{3}")
-                                     .doc("Mode of files without a key, octal");
-    static constexpr auto key_mode = certcast::text("key_mode")
-                                         .default_to("0600")
-                                         .matching("0?[0-7]{3}")
-                                         .doc("Mode of files with a key, octal");
     static constexpr auto after =
         certcast::command("after").doc("Run once the files are in place, such as a reload");
-    static constexpr auto parameters =
-        certcast::parameters(fullchain, certificate, chain, key, combined, pkcs12, pkcs12_password,
-                             pkcs12_profile, pkcs12_name, owner, group, mode, key_mode, after);
+    static constexpr auto parameters = certcast::parameters(
+        fullchain, certificate, chain, key, combined, pkcs12, pkcs12_password, pkcs12_profile,
+        pkcs12_name, certcast::owner_parameter, certcast::group_parameter, certcast::mode_parameter,
+        certcast::key_mode_parameter, after);
 
     void validate(certcast::Job& job) {
         std::vector<std::pair<std::string, std::filesystem::path>> seen;
@@ -90,20 +80,22 @@ public:
     void inspect(certcast::Job& job) {
         const Wanted wanted = wanted_of(job);
         bool all_right = true;
-        std::optional<std::string> leaf;
-        bool something_there = false;
+        std::set<std::optional<std::string>> leaves;  // none: no file is there
+        bool unreadable = false;
         for (const certcast::WantedFile& file : wanted.files) {
             const certcast::FileImage now = certcast::read_file(file.path);
             all_right = all_right && wanted.holds(job, file, now);
-            something_there = something_there || now.present;
-            if (leaf || !now.present) continue;
-            leaf = certcast::first_certificate(now.text());
-            if (!leaf && file.path == wanted.pkcs12) {
+            if (file.path == job[chain] || file.path == job[key]) continue;
+            auto leaf = certcast::first_certificate(now.text());
+            if (now.present && file.path == wanted.pkcs12) {
                 if (const auto found = read_pkcs12(now.text(), password(job))) leaf = found->leaf;
             }
+            unreadable = unreadable || (now.present && !leaf);
+            leaves.insert(leaf);
         }
-        if (leaf || !something_there) {
-            job.live(leaf, all_right);
+        // Of files that hold different ones none is what all of them held.
+        if (leaves.size() == 1 && !unreadable) {
+            job.live(*leaves.begin(), all_right);
         } else {
             job.live_unknown(0, all_right);
         }
@@ -114,6 +106,7 @@ public:
         job.step("replace files", certcast::pack(certcast::save_files(wanted.files)));
         job.progress(300, "writing " + std::to_string(wanted.files.size()) + " files");
         certcast::replace_files(wanted.files);
+        if (job.has(after)) job.step(after_step, "");
         run_after(job);
         job.changed();
     }
@@ -128,7 +121,6 @@ public:
             return;
         }
         const Wanted wanted = wanted_of(job);
-        std::optional<std::string> leaf;
         for (const certcast::WantedFile& file : wanted.files) {
             const certcast::FileImage now = certcast::read_file(file.path);
             check(file.path, wanted.holds(job, file, now), "what was written");
@@ -139,14 +131,19 @@ public:
     void rollback(certcast::Job& job) {
         std::vector<certcast::RecordedStep> steps = job.steps();
         std::reverse(steps.begin(), steps.end());
+        // Where it never ran, nobody has seen the new files.
+        bool has_run = false;
         for (const certcast::RecordedStep& step : steps) {
+            has_run = has_run || step.label == after_step;
             certcast::restore_files(certcast::unpack_files(step.undo));
         }
-        run_after(job);
+        if (has_run) run_after(job);
         for (const certcast::RecordedStep& step : steps) job.step_undone(step);
     }
 
 private:
+    static constexpr std::string_view after_step = "run the command after";
+
     /// The files as they should be.
     struct Wanted {
         std::vector<certcast::WantedFile> files;
@@ -166,14 +163,14 @@ private:
     }
 
     static Wanted wanted_of(const certcast::Job& job) {
-        const auto open = certcast::file_access(job[owner], job[group], job[mode]);
-        const auto secret = certcast::file_access(job[owner], job[group], job[key_mode]);
+        const certcast::FileAccess open = certcast::open_access(job);
+        const certcast::FileAccess secret = certcast::key_access(job);
         Wanted wanted;
         const auto add = [&](const auto& param, const auto& contents,
                              const certcast::FileAccess& access) {
             const auto path = job[param];
             if (!path) return;
-            wanted.files.push_back({*path, certcast::Sensitive(contents().text()), access});
+            wanted.files.push_back({*path, contents(), access});
         };
         const auto text = [](std::string pem) { return certcast::Sensitive(pem); };
         add(

@@ -60,6 +60,13 @@ std::optional<Pkcs12Contents> read_pkcs12(std::string_view bytes,
         contents.chain.push_back(certificate_der(sk_X509_value(chain, i)));
     }
     if (own_key) contents.key = der_of<&i2d_PrivateKey>(own_key.get());
+    const X509_ALGOR* digest = nullptr;
+    PKCS12_get0_mac(nullptr, &digest, nullptr, nullptr, file.get());
+    if (digest != nullptr) {
+        const ASN1_OBJECT* name = nullptr;
+        X509_ALGOR_get0(&name, nullptr, nullptr, digest);
+        contents.mac_digest = OBJ_obj2nid(name);
+    }
     int size = 0;
     if (const unsigned char* name = X509_alias_get0(leaf, &size); name != nullptr && size > 0) {
         contents.friendly_name.assign(reinterpret_cast<const char*>(name),

@@ -13,6 +13,7 @@ struct Pkcs12Contents {
     std::vector<std::string> chain;
     certcast::Sensitive key;
     std::string friendly_name;
+    int mac_digest = 0;  ///< OpenSSL's number: tells the profiles apart
 
     friend bool operator==(const Pkcs12Contents&, const Pkcs12Contents&) = default;
 };

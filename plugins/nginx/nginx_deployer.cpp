@@ -2,6 +2,7 @@
 #include "plugins/probe/proof.hpp"
 
 #include <certcast/deployer.hpp>
+#include <certcast/file_parameters.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -41,24 +42,13 @@ public:
                                        .default_to("/etc/nginx/nginx.conf")
                                        .reads()
                                        .doc("The configuration file: tells one nginx from another");
-    static constexpr auto owner =
-        certcast::text("owner").doc("User, by name or number; default: as the former file");
-    static constexpr auto group =
-        certcast::text("group").doc("Group, by name or number; default: as the former file");
-    static constexpr auto mode = certcast::text("mode")
-                                     .default_to("0644")
-                                     .matching("0?[0-7]{3}")
-                                     .doc("Mode of the fullchain files, octal");
-    static constexpr auto key_mode = certcast::text("key_mode")
-                                         .default_to("0600")
-                                         .matching("0?[0-7]{3}")
-                                         .doc("Mode of the key files, octal");
     static constexpr auto check =
         certcast::command("check").required().doc("Tests the configuration: nginx -t");
     static constexpr auto reload =
         certcast::command("reload").required().doc("Makes nginx load it: nginx -s reload");
     static constexpr auto parameters =
-        certcast::parameters(files, config, owner, group, mode, key_mode, check, reload);
+        certcast::parameters(files, config, certcast::owner_parameter, certcast::group_parameter,
+                             certcast::mode_parameter, certcast::key_mode_parameter, check, reload);
 
     void validate(certcast::Job& job) {
         std::set<std::filesystem::path> paths;
@@ -86,25 +76,27 @@ public:
 
     void inspect(certcast::Job& job) {
         struct Found {
-            std::optional<std::string> leaf;
-            bool present = false;
+            std::set<std::optional<std::string>> leaves;  ///< in all places; none: no file is there
+            bool unreadable = false;
             bool as_wanted = true;
         };
         std::map<std::size_t, Found> found;
         for (const Pair& pair : pairs_of(job)) {
             Found& one = found[pair.certificate];
             const certcast::FileImage now = certcast::read_file(pair.fullchain.path);
-            one.present = one.present || now.present;
-            if (!one.leaf) one.leaf = certcast::first_certificate(now.text());
+            const auto leaf = certcast::first_certificate(now.text());
+            one.unreadable = one.unreadable || (now.present && !leaf);
+            one.leaves.insert(leaf);
             one.as_wanted = one.as_wanted && certcast::is_as_wanted(now, pair.fullchain) &&
                             certcast::is_as_wanted(certcast::read_file(pair.key.path), pair.key) &&
                             is_served(job, pair);
         }
         for (const auto& [index, one] : found) {
-            if (one.leaf || !one.present) {
-                job.live(one.leaf, one.as_wanted, index);
+            // Of places that hold different ones none is what all of them should serve again.
+            if (one.leaves.size() == 1 && !one.unreadable) {
+                job.live(*one.leaves.begin(), one.as_wanted, index);
             } else {
-                job.live_unknown(index);
+                job.live_unknown(index, one.as_wanted);
             }
         }
     }
@@ -136,27 +128,33 @@ public:
     void rollback(certcast::Job& job) {
         std::vector<certcast::RecordedStep> steps = job.steps();
         std::reverse(steps.begin(), steps.end());
-        bool may_be_loaded = false;
+        // A rollback that restored the files and came no further leaves a reload to the next one.
+        bool may_be_loaded = job.state() == reload_is_owed;
         {
             const ConfigLock lock(job, job[config], ConfigLock::Kind::alone);
             for (const certcast::RecordedStep& step : steps) {
-                if (step.label == reload_step) {
-                    may_be_loaded = true;
-                    continue;
-                }
-                const auto saved = certcast::unpack_files(step.undo);
-                // Files that stood switched may have been loaded by anybody's reload.
-                may_be_loaded = may_be_loaded || !all_restored(saved);
-                certcast::restore_files(saved);
+                // Files that stand switched may have been loaded by anybody's reload.
+                may_be_loaded = may_be_loaded || step.label == reload_step ||
+                                !all_restored(certcast::unpack_files(step.undo));
+            }
+            if (may_be_loaded) job.set_state(reload_is_owed);
+            for (const certcast::RecordedStep& step : steps) {
+                certcast::restore_files(certcast::unpack_files(step.undo));
             }
             if (may_be_loaded) test(job, "the former files are back, but nginx refuses them");
         }
-        if (may_be_loaded) load(job);
+        if (may_be_loaded) {
+            load(job);
+            job.set_state("");
+        }
         for (const certcast::RecordedStep& step : steps) job.step_undone(step);
     }
 
 private:
     static constexpr std::string_view reload_step = "reload";
+    static constexpr std::string_view reload_is_owed = "reload is owed";
+    /// An address that drops packets must not use up the time of inspect.
+    static constexpr std::chrono::seconds longest_look{5};
     /// After a reload nginx lets old and new workers accept side by side for 100 ms
     /// (ngx_master_process_cycle) before it tells the old ones to close.
     static constexpr std::chrono::milliseconds old_workers_listen_for{250};
@@ -170,8 +168,8 @@ private:
     };
 
     static std::vector<Pair> pairs_of(const certcast::Job& job) {
-        const auto access = certcast::file_access(job[owner], job[group], job[mode]);
-        const auto key_access = certcast::file_access(job[owner], job[group], job[key_mode]);
+        const certcast::FileAccess access = certcast::open_access(job);
+        const certcast::FileAccess key_access = certcast::key_access(job);
         std::vector<Pair> pairs;
         for (const certcast::Object& one : job[files]) {
             const std::size_t i = one[certificate];
@@ -195,7 +193,9 @@ private:
     static bool is_served(const certcast::Job& job, const Pair& pair) {
         if (!pair.check) return true;
         const auto expected = tls::Expected::of(job, pair.certificate);
-        const tls::Finding finding = tls::look(*pair.check, *expected, patience(job));
+        tls::Patience until = patience(job);
+        until.deadline = std::min(until.deadline, std::chrono::steady_clock::now() + longest_look);
+        const tls::Finding finding = tls::look(*pair.check, *expected, until);
         job.throw_if_cancelled();
         if (!finding.good()) job.info(finding.problem);
         return finding.good();
@@ -207,7 +207,8 @@ private:
         });
     }
 
-    /// Afterwards all pairs are switched and nginx accepts them, or none is and this throws.
+    /// Afterwards all pairs are switched and nginx accepts them, or this throws: where nginx
+    /// refused them, none is switched; everything else is for rollback to undo.
     static void switch_files(certcast::Job& job) {
         std::vector<certcast::WantedFile> wanted;
         for (Pair& pair : pairs_of(job)) {
@@ -219,19 +220,25 @@ private:
         const std::vector<certcast::SavedFile> saved = certcast::save_files(wanted);
         job.step("replace files", certcast::pack(saved));
         job.progress(300, "switching " + std::to_string(wanted.size()) + " files");
-        try {
-            certcast::replace_files(wanted);
-            test(job, "nginx refuses the new files, so the former ones are back");
-        } catch (...) {
-            certcast::restore_files(saved);
-            throw;
-        }
+        certcast::replace_files(wanted);
+        const certcast::CommandOutput result = checked(job);
+        if (result.ok()) return;
+        certcast::restore_files(saved);
+        refuse(result, "nginx refuses the new files, so the former ones are back");
+    }
+
+    static certcast::CommandOutput checked(certcast::Job& job) {
+        job.progress(500, "checking the configuration");
+        return job.run_command(check);
     }
 
     static void test(certcast::Job& job, const std::string& refused) {
-        job.progress(500, "checking the configuration");
-        const certcast::CommandOutput result = job.run_command(check);
-        if (result.ok()) return;
+        const certcast::CommandOutput result = checked(job);
+        if (!result.ok()) refuse(result, refused);
+    }
+
+    [[noreturn]] static void refuse(const certcast::CommandOutput& result,
+                                    const std::string& refused) {
         throw certcast::config_error(refused + " ('check' ended with status " +
                                      std::to_string(result.status) + "): " + result.output)
             .permanent();

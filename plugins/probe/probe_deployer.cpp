@@ -54,7 +54,11 @@ public:
         for (const certcast::Object& one : job[checks]) {
             const tls::Check check = check_of(one);
             const tls::Expected expected = expected_of(job, check);
-            const tls::Finding finding = tls::look(check, expected, patience(job, one[timeout]));
+            const tls::Patience until = patience(job, one[timeout]);
+            tls::Finding finding = tls::look(check, expected, until);
+            for (std::int64_t i = 1; i < one[consecutive] && finding.good(); ++i) {
+                finding = tls::look(check, expected, until);
+            }
             job.throw_if_cancelled();
             if (!finding.good()) job.info(finding.problem);
             seen[check.certificate].add(finding, expected);

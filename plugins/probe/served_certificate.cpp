@@ -67,6 +67,17 @@ Served::Failure wait_for(int fd, short events, const Patience& patience) {
     }
 }
 
+/// This host has no way to addresses of that kind, which says nothing of whoever has.
+bool means_no_way(int error) {
+    return error == EAFNOSUPPORT || error == ENETUNREACH || error == EADDRNOTAVAIL;
+}
+
+void fail_by_errno(Served& answer, int error) {
+    answer.failure = Served::Failure::network;
+    answer.no_way = means_no_way(error);
+    answer.error = std::strerror(error);
+}
+
 void fail(Served& answer, Served::Failure failure, std::string error) {
     answer.failure = failure;
     switch (failure) {
@@ -87,17 +98,19 @@ void fail(Served& answer, Served::Failure failure, std::string error) {
 bool connect_to(int fd, const addrinfo& address, const Patience& patience, Served& answer) {
     if (connect(fd, address.ai_addr, address.ai_addrlen) == 0) return true;
     if (errno != EINPROGRESS) {
-        fail(answer, Served::Failure::network, std::strerror(errno));
+        fail_by_errno(answer, errno);
         return false;
     }
     const Served::Failure waited = wait_for(fd, POLLOUT, patience);
     int error = 0;
     socklen_t size = sizeof(error);
     getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    if (waited == Served::Failure::none && error == 0) return true;
-    fail(answer, waited == Served::Failure::none ? Served::Failure::network : waited,
-         std::strerror(error));
-    return false;
+    if (waited != Served::Failure::none) {
+        fail(answer, waited, "the connection broke");
+    } else if (error != 0) {
+        fail_by_errno(answer, error);
+    }
+    return answer.failure == Served::Failure::none;
 }
 
 std::string openssl_error() {
@@ -170,9 +183,7 @@ void ask_one(const addrinfo& address, const std::string& server_name, KeyKind ki
     const Socket socket(::socket(address.ai_family,
                                  address.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
                                  address.ai_protocol));
-    if (socket.get() < 0) {
-        return fail(answer, Served::Failure::network, std::strerror(errno));
-    }
+    if (socket.get() < 0) return fail_by_errno(answer, errno);
     if (!connect_to(socket.get(), address, patience, answer)) return;
 
     const ContextPtr context(SSL_CTX_new(TLS_client_method()));
@@ -238,6 +249,8 @@ std::vector<Served> served(const certcast::Endpoint& endpoint, const std::string
         Served& answer = answers.emplace_back(Served{.address = text_of(*next)});
         ask_one(*next, server_name, kind, patience, answer);
     }
+    const auto no_way = [](const Served& answer) { return answer.no_way; };
+    if (!std::all_of(answers.begin(), answers.end(), no_way)) std::erase_if(answers, no_way);
     return answers;
 }
 

@@ -21,6 +21,7 @@ struct Served {
     std::vector<std::string> chain;
     Failure failure = Failure::none;
     std::string error;
+    bool no_way = false;  ///< this host cannot reach addresses of that kind
 };
 
 /// Until when to try, and the descriptor that becomes readable when it is time to stop.
@@ -32,9 +33,9 @@ struct Patience {
     bool pause(std::chrono::milliseconds time) const;
 };
 
-/// Does one handshake with every address behind the endpoint, asking for a certificate with this
-/// kind of key. Trust is not checked: the caller compares what is served. A name that does not
-/// resolve is one failed answer. Looking it up cannot be interrupted.
+/// Does one handshake with every address behind the endpoint that this host has a way to, asking
+/// for a certificate with this kind of key. Trust is not checked: the caller compares what is
+/// served. A name that does not resolve is one failed answer. Looking it up cannot be interrupted.
 std::vector<Served> served(const certcast::Endpoint& endpoint, const std::string& server_name,
                            KeyKind kind, const Patience& patience);
 

@@ -1,6 +1,6 @@
 /* A deployer in plain C11, on nothing but the ABI: writes key and full chain into one file, and
  * puts back what was there. */
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 
 #include <certcast/plugin.h>
 
@@ -13,12 +13,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { largest_file = 1 << 20 };
+enum { largest_file = 1 << 20, key_mode = 0600 };
 
-/* What stands in the file. size -1: there is none. */
+/* What stands in the file, and whose it is. size -1: there is none. */
 struct contents {
     char* data;
     ssize_t size;
+    struct stat status;
+};
+
+/* What a step stores in front of the former contents. */
+struct access {
+    mode_t mode;
+    uid_t owner;
+    gid_t group;
 };
 
 static certcast_str text(const char* literal) {
@@ -26,22 +34,29 @@ static certcast_str text(const char* literal) {
     return view;
 }
 
-static int32_t fail(const certcast_job* job, uint32_t category, const char* what) {
-    char message[PATH_MAX + 256];
-    snprintf(message, sizeof(message), "%s: %s", what, strerror(errno));
+static int32_t fail(const certcast_job* job, uint32_t category, const char* message) {
     job->host->fail(job->host, category, CERTCAST_RETRY_DEFAULT, 0, text(""), text(message));
     return CERTCAST_FAILED;
 }
 
-/* The one parameter, "file", as a C string. */
+/* The system refused: what, and why. */
+static int32_t fail_with_errno(const certcast_job* job, const char* what) {
+    char message[PATH_MAX + 256];
+    snprintf(message, sizeof(message), "%s: %s", what, strerror(errno));
+    return fail(job, CERTCAST_CONFIG_ERROR, message);
+}
+
+/* The one parameter, "file", as a C string: the file itself where it names a link to one. */
 static int path_of(const certcast_job* job, char path[PATH_MAX]) {
+    char written[PATH_MAX];
     const certcast_str value = job->config->entries[0].value.text;
     if (value.size >= PATH_MAX) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    memcpy(path, value.data, value.size);
-    path[value.size] = '\0';
+    memcpy(written, value.data, value.size);
+    written[value.size] = '\0';
+    if (realpath(written, path) == NULL) strcpy(path, written);
     return 0;
 }
 
@@ -70,6 +85,7 @@ static int read_contents(const char* path, struct contents* found) {
         }
         size += got;
     }
+    if (fstat(fd, &found->status) != 0) size = -1;
     const int error = errno;
     close(fd);
     if (data == NULL || size < 0 || size == largest_file) {
@@ -94,12 +110,18 @@ static int write_all(int fd, const char* data, size_t size) {
 }
 
 /* Complete and synced under another name before it is switched. */
-static int replace_contents(const char* path, const char* data, size_t size) {
+static int replace_contents(const char* path, const char* data, size_t size,
+                            const struct access* access) {
     char temporary[PATH_MAX + 8];
     snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
     const int fd = mkstemp(temporary);
     if (fd < 0) return -1;
-    const int written = write_all(fd, data, size) == 0 && fsync(fd) == 0 ? 0 : -1;
+    /* Only root gives files away; anybody else keeps what is his. */
+    const int written = write_all(fd, data, size) == 0 &&
+                                (fchown(fd, access->owner, access->group) == 0 || errno == EPERM) &&
+                                fchmod(fd, access->mode) == 0 && fsync(fd) == 0
+                            ? 0
+                            : -1;
     const int closed = close(fd);
     if (written != 0 || closed != 0 || rename(temporary, path) != 0) {
         const int error = errno;
@@ -147,16 +169,15 @@ static int32_t inspect(void* self, const certcast_job* job) {
     struct contents now;
     struct contents wanted;
     certcast_bytes sha256;
-    if (path_of(job, path) != 0 || read_contents(path, &now) != 0) {
-        return fail(job, CERTCAST_CONFIG_ERROR, path);
-    }
+    if (path_of(job, path) != 0) return fail_with_errno(job, "file");
+    if (read_contents(path, &now) != 0) return fail_with_errno(job, path);
     if (wanted_contents(job, &wanted) != 0 || material(job, CERTCAST_SHA256, &sha256) != 0) {
         drop(&now);
-        return fail(job, CERTCAST_INTERNAL_ERROR, "the certificate's material");
+        return fail(job, CERTCAST_INTERNAL_ERROR, "the host gives no material of the certificate");
     }
     certcast_live live = {.size = sizeof(live)};
-    live.as_wanted =
-        now.size == wanted.size && memcmp(now.data, wanted.data, (size_t)now.size) == 0;
+    live.as_wanted = now.size == wanted.size && (now.status.st_mode & 07777) == key_mode &&
+                     memcmp(now.data, wanted.data, (size_t)now.size) == 0;
     live.presence = now.size < 0 ? CERTCAST_ABSENT : CERTCAST_PRESENCE_UNKNOWN;
     if (live.as_wanted) {
         live.presence = CERTCAST_PRESENT;
@@ -169,41 +190,68 @@ static int32_t inspect(void* self, const certcast_job* job) {
     return answer == CERTCAST_OK ? CERTCAST_OK : CERTCAST_FAILED;
 }
 
+/* Stores what was there: whose it was, then its contents. */
+static int32_t record(const certcast_job* job, const struct contents* now) {
+    if (now->size < 0) {
+        const certcast_bytes nothing = {NULL, 0};
+        return job->host->step(job->host, text("create"), nothing);
+    }
+    const struct access access = {now->status.st_mode & 07777, now->status.st_uid,
+                                  now->status.st_gid};
+    const size_t size = sizeof(access) + (size_t)now->size;
+    struct contents undo = {.data = malloc(size), .size = (ssize_t)size};
+    if (undo.data == NULL) return CERTCAST_FAILED;
+    memcpy(undo.data, &access, sizeof(access));
+    memcpy(undo.data + sizeof(access), now->data, (size_t)now->size);
+    const certcast_bytes bytes = {(const uint8_t*)undo.data, size};
+    const int32_t answer = job->host->step(job->host, text("replace"), bytes);
+    drop(&undo);
+    return answer;
+}
+
 static int32_t deploy(void* self, const certcast_job* job) {
     (void)self;
     char path[PATH_MAX];
     struct contents now;
     struct contents wanted;
-    if (path_of(job, path) != 0 || read_contents(path, &now) != 0) {
-        return fail(job, CERTCAST_CONFIG_ERROR, path);
-    }
-    const certcast_bytes undo = {(const uint8_t*)now.data, now.size < 0 ? 0 : (uint64_t)now.size};
-    const certcast_str label = text(now.size < 0 ? "create" : "replace");
-    const int32_t recorded = job->host->step(job->host, label, undo);
+    if (path_of(job, path) != 0) return fail_with_errno(job, "file");
+    if (read_contents(path, &now) != 0) return fail_with_errno(job, path);
+    const struct access access = {key_mode, now.size < 0 ? geteuid() : now.status.st_uid,
+                                  now.size < 0 ? getegid() : now.status.st_gid};
+    const int32_t recorded = record(job, &now);
     drop(&now);
     if (recorded != CERTCAST_OK || wanted_contents(job, &wanted) != 0) {
         return fail(job, CERTCAST_INTERNAL_ERROR, "the host refused a call");
     }
-    const int written = replace_contents(path, wanted.data, (size_t)wanted.size);
+    const int written = replace_contents(path, wanted.data, (size_t)wanted.size, &access);
     drop(&wanted);
-    if (written != 0) return fail(job, CERTCAST_CONFIG_ERROR, path);
+    if (written != 0) return fail_with_errno(job, path);
     job->host->set_changed(job->host, 0, 1);
     return CERTCAST_OK;
+}
+
+/* Brings back what one step stored. */
+static int restore(const char* path, const certcast_step* step) {
+    struct access access;
+    if (step->label.size == strlen("create")) {
+        return unlink(path) == 0 || errno == ENOENT ? 0 : -1;
+    }
+    if (step->undo.size < sizeof(access)) {
+        errno = EINVAL;
+        return -1;
+    }
+    memcpy(&access, step->undo.data, sizeof(access));
+    return replace_contents(path, (const char*)step->undo.data + sizeof(access),
+                            step->undo.size - sizeof(access), &access);
 }
 
 static int32_t rollback(void* self, const certcast_job* job) {
     (void)self;
     char path[PATH_MAX];
-    if (path_of(job, path) != 0) return fail(job, CERTCAST_CONFIG_ERROR, "file");
+    if (path_of(job, path) != 0) return fail_with_errno(job, "file");
     for (uint64_t i = job->step_count; i > 0; --i) {
-        const certcast_step* step =
-            (const certcast_step*)((const char*)job->steps + (i - 1) * job->step_stride);
-        const int created = step->label.size == strlen("create") &&
-                            memcmp(step->label.data, "create", step->label.size) == 0;
-        const int undone =
-            created ? (unlink(path) == 0 || errno == ENOENT ? 0 : -1)
-                    : replace_contents(path, (const char*)step->undo.data, step->undo.size);
-        if (undone != 0) return fail(job, CERTCAST_CONFIG_ERROR, path);
+        const char* at = (const char*)job->steps + (i - 1) * job->step_stride;
+        if (restore(path, (const certcast_step*)at) != 0) return fail_with_errno(job, path);
         job->host->step_undone(job->host, i - 1);
     }
     return CERTCAST_OK;

@@ -11,7 +11,8 @@ struct PemFile {
 
     void inspect(certcast::Job& job) {
         const certcast::FileImage now = certcast::read_file(job[file]);  // missing: an answer
-        job.live(certcast::first_certificate(now.text()), now.contents == wanted(job));
+        job.live(certcast::first_certificate(now.text()),
+                 now.mode == 0600 && now.contents == wanted(job));
     }
     void deploy(certcast::Job& job) {
         job.step("replace", certcast::read_file(job[file]));  // durable before the write
@@ -19,7 +20,6 @@ struct PemFile {
         job.changed();
     }
     void rollback(certcast::Job& job) { certcast::restore_file(job[file], job.steps().front()); }
-
     certcast::Sensitive wanted(certcast::Job& job) { return job.key_pem() + job.fullchain_pem(); }
 };
 CERTCAST_DEPLOYER(PemFile);

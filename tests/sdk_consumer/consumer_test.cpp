@@ -39,16 +39,28 @@ void check_deployer(const std::string& file, bool existed) {
     const std::filesystem::path target = folder / "target.pem";
     host.config["file"] = target.string();
     const std::string before = existed ? "something else" : "";
-    if (existed) folder.write("target.pem", before);
+    // What is there is a link to a file that others may read.
+    const auto behind = folder / "behind.pem";
+    if (existed) {
+        folder.write("behind.pem", before);
+        std::filesystem::permissions(behind, std::filesystem::perms(0640));
+        std::filesystem::create_symlink("behind.pem", target);
+    }
 
     CHECK_FALSE(host.as_wanted());
     CHECK(host.run(CERTCAST_STAGE_DEPLOY).message == "");
     CHECK(text_of(target) == wanted);
     CHECK(host.changed.at(0));
     CHECK(host.as_wanted());
+    std::filesystem::permissions(target, std::filesystem::perms(0644));
+    CHECK_FALSE(host.as_wanted());
     CHECK(host.roll_back().message == "");
     CHECK(std::filesystem::exists(target) == existed);
     CHECK(text_of(target) == before);
+    CHECK(std::filesystem::is_symlink(std::filesystem::symlink_status(target)) == existed);
+    if (existed) {
+        CHECK(std::filesystem::status(behind).permissions() == std::filesystem::perms(0640));
+    }
 }
 
 }  // namespace

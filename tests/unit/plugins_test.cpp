@@ -196,6 +196,50 @@ TEST_CASE("file: when the command afterwards fails, everything is as it was") {
     CHECK(host.roll_back().ok);
 }
 
+TEST_CASE("file: another profile of PKCS#12 is another file") {
+    const TemporaryFolder folder;
+    FakeHost host(plugin("file"));
+    host.add("shop", world().new_one.bundle);
+    host.config = {{"pkcs12", (folder / "p12").string()}, {"pkcs12_profile", "modern"}};
+    REQUIRE(host.run(CERTCAST_STAGE_DEPLOY).ok);
+    CHECK(host.as_wanted());
+    host.config["pkcs12_profile"] = "legacy";
+    CHECK_FALSE(host.as_wanted());
+    REQUIRE(host.run(CERTCAST_STAGE_DEPLOY).ok);
+    CHECK(host.as_wanted());
+}
+
+TEST_CASE("file: of files that held different certificates none is what was there before") {
+    const TemporaryFolder folder;
+    folder.write("fullchain", world().old_one.pair.fullchain);
+    folder.write("combined", world().rsa.pair.key + world().rsa.pair.fullchain);
+    folder.write("chain", pem(world().middle.certificate));
+    FakeHost host(plugin("file"));
+    host.add("shop", world().new_one.bundle);
+    host.config = {{"fullchain", (folder / "fullchain").string()}};
+    CHECK_FALSE(host.as_wanted());
+    CHECK(host.lives.at(0).evidence == der(world().old_one.leaf.certificate));
+    host.config["combined"] = (folder / "combined").string();
+    CHECK_FALSE(host.as_wanted());
+    CHECK(host.lives.at(0).presence == CERTCAST_PRESENCE_UNKNOWN);
+    host.config = {{"chain", (folder / "chain").string()}};
+    host.inspect();
+    CHECK(host.lives.at(0).presence == CERTCAST_PRESENCE_UNKNOWN);
+}
+
+TEST_CASE("file: the command afterwards is not run again where it never ran") {
+    const TemporaryFolder folder;
+    folder.write("key", "old key");
+    FakeHost host(plugin("file"));
+    host.add("shop", world().new_one.bundle);
+    host.config = {{"key", (folder / "key").string()},
+                   {"fullchain", (folder / "missing" / "fullchain").string()},
+                   {"after", std::vector<std::string>{"reload"}}};
+    CHECK_FALSE(host.run(CERTCAST_STAGE_DEPLOY).ok);
+    CHECK(host.roll_back().message == "");
+    CHECK(host.commands.empty());
+}
+
 TEST_CASE("file: nothing is switched when one of the files cannot be written") {
     const TemporaryFolder folder;
     folder.write("key", "old key");
@@ -357,6 +401,58 @@ TEST_CASE("nginx: killed between switch and reload, the rollback makes sure of w
     CHECK(site.reloads == 2);
 }
 
+TEST_CASE("nginx: a reload that a rollback came to owe is made good by the next one") {
+    Site site;
+    site.host.inspect();
+    REQUIRE(site.host.run(CERTCAST_STAGE_DEPLOY).ok);
+    site.host.steps.pop_back();  // it died before it said that it would reload
+    site.host.command = [&](const std::string& param) {
+        return param == "reload" ? std::pair(1, std::string("busy")) : site.command(param);
+    };
+    CHECK(says(site.host.roll_back().message, "busy"));
+    site.check_old_files();
+    site.reloads = 0;
+    site.host.command = [&](const std::string& param) { return site.command(param); };
+    CHECK(site.host.roll_back().message == "");
+    CHECK(site.reloads == 1);
+    CHECK(site.host.roll_back().ok);
+    CHECK(site.reloads == 1);
+}
+
+TEST_CASE("nginx: a check that could not be made leaves undoing to the rollback, reload included") {
+    Site site;
+    site.host.inspect();
+    site.host.command = [&](const std::string& param) -> std::pair<int, std::string> {
+        if (param == "check") throw std::runtime_error("nobody answers");
+        return site.command(param);
+    };
+    CHECK_FALSE(site.host.run(CERTCAST_STAGE_DEPLOY).ok);
+    // Somebody else's reload has met the new files.
+    REQUIRE(site.server.serve({world().new_one.pair}));
+    site.host.command = [&](const std::string& param) { return site.command(param); };
+    CHECK(site.host.roll_back().message == "");
+    CHECK(site.reloads == 1);
+    site.check_old_files();
+}
+
+TEST_CASE("nginx: pairs that held different certificates have no former one") {
+    Site site;
+    const fs::path other = site.folder.write("other.crt", world().rsa.pair.fullchain);
+    const fs::path other_key = site.folder.write("other.key", world().rsa.pair.key);
+    auto& pairs = std::get<std::vector<Table>>(site.host.config["files"]);
+    pairs.push_back(pairs[0]);
+    pairs[1]["fullchain"] = other.string();
+    pairs[1]["key"] = other_key.string();
+    CHECK_FALSE(site.host.as_wanted());
+    CHECK(site.host.lives.at(0).presence == CERTCAST_PRESENCE_UNKNOWN);
+    fs::remove(other);
+    site.host.inspect();
+    CHECK(site.host.lives.at(0).presence == CERTCAST_PRESENCE_UNKNOWN);
+    pairs.pop_back();
+    site.host.inspect();
+    CHECK(site.host.lives.at(0).evidence == der(world().old_one.leaf.certificate));
+}
+
 TEST_CASE("nginx: a reload that met somebody else's half-switched pair is repeated") {
     Site site;
     int refusals = 1;
@@ -467,6 +563,17 @@ TEST_CASE("probe: tries again until it is served, as often in a row as it should
     std::get<std::vector<Table>>(probe.config["checks"])[0]["consecutive"] = "3";
     CHECK(probe.run(CERTCAST_STAGE_VERIFY).message == "");
     CHECK(server.handshakes() == 5);
+}
+
+TEST_CASE("probe: once is not enough to find it unchanged where it takes several in a row") {
+    TlsServer server({world().new_one.pair});
+    server.serve_for(world().old_one.pair, 1, 1);
+    Probe probe({check_at(server.address(), "shop", "10s")});
+    CHECK(probe.as_wanted());
+    server.serve_for(world().old_one.pair, 1, 1);
+    std::get<std::vector<Table>>(probe.config["checks"])[0]["consecutive"] = "3";
+    CHECK_FALSE(probe.as_wanted());
+    CHECK(probe.as_wanted());
 }
 
 TEST_CASE("probe: a place where nothing answers is a fact in inspect and an error in verify") {

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <certcast/deployer.hpp>
 
 #include <filesystem>
@@ -383,6 +384,10 @@ TEST_CASE("a symlink stays, and the file behind it is replaced") {
     SUBCASE("without one yet") {
         folder.link("live", "archive/one");
     }
+    SUBCASE("by way of another, without one yet") {
+        folder.link("live", "middle");
+        folder.link("middle", "archive/one");
+    }
     const certcast::FileImage before = certcast::read_file(link);
     certcast::write_file(link, "new", 0600);
     CHECK(fs::is_symlink(link));
@@ -432,6 +437,69 @@ TEST_CASE("what a killed writer left is removed by the rollback") {
     folder.write(".key.certcast-abcdefabcdef", "a key");
     certcast::restore_file(path, before);
     CHECK(names_in(folder.path()) == std::set<std::string>{"key"});
+}
+
+TEST_CASE("what a killed writer left is removed by the next one") {
+    const TemporaryFolder folder;
+    folder.write("key", "old");
+    folder.write(".key.certcast-abcdefabcdef", "a key");
+    std::vector<certcast::WantedFile> wanted;
+    wanted.push_back({folder / "key", certcast::Sensitive("new"), {.mode = 0600}});
+    certcast::replace_files(wanted);
+    CHECK(names_in(folder.path()) == std::set<std::string>{"key"});
+    CHECK(text_of(folder / "key") == "new");
+}
+
+TEST_CASE("an access control list stays, and comes back") {
+    // Version 2; then tag, rights and id: owner rw, user 12345 r, group and others nothing, mask r.
+    const unsigned char acl[] = {2,    0,    0,    0,    1,    0,    6,    0,    0xff, 0xff, 0xff,
+                                 0xff, 2,    0,    4,    0,    0x39, 0x30, 0,    0,    4,    0,
+                                 0,    0,    0xff, 0xff, 0xff, 0xff, 0x10, 0,    4,    0,    0xff,
+                                 0xff, 0xff, 0xff, 0x20, 0,    0,    0,    0xff, 0xff, 0xff, 0xff};
+    const TemporaryFolder folder;
+    const fs::path path = folder.write("key", "old");
+    if (setxattr(path.c_str(), "system.posix_acl_access", acl, sizeof acl, 0) != 0) {
+        MESSAGE("skipped: this file system has no access control lists");
+        return;
+    }
+    const certcast::FileImage before = certcast::read_file(path);
+    CHECK(before.acl.size() == sizeof acl);
+    certcast::write_file(path, "new", 0640);
+    CHECK(certcast::read_file(path).acl == before.acl);
+    CHECK(certcast::unpack_file(certcast::pack(before)) == before);
+    fs::remove(path);
+    certcast::restore_file(path, before);
+    CHECK(certcast::read_file(path) == before);
+}
+
+TEST_CASE("a circle of links is an error") {
+    const TemporaryFolder folder;
+    folder.link("one", "two");
+    folder.link("two", "one");
+    CHECK_THROWS_AS(certcast::write_file(folder / "one", "new", 0600), std::system_error);
+}
+
+namespace {
+
+struct Unrelated {
+    std::uint64_t space[4]{};
+};
+/// Stages that are kept in a base class, which is not the first one.
+struct CommonStages {
+    const CommonStages* self = this;
+    void deploy(certcast::Job&) {
+        if (self != this) throw certcast::config_error("called on another object");
+    }
+};
+struct Inheriting : Unrelated, CommonStages {
+    static constexpr certcast::About about{.id = "org.example.heir", .version = "1", .name = "3"};
+};
+
+}  // namespace
+
+TEST_CASE("a stage of a base class is called on that base class") {
+    FakeHost host(certcast::plugin_of<Inheriting>().deployers[0]);
+    CHECK(host.run(CERTCAST_STAGE_DEPLOY).message == "");
 }
 
 TEST_CASE("what is no regular file is refused without waiting for it") {

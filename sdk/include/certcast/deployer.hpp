@@ -10,9 +10,10 @@
 //     };
 //     CERTCAST_DEPLOYER(PemFile)
 //
-// Stages beside deploy are optional: validate, inspect, verify, settle, rollback, close. All of one
-// process run on one object; rollback may run on a fresh one in a fresh process. A stage fails by
-// an exception: one of <certcast/errors.hpp>, std::system_error, or whatever a library throws.
+// Stages beside deploy are optional: validate, inspect, verify, settle, rollback, close. They are
+// public and not overloaded: others are not seen. All of one process run on one object; rollback
+// may run on a fresh one in a fresh process. A stage fails by an exception: one of
+// <certcast/errors.hpp>, std::system_error, or whatever a library throws.
 #pragma once
 
 #include <certcast/job.hpp>
@@ -103,28 +104,14 @@ __attribute__((no_sanitize("null"))) std::int32_t guarded(const certcast_job& ra
     return CERTCAST_FAILED;
 }
 
-template <auto Method>
-struct Call;
-
-template <typename D, typename R, R (D::*Method)(Job&)>
-struct Call<Method> {
-    static std::int32_t run(void* self, const certcast_job* raw) {
-        return guarded(*raw, [&] {
-            Job job(*raw);
-            (static_cast<D*>(self)->*Method)(job);
-        });
-    }
-};
-
-template <typename D, typename R, R (D::*Method)(Job&) const>
-struct Call<Method> {
-    static std::int32_t run(void* self, const certcast_job* raw) {
-        return guarded(*raw, [&] {
-            Job job(*raw);
-            (static_cast<const D*>(self)->*Method)(job);
-        });
-    }
-};
+/// `self` is a D, whichever of its bases the method comes from.
+template <typename D, auto Method>
+std::int32_t call(void* self, const certcast_job* raw) {
+    return guarded(*raw, [&] {
+        Job job(*raw);
+        (static_cast<D*>(self)->*Method)(job);
+    });
+}
 
 template <typename D>
 struct Table {
@@ -191,13 +178,13 @@ struct Table {
         made.size = sizeof(made);
         made.descriptor = &descriptor;
         made.create = &create;
-        if constexpr (requires { &D::validate; }) made.validate = &Call<&D::validate>::run;
-        if constexpr (requires { &D::inspect; }) made.inspect = &Call<&D::inspect>::run;
-        made.deploy = &Call<&D::deploy>::run;
-        if constexpr (requires { &D::verify; }) made.verify = &Call<&D::verify>::run;
-        if constexpr (requires { &D::settle; }) made.settle = &Call<&D::settle>::run;
-        if constexpr (requires { &D::rollback; }) made.rollback = &Call<&D::rollback>::run;
-        if constexpr (requires { &D::close; }) made.close = &Call<&D::close>::run;
+        if constexpr (requires { &D::validate; }) made.validate = &call<D, &D::validate>;
+        if constexpr (requires { &D::inspect; }) made.inspect = &call<D, &D::inspect>;
+        made.deploy = &call<D, &D::deploy>;
+        if constexpr (requires { &D::verify; }) made.verify = &call<D, &D::verify>;
+        if constexpr (requires { &D::settle; }) made.settle = &call<D, &D::settle>;
+        if constexpr (requires { &D::rollback; }) made.rollback = &call<D, &D::rollback>;
+        if constexpr (requires { &D::close; }) made.close = &call<D, &D::close>;
         made.destroy = &destroy;
         return made;
     }

@@ -48,6 +48,8 @@ inline void replace_files(std::span<const WantedFile> wanted) {
     std::vector<StagedFile> staged;
     staged.reserve(wanted.size());
     for (const WantedFile& file : wanted) {
+        // A writer that was killed left a key there, perhaps.
+        detail::remove_leftovers(detail::Place(file.path));
         staged.emplace_back(file.path, file.contents, file.access);
     }
     for (StagedFile& file : staged) file.switch_over();
@@ -103,6 +105,7 @@ public:
         image.mode = static_cast<mode_t>(number() & 07777);
         image.owner = static_cast<uid_t>(number());
         image.group = static_cast<gid_t>(number());
+        image.acl = take(number());
         image.contents = Sensitive(take(number()));
         return image;
     }
@@ -118,9 +121,11 @@ inline Sensitive pack(const FileImage& image) {
     Sensitive out;
     for (const std::uint64_t number :
          {std::uint64_t{image.present}, std::uint64_t{image.mode}, std::uint64_t{image.owner},
-          std::uint64_t{image.group}, std::uint64_t{image.contents.size()}}) {
+          std::uint64_t{image.group}, std::uint64_t{image.acl.size()}}) {
         detail::append_number(out, number);
     }
+    out += image.acl;
+    detail::append_number(out, image.contents.size());
     return out += image.text();
 }
 

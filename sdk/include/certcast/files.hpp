@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <dirent.h>
@@ -29,6 +30,7 @@ struct FileImage {
     mode_t mode = 0;
     uid_t owner = 0;
     gid_t group = 0;
+    std::string acl;  ///< as the system keeps it; empty: none beside the mode
 
     std::string_view text() const { return contents.text(); }
     friend bool operator==(const FileImage&, const FileImage&) = default;
@@ -40,7 +42,8 @@ struct FileAccess {
     mode_t mode = 0600;
     std::optional<uid_t> owner;
     std::optional<gid_t> group;
-    bool owner_may_fail = false;  ///< an owner or group that the system refuses is no error
+    bool owner_may_fail = false;     ///< an owner or group that the system refuses is no error
+    std::optional<std::string> acl;  ///< without one: that of the replaced file
 };
 
 namespace detail {
@@ -70,14 +73,25 @@ private:
     int fd_;
 };
 
-/// The path itself, or where the symlink in its last part leads, even if nothing is there.
-inline std::filesystem::path followed(const std::filesystem::path& path) {
+/// The path itself, or where the symlinks in its last part lead, even if nothing is there.
+inline std::filesystem::path followed(std::filesystem::path path) {
+    constexpr int most_links = 40;
     std::error_code error;
-    if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, error))) return path;
-    std::filesystem::path target = std::filesystem::canonical(path, error);
-    if (!error) return target;
-    target = std::filesystem::read_symlink(path);
-    return target.is_absolute() ? target : path.parent_path() / target;
+    for (int links = 0; links < most_links; ++links) {
+        if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, error))) return path;
+        path = path.parent_path() / std::filesystem::read_symlink(path);
+    }
+    throw_errno(ELOOP, path, "is a circle of links");
+}
+
+inline constexpr const char* acl_name = "system.posix_acl_access";
+
+/// Who may do what beside owner, group and others; empty where nobody may.
+inline std::string acl_of(int fd) {
+    std::string acl(4096, '\0');
+    const ssize_t size = ::fgetxattr(fd, acl_name, acl.data(), acl.size());
+    acl.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return acl;
 }
 
 /// A name in an opened folder, so that nobody can exchange the folder half-way.
@@ -152,7 +166,8 @@ inline FileImage read_file(const std::filesystem::path& path,
                     .contents = {},
                     .mode = status.st_mode & 07777,
                     .owner = status.st_uid,
-                    .group = status.st_gid};
+                    .group = status.st_gid,
+                    .acl = detail::acl_of(file.get())};
     std::size_t size = 0;
     image.contents.resize(static_cast<std::size_t>(status.st_size) + 1);
     for (;;) {
@@ -180,6 +195,7 @@ public:
         try {
             detail::write_all(file.get(), contents.text(), place_.path);
             take_owner(file.get(), access);
+            take_acl(file.get(), access);
             if (::fchmod(file.get(), access.mode) != 0) {
                 detail::throw_errno(errno, place_.path, "cannot set the mode");
             }
@@ -256,6 +272,20 @@ private:
         }
     }
 
+    /// Before the mode, whose group bits bound what a list grants.
+    void take_acl(int fd, const FileAccess& access) const {
+        std::string acl = access.acl.value_or("");
+        if (!access.acl) {
+            const detail::OpenFile former(::openat(place_.folder.get(), place_.name.c_str(),
+                                                   O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+            if (former.get() >= 0) acl = detail::acl_of(former.get());
+        }
+        if (!acl.empty() && ::fsetxattr(fd, detail::acl_name, acl.data(), acl.size(), 0) != 0 &&
+            !access.owner_may_fail) {
+            detail::throw_errno(errno, place_.path, "cannot set the access control list");
+        }
+    }
+
     void drop() noexcept {
         if (!temporary_.name.empty()) {
             ::unlinkat(place_.folder.get(), temporary_.name.c_str(), 0);
@@ -301,7 +331,8 @@ inline void restore_file(const std::filesystem::path& path, const FileImage& ima
                FileAccess{.mode = image.mode,
                           .owner = image.owner,
                           .group = image.group,
-                          .owner_may_fail = true});
+                          .owner_may_fail = true,
+                          .acl = image.acl});
 }
 
 }  // namespace certcast

@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
-#include <limits>
 #include <optional>
 #include <span>
 #include <string>

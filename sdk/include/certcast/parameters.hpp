@@ -35,7 +35,8 @@ public:
     /// As an operator would write it, without quotes: "30s", "443", "true".
     constexpr auto default_to(std::string_view value) const
         requires(Kind::type != CERTCAST_COMMAND && Kind::type != CERTCAST_SECRET &&
-                 Kind::type != CERTCAST_CERTIFICATE) {
+                 Kind::type != CERTCAST_CERTIFICATE && Kind::type != CERTCAST_LIST &&
+                 Kind::type != CERTCAST_MAP) {
         Param copy = *this;
         copy.raw_.default_value = detail::str(value);
         return Param<Kind, true>(copy);

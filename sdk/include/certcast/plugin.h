@@ -372,11 +372,12 @@ typedef struct certcast_host {
     int32_t (*live)(const struct certcast_host*, const certcast_live*);
 
     /** Records what undoing the next change takes. Durable once it returns CERTCAST_OK, and only
-     *  then may the change be made. deploy and settle only; at most 16 MiB. */
+     *  then may the change be made. deploy and settle only; at most 16 MiB, and 1,000 steps of
+     *  60 MiB together. */
     int32_t (*step)(const struct certcast_host*, certcast_str label, certcast_bytes undo);
     /** rollback only: step `index` of the job is undone. */
     int32_t (*step_undone)(const struct certcast_host*, uint64_t index);
-    /** Replaces the state that later runs see, at most 1 MiB. */
+    /** Replaces the state that later runs see, at most 1 MiB. Not in validate. */
     int32_t (*set_state)(const struct certcast_host*, certcast_bytes state);
 
     /** Gives the deployment's slot to others and keeps its locks. CERTCAST_OK: the time elapsed. */
@@ -385,7 +386,8 @@ typedef struct certcast_host {
     int32_t (*protect)(const struct certcast_host*, uint64_t milliseconds);
     int32_t (*unprotect)(const struct certcast_host*);
 
-    /** Runs the operator's own command that the COMMAND parameter holds, outside the sandbox. Its
+    /** Runs the operator's own command that the COMMAND parameter holds, outside the sandbox. Not
+     *  in validate. Its
      *  variables reach it as environment variables CERTCAST_<NAME>. CERTCAST_OK: it ran;
      *  look at its status. */
     int32_t (*run_command)(const struct certcast_host*, certcast_str param,
@@ -404,6 +406,7 @@ typedef struct certcast_host {
     int32_t (*fail)(const struct certcast_host*, uint32_t category, uint32_t retry,
                     uint64_t retry_after_ms, certcast_str code, certcast_str message);
 
+    /** deploy only. */
     int32_t (*set_changed)(const struct certcast_host*, uint64_t certificate, uint32_t yes);
     /** A fact for the report, such as the remote id of what was uploaded. */
     int32_t (*output)(const struct certcast_host*, certcast_str name, certcast_str value);
@@ -446,7 +449,7 @@ typedef struct certcast_job {
     uint64_t certificate_count;
     /** An OBJECT with every parameter of the schema, in its order. */
     const certcast_value* config;
-    /** Oldest first; undo them from the last to the first. */
+    /** Oldest first; undo them from the last to the first. close sees none. */
     const certcast_step* steps;
     uint64_t step_count;
     uint64_t step_stride;
