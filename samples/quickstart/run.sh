@@ -163,9 +163,14 @@ $(for name in "${names[@]}"; do printf '    { name = "%s", port = %s },\n' "$nam
 ]
 [deploy.nginx.config]
 config = "\${target.name}/nginx.conf"
-files = [{ certificate = "site", fullchain = "\${target.name}/site.crt", key = "\${target.name}/site.key" }]
 check = ["nginx", "-t", "-e", "stderr", "-c", "$work/\${target.name}/nginx.conf"]
 reload = ["nginx", "-s", "reload", "-e", "stderr", "-c", "$work/\${target.name}/nginx.conf"]
+[[deploy.nginx.config.files]]
+certificate = "site"
+fullchain = "\${target.name}/site.crt"
+key = "\${target.name}/site.key"
+address = "127.0.0.1:\${target.port}"
+server_name = "quickstart.test"
 [[deploy.nginx.probe]]
 address = "127.0.0.1:\${target.port}"
 server_name = "quickstart.test"
@@ -173,8 +178,8 @@ server_name = "quickstart.test"
 [deploy.hangs]
 plugin = "sample-hang"
 certificate = "site"
-timeouts = { deploy = "3s" }
-grace = "1s"
+timeouts = { deploy = "1s" }
+grace = "500ms"
 probe = false
 
 [deploy.crashes]

@@ -1,9 +1,13 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "core/base/duration.hpp"
+#include "core/base/private_folder.hpp"
 #include "core/base/secret.hpp"
 #include "core/base/wire.hpp"
+#include "tests/unit/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace certcast;
 
@@ -50,6 +54,64 @@ TEST_CASE("a wire reader never reads past the end") {
     CHECK(count.count(1) == 0);
     CHECK_FALSE(count.ok());
     CHECK(count.u64() == 0);
+}
+
+TEST_CASE("a wire reader takes no text and no list that is longer than asked for") {
+    wire::Writer out;
+    out.text("12345");
+    out.u32(3);
+    out.text(std::string(100, 'x'));
+    wire::Reader in(out.data());
+    CHECK(in.text(5) == "12345");
+    CHECK(in.count(1, 3) == 3);
+    CHECK(in.ok());
+    CHECK(in.text(99).empty());
+    CHECK_FALSE(in.ok());
+    wire::Reader list(out.data().subspan(9));
+    CHECK(list.count(1, 2) == 0);
+    CHECK_FALSE(list.ok());
+}
+
+TEST_CASE("a wire writer gives away what it holds, and begins anew") {
+    wire::Writer out;
+    out.text(std::string(5'000, 'x'));
+    const Secret taken = out.take();
+    CHECK(taken.size() == 5'004);
+    CHECK(out.size() == 0);
+    out.u8(7);
+    CHECK(out.data().size() == 1);
+}
+
+TEST_CASE("a private folder is made with all above it, and only ever one's own") {
+    const testing::TemporaryFolder folder;
+    const auto wanted = folder / "a" / "b";
+    CHECK(make_private_folder(wanted).has_value());
+    struct stat status {};
+    REQUIRE(stat(wanted.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0700);
+    CHECK(make_private_folder(wanted).has_value());
+
+    SUBCASE("not one that others write to") {
+        std::filesystem::permissions(wanted, std::filesystem::perms(0770));
+    }
+    SUBCASE("not a link") {
+        std::filesystem::remove(wanted);
+        std::filesystem::create_directory_symlink(folder.path(), wanted);
+    }
+    SUBCASE("not a file") {
+        std::filesystem::remove(wanted);
+        folder.write("a/b", "");
+    }
+    SUBCASE("not somebody else's") {
+        if (geteuid() != 0) {
+            MESSAGE("skipped: giving a folder away takes root");
+            return;
+        }
+        REQUIRE(chown(wanted.c_str(), 65534, 65534) == 0);
+    }
+    const auto refused = make_private_folder(wanted);
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().text().find(wanted.string()) != std::string::npos);
 }
 
 TEST_CASE("a secret keeps its text over moves, appends and shrinking") {

@@ -205,6 +205,25 @@ TEST_CASE("the first line of a summary is a failed rollback") {
     CHECK(text.find("look at the target by hand") < text.find("FAILED  first"));
 }
 
+TEST_CASE("a probe that fails is told from the plugin's own check") {
+    DeploymentReport late = failing("edge");
+    late.status = Status::timed_out;
+    late.error = Outcome::of(Ended::timed_out, Stage::verify, Category::timeout, "no answer");
+    CHECK(summary_of({late}).find("stage verify, attempt 2") != std::string::npos);
+    CHECK(summary_of({late}).find("raise timeouts.verify of the deployment") != std::string::npos);
+    late.error->by_probe = true;
+    CHECK(summary_of({late}).find("stage probe, attempt 2") != std::string::npos);
+    CHECK(summary_of({late}).find("raise the timeout of its probe") != std::string::npos);
+}
+
+TEST_CASE("what is proven and then fails is not called untouched") {
+    DeploymentReport proven_first = failing("edge");
+    proven_first.rollback = RollbackState::none;
+    proven_first.proof = Proof::probe;
+    CHECK(summary_of({proven_first}).find("what was deployed is proven and stays") !=
+          std::string::npos);
+}
+
 TEST_CASE("each way to fail has its own heading and next step") {
     struct Case {
         Status status;

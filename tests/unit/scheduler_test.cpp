@@ -467,6 +467,36 @@ TEST_CASE("deployments with an equal exclusive never overlap, not even in back-o
     CHECK(run.runner.beside["c"].empty());
 }
 
+TEST_CASE("a lock that is free goes to whoever can use it") {
+    Run run(pipeline_of({"first", "blocked", "free"}));
+    run["first"].exclusives = run["free"].exclusives = {"x"};
+    SUBCASE("when the next in turn waits for another lock") {
+        run["blocked"].exclusives = {"x", "y"};
+        run.pipeline.deployments.push_back(run["first"]);
+        Deployment& other = run.pipeline.deployments.back();
+        other.name = "other";
+        other.exclusives = {"y"};
+        run.runner.scripts["other"] = {{.takes = Duration(100'000)}};
+    }
+    SUBCASE("when the account of the next in turn rests") {
+        run["blocked"].exclusives = {"x"};
+        run["blocked"].account = "one";
+        run.pipeline.deployments.push_back(run["first"]);
+        Deployment& busy = run.pipeline.deployments.back();
+        busy.name = "busy";
+        busy.exclusives.clear();
+        busy.account = "one";
+        Script later = ends(Ended::failed, Category::remote);
+        later.takes = Duration(10);
+        later.result.outcome.failure.retry_after = Duration(100'000);
+        run.runner.scripts["busy"] = {later};
+    }
+    const auto start = run.loop.clock().now();
+    run.go();
+    CHECK(run.runner.began["free"] == start + Duration(1'000));
+    CHECK(run.runner.began["blocked"] >= start + Duration(100'000));
+}
+
 TEST_CASE("waiting for a lock holds no slot") {
     Run run(pipeline_of({"a", "b", "c"}));
     run.pipeline.max_parallel = 2;

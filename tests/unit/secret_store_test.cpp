@@ -259,6 +259,8 @@ TEST_CASE("what a secret resolved to is masked wherever it stands") {
         {"nothing here", "nothing here"},
         {"password=hunter22;", "password=***;"},
         {"hunter22hunter22", "******"},
+        {"cut off: hunter", "cut off: ***"},
+        {"too short to tell: hunte", "too short to tell: hunte"},
         {"hunter2 and xhunter22y", "*** and x***y"},
         {"abc, abcd, xabc (abc)", "***, abcd, xabc (***)"},
         {"the first line alone", "the *** alone"},
@@ -274,6 +276,12 @@ TEST_CASE("what a secret resolved to is masked wherever it stands") {
         CAPTURE(row.text);
         CHECK(redactor.redact(row.text) == row.shown);
     }
+}
+
+TEST_CASE("a text full of beginnings is masked in time") {
+    std::string text;
+    for (int i = 0; i < 100'000; ++i) text += "-----BEGIN PRIVATE KEY-----\n";
+    CHECK(Redactor().redact(text) == "***");
 }
 
 TEST_CASE("secrets that overlap are masked as a whole") {

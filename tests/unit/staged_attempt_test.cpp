@@ -408,6 +408,14 @@ TEST_CASE("after the proof nothing is undone") {
         REQUIRE(result.warnings.size() == 1);
         CHECK(result.warnings[0].find("still in use") != std::string::npos);
     }
+    SUBCASE("so is one that takes too long, though its process is gone") {
+        edge.sessions.on(
+            "nginx settle", [](HostCalls&) {}, ending(Ended::timed_out));
+        const AttemptResult result = edge.attempt();
+        CHECK(result.outcome.succeeded());
+        CHECK(result.warnings.size() == 1);
+        CHECK(edge.sessions.count("finish nginx") == 0);
+    }
     SUBCASE("a crash in settle is a crash") {
         edge.sessions.on(
             "nginx settle", [](HostCalls&) {}, ending(Ended::crashed));
@@ -433,12 +441,84 @@ TEST_CASE("the proof says who gave it") {
         CHECK(result.serving[0].sha256 == new_hex);
         CHECK(result.serving[0].seen_by == "verify");
     }
+    SUBCASE("nobody, where verify looked at nothing") {
+        const AttemptResult result = edge.attempt();
+        CHECK(result.proof == Proof::none);
+        CHECK(result.serving[0].sha256.empty());
+    }
+    SUBCASE("nobody, where verify found nothing there") {
+        edge.sessions.on("nginx verify", [](HostCalls& calls) { (void)calls.live(Live{}); });
+        CHECK(edge.attempt().proof == Proof::none);
+    }
+    SUBCASE("nobody, where the probe contradicts") {
+        edge.add_probe();
+        edge.without(Stage::rollback);
+        edge.sessions.scripts.erase("nginx deploy");
+        edge.sessions.on("nginx verify",
+                         [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
+        edge.probe_sees(old_leaf, false, failing(Stage::verify, "serves the old one"));
+        const AttemptResult result = edge.attempt();
+        CHECK(result.proof == Proof::none);
+        CHECK(result.outcome.by_probe);
+        CHECK(stage_of(result.outcome) == "probe");
+        CHECK(result.serving[0].sha256 == old_hex);
+        CHECK(result.serving[0].seen_by == "probe");
+    }
     SUBCASE("nobody") {
         edge.without(Stage::verify);
         const AttemptResult result = edge.attempt();
         CHECK(result.proof == Proof::none);
         CHECK(result.changed);
         CHECK(result.serving[0].sha256.empty());
+    }
+}
+
+TEST_CASE("what was seen before a deployer that cannot undo began says nothing any more") {
+    Edge edge;
+    edge.sessions.scripts.erase("nginx deploy");
+    edge.sessions.on(
+        "nginx verify", [](HostCalls&) {}, failing(Stage::verify, "something else is there"));
+    SUBCASE("of one that can undo and recorded no step, it still does") {
+        CHECK(edge.attempt().serving[0].sha256 == old_hex);
+    }
+    SUBCASE("of the other it does not") {
+        edge.without(Stage::rollback);
+        CHECK(edge.attempt().serving[0].sha256.empty());
+    }
+    SUBCASE("not even what the probe saw at first") {
+        edge.without(Stage::rollback);
+        edge.add_probe();
+        edge.sessions.on("nginx inspect",
+                         [](HostCalls& calls) { (void)calls.live(seen(true, old_leaf)); });
+        edge.probe_sees(old_leaf, false, Outcome::success(Stage::inspect));
+        edge.sessions.on(
+            "nginx deploy", [](HostCalls&) {}, ending(Ended::crashed));
+        CHECK(edge.attempt().serving[0].sha256.empty());
+    }
+}
+
+TEST_CASE("a slot that was given back is taken again before anything else is done") {
+    Edge edge;
+    SUBCASE("to undo") {
+        edge.sessions.scripts["nginx deploy"] =
+            [&](HostCalls& calls, const StageRequest&) -> asio::awaitable<Outcome> {
+            const Result<void> stored = co_await calls.step("replace", Secret("x"));
+            CHECK(stored.has_value());
+            edge.runner_slot.give_back();  // as a wait does that is cut short
+            co_return ending(Ended::timed_out);
+        };
+        edge.attempt();
+        CHECK(edge.sessions.diary == Diary{"start nginx", "nginx inspect", "nginx deploy",
+                                           "slot given back", "slot taken again", "start nginx",
+                                           "nginx rollback recovering", "nginx verify recovering",
+                                           "finish nginx"});
+    }
+    SUBCASE("to prove") {
+        edge.sessions.on("nginx deploy", [&](HostCalls&) { edge.runner_slot.give_back(); });
+        edge.attempt();
+        CHECK(edge.sessions.diary == Diary{"start nginx", "nginx inspect", "nginx deploy",
+                                           "slot given back", "slot taken again", "nginx verify",
+                                           "nginx settle", "finish nginx"});
     }
 }
 
