@@ -1,4 +1,5 @@
-/* Does to the cancel descriptor what would make the host wait, if it shared more than the socket. */
+/* Does to the cancel descriptor what would make the host wait, if it shared more than the socket.
+ */
 #include "misbehaving.h"
 
 static int32_t deploy(void* self, const certcast_job* job) {

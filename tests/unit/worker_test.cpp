@@ -134,6 +134,19 @@ TEST_CASE("what is no frame is a violation, never a crash") {
     CHECK(line.receive().has_error());
 }
 
+TEST_CASE("what a peer sent before it died without reading is still received") {
+    Line line;
+    const auto unread = make_frame(FrameType::reply, 1, {});
+    REQUIRE(send_frame(line.pair.theirs.get(), *unread) == Sent::yes);
+    const auto last = make_frame(FrameType::result, 2, {});
+    REQUIRE(send_frame(line.pair.ours.get(), *last) == Sent::yes);
+    line.pair.ours.reset();
+    const auto received = line.receive();
+    REQUIRE(std::holds_alternative<Frame>(*received));
+    CHECK(std::get<Frame>(*received).type == FrameType::result);
+    CHECK(std::holds_alternative<Closed>(*line.receive()));
+}
+
 TEST_CASE("nothing yet and closed are told apart") {
     Line line;
     CHECK(std::holds_alternative<NothingYet>(*line.receive()));

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -47,6 +49,7 @@ TEST_CASE("each misbehaviour has its own outcome, spares its neighbours and leav
         {"test-aborts", "crashed", "", "SIGABRT"},
         {"test-exits-zero", "failed", "failed", "exit status 0"},
         {"test-exits-three", "failed", "failed", "exit status 3"},
+        {"test-exits-in-destroy", "failed", "failed", "exit status 0"},
         {"test-spins", "timed_out", "", "not done after 1.0 s"},
         {"test-ignores-cancel", "timed_out", "", "not done after 1.0 s"},
         {"test-stops-itself", "timed_out", "", "not done after 1.0 s"},
@@ -234,6 +237,48 @@ TEST_CASE("a call that a stage may not make is answered, not punished") {
          {"material", "secret", "run_command", "set_changed", "diagnose"}) {
         CAPTURE(call);
         CHECK(answers.at(call) != "0");
+    }
+}
+
+TEST_CASE("a worker finds nothing around itself but what is its own") {
+    Workspace workspace;
+    workspace.environment()["TEST_PASSWORD"] = "hunter22";
+    workspace.environment()["LD_LIBRARY_PATH"] = "/somewhere";
+    const Run run = workspace.run(among_neighbours(workspace, "test-tells-surroundings"));
+    CAPTURE(run.output);
+    REQUIRE(run.text("bad", "status") == "changed");
+    const boost::json::object& found = run["bad"].at("outputs").as_object();
+    const std::pair<const char*, const char*> expected[] = {
+        {"secret variable", "hidden"},
+        {"LC_ALL", "C.UTF-8"},
+        {"own session", "1"},
+        {"own group", "1"},
+        {"no new privileges", "1"},
+        {"dumpable", "0"},
+        {"subreaper", "1"},
+        {"dies with its parent", "1"},
+        {"core", "0"},
+        {"files", "1024"},
+        {"umask", "63"},
+        {"handled signals", "0"},
+        {"blocked signals", "0"},
+        {"other descriptors", "0"},
+        {"passed to programs", "0"},
+        {"input is /dev/null", "1"},
+        {"in its work folder", "1"},
+        {"mode of its work folder", "448"},
+    };
+    for (const auto& [what, value] : expected) {
+        CAPTURE(what);
+        CHECK(found.at(what).as_string() == value);
+    }
+    std::istringstream names{std::string(found.at("environment").as_string())};
+    const std::set<std::string> allowed{"PATH",         "LANG",         "LC_ALL",  "HOME",
+                                        "USER",         "TZ",           "LOGNAME", "TMPDIR",
+                                        "ASAN_OPTIONS", "UBSAN_OPTIONS"};
+    for (std::string name; names >> name;) {
+        CAPTURE(name);
+        CHECK(allowed.contains(name));
     }
 }
 
