@@ -1,11 +1,10 @@
 #include "core/certificate/sources.hpp"
 
-#include "core/base/fd.hpp"
+#include "core/base/regular_file.hpp"
 #include "core/certificate/parse.hpp"
 #include "core/certificate/read_settled.hpp"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -18,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr off_t largest_file = off_t{1024} * 1024;
+constexpr std::size_t largest_mebibytes = 1;
+constexpr off_t largest_file = off_t{largest_mebibytes} * 1024 * 1024;
 constexpr std::size_t most_files = 200;
 
 /// One file as it was found, its path without symbolic links.
@@ -63,31 +63,9 @@ Result<Secret> content_of(const SourceFile& file) {
                          : "is no file: expected certificates in PEM, DER or PKCS#12",
                      where};
     }
-    if (file.size > largest_file) {
-        return Error{ErrorCode::invalid,
-                     "is larger than 1 MiB: expected one certificate, its chain and its key",
-                     where};
-    }
-    // The file may have become something else since: O_NONBLOCK keeps a FIFO from blocking.
-    const Fd fd(::open(where.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW));
-    struct stat status {};
-    if (!fd || ::fstat(fd.get(), &status) != 0) {
-        return system_error("cannot be read; let this user read it", errno, where);
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return Error{ErrorCode::invalid, "was replaced while it was being read: try again", where};
-    }
-    Secret content = Secret::of_size(static_cast<std::size_t>(file.size));
-    std::size_t filled = 0;
-    while (filled < content.size()) {
-        const ssize_t count = ::read(fd.get(), content.data() + filled, content.size() - filled);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return system_error("cannot be read", errno, where);
-        if (count == 0) break;
-        filled += static_cast<std::size_t>(count);
-    }
-    content.shrink(filled);
-    return content;
+    auto read = read_regular_file(file.path, largest_mebibytes);
+    if (read.has_error()) return read.error();
+    return std::move(read->content);
 }
 
 Result<Found> read_into(CertificateParts& parts, const SourceFile& file, const Secret& passphrase) {

@@ -1,15 +1,11 @@
 #include "core/scheduler/secret_source.hpp"
 
-#include "core/base/fd.hpp"
+#include "core/base/regular_file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
@@ -18,8 +14,6 @@ namespace certcast {
 namespace json = boost::json;
 
 namespace {
-
-constexpr std::size_t largest = 1024 * 1024;
 
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view space = " \t\r\n";
@@ -80,34 +74,13 @@ std::optional<Secret> take_from_environment(const std::string& variable) {
 
 Result<Secret> read_secret_file(const std::filesystem::path& path,
                                 std::vector<std::string>& warnings) {
-    // A pipe without a writer would hold the whole run.
-    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (!file) return system_error("cannot open it", errno, path.string());
-    struct stat status {};
-    if (::fstat(file.get(), &status) != 0)
-        return system_error("cannot read it", errno, path.string());
-    if (!S_ISREG(status.st_mode)) {
-        return Error{ErrorCode::invalid, "it is no regular file", path.string()};
-    }
-    if ((status.st_mode & S_IROTH) != 0) {
+    auto read = read_regular_file(path, 1);
+    if (read.has_error()) return read.error();
+    if ((read->mode & S_IROTH) != 0) {
         warnings.push_back(path.string() +
                            ": everybody on this machine can read this secret; chmod o-r");
     }
-    Secret content = Secret::of_size(largest + 1);
-    std::size_t size = 0;
-    while (size < content.size()) {
-        const ssize_t got = ::read(file.get(), content.data() + size, content.size() - size);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return system_error("cannot read it", errno, path.string());
-        if (got == 0) break;
-        size += static_cast<std::size_t>(got);
-    }
-    if (size > largest) {
-        return Error{ErrorCode::invalid, "it is larger than 1 MiB, which no secret is",
-                     path.string()};
-    }
-    content.shrink(size);
-    return content;
+    return std::move(read->content);
 }
 
 Result<std::filesystem::path> credential_path(const std::string& name) {

@@ -9,6 +9,8 @@
 
 namespace certcast {
 
+class WorkerLink;
+
 /// A session in a real worker process.
 class WorkerSession : public Session {
 public:
@@ -27,9 +29,8 @@ public:
     boost::asio::awaitable<Outcome> finish(Duration timeout) override;
 
 private:
-    class Link;
-    explicit WorkerSession(std::shared_ptr<Link> link) : link_(std::move(link)) {}
-    std::shared_ptr<Link> link_;
+    explicit WorkerSession(std::shared_ptr<WorkerLink> link) : link_(std::move(link)) {}
+    std::shared_ptr<WorkerLink> link_;
 };
 
 }  // namespace certcast

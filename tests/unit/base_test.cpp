@@ -1,7 +1,10 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "core/base/duration.hpp"
+#include "core/base/endpoint.hpp"
+#include "core/base/nearest.hpp"
 #include "core/base/private_folder.hpp"
 #include "core/base/secret.hpp"
+#include "core/base/utf8.hpp"
 #include "core/base/wire.hpp"
 #include "tests/unit/temporary_folder.hpp"
 
@@ -123,4 +126,36 @@ TEST_CASE("a secret keeps its text over moves, appends and shrinking") {
     CHECK(moved.clone().text() == "password");
     moved.shrink(4);
     CHECK(moved.text() == "pass");
+}
+
+TEST_CASE("the nearest name is found and a far one is not") {
+    const std::vector<std::string> known{"timeout", "targets", "tags"};
+    CHECK(nearest("timeuot", known) == "timeout");
+    CHECK(nearest("target", known) == "targets");
+    CHECK(nearest("window", known).empty());
+    CHECK(suggestion("xyz", known) == "; expected one of timeout, targets, tags");
+    CHECK(nearest(std::string(100'000, 'x'), known).empty());
+}
+
+TEST_CASE("an endpoint has a host and a port") {
+    CHECK(parse_endpoint("Shop.Example:443")->text() == "shop.example:443");
+    CHECK(parse_endpoint("[2001:DB8::1]:8443")->host == "2001:db8::1");
+    for (const char* wrong : {"", ":", ":443", "h:", "h:65536", "h:-1", "h:1x", "[h]:443", "[::1]",
+                              "a b:1", "a/b:1", "-h:1", "[]:1", "a..b:1"}) {
+        CAPTURE(wrong);
+        CHECK(parse_endpoint(wrong).has_error());
+    }
+    CHECK(is_ip_address("127.0.0.1"));
+    CHECK(is_ip_address("::1"));
+    CHECK_FALSE(is_ip_address("localhost"));
+}
+
+TEST_CASE("UTF-8 is told from what is not") {
+    CHECK(is_utf8("p\xc3\xa4\xf0\x9f\x98\x80"));
+    for (const char* wrong :
+         {"\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe0\x80\x80", "\x80"}) {
+        CHECK_FALSE(is_utf8(wrong));
+    }
+    CHECK(has_control_character("\xc2\x9b"));
+    CHECK_FALSE(has_control_character("\xc2\xa0"));
 }

@@ -1,7 +1,4 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include "core/base/endpoint.hpp"
-#include "core/base/nearest.hpp"
-#include "core/base/utf8.hpp"
 #include "core/plugin/example.hpp"
 #include "core/plugin/identity.hpp"
 #include "core/plugin/schema.hpp"
@@ -477,38 +474,6 @@ TEST_CASE("a deployer that names no identity is told apart by the deployment's n
     CHECK(found.deployed_to == std::vector<std::string>{"x|deployment=edge/web1"});
     CHECK(found.exclusive.empty());
     CHECK(found.account.empty());
-}
-
-TEST_CASE("the nearest name is found and a far one is not") {
-    const std::vector<std::string> known{"timeout", "targets", "tags"};
-    CHECK(nearest("timeuot", known) == "timeout");
-    CHECK(nearest("target", known) == "targets");
-    CHECK(nearest("window", known).empty());
-    CHECK(suggestion("xyz", known) == "; expected one of timeout, targets, tags");
-    CHECK(nearest(std::string(100'000, 'x'), known).empty());
-}
-
-TEST_CASE("an endpoint has a host and a port") {
-    CHECK(parse_endpoint("Shop.Example:443")->text() == "shop.example:443");
-    CHECK(parse_endpoint("[2001:DB8::1]:8443")->host == "2001:db8::1");
-    for (const char* wrong : {"", ":", ":443", "h:", "h:65536", "h:-1", "h:1x", "[h]:443", "[::1]",
-                              "a b:1", "a/b:1", "-h:1", "[]:1", "a..b:1"}) {
-        CAPTURE(wrong);
-        CHECK(parse_endpoint(wrong).has_error());
-    }
-    CHECK(is_ip_address("127.0.0.1"));
-    CHECK(is_ip_address("::1"));
-    CHECK_FALSE(is_ip_address("localhost"));
-}
-
-TEST_CASE("UTF-8 is told from what is not") {
-    CHECK(is_utf8("p\xc3\xa4\xf0\x9f\x98\x80"));
-    for (const char* wrong :
-         {"\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe0\x80\x80", "\x80"}) {
-        CHECK_FALSE(is_utf8(wrong));
-    }
-    CHECK(has_control_character("\xc2\x9b"));
-    CHECK_FALSE(has_control_character("\xc2\xa0"));
 }
 
 TEST_CASE("what is shown in quotes holds no control character") {

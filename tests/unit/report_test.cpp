@@ -6,6 +6,7 @@
 #include "core/report/plain.hpp"
 #include "core/report/report_file.hpp"
 #include "core/report/summary.hpp"
+#include "tests/unit/report_samples.hpp"
 #include "tests/unit/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
@@ -21,67 +22,13 @@
 
 using namespace certcast;
 namespace json = boost::json;
-using certcast::testing::TemporaryFolder;
+using namespace certcast::testing;
 
 namespace {
-
-const std::string leaf(64, 'a');
-const std::string former(64, 'b');
-constexpr std::int64_t finished_at = 1'795'427'104;  // 2026-11-23T09:45:04Z
-constexpr std::int64_t day = 86'400;
-
-DeploymentReport deployment(std::string name, Status status) {
-    DeploymentReport report;
-    report.name = std::move(name);
-    report.plugin = "nginx";
-    report.certificates = {"shop"};
-    report.status = status;
-    report.attempts = 1;
-    report.duration = Duration(1200);
-    return report;
-}
-
-DeploymentReport proven(std::string name) {
-    DeploymentReport report = deployment(std::move(name), Status::changed);
-    report.proof = Proof::probe;
-    report.serving = {{leaf, finished_at + 90 * day, "probe"}};
-    return report;
-}
-
-DeploymentReport failing(std::string name) {
-    DeploymentReport report = deployment(std::move(name), Status::failed);
-    report.reason = "failed";
-    report.attempts = 2;
-    report.error = Outcome::of(Ended::failed, Stage::deploy, Category::config,
-                               "nginx -t failed with status 1\n"
-                               "nginx: [emerg] no \"ssl_certificate\" is defined\n"
-                               "nginx: configuration file test failed\n");
-    report.rollback = RollbackState::done;
-    report.serving = {{former, finished_at + 7 * day, "probe"}};
-    return report;
-}
-
-RunReport run_of(std::vector<DeploymentReport> deployments) {
-    RunReport report;
-    report.run = "20261123T094500Z-1a2b";
-    report.pipeline = "prod";
-    report.pipeline_file = "prod.toml";
-    report.finished = std::chrono::system_clock::from_time_t(finished_at);
-    report.started = report.finished - Duration(4200);
-    report.deployments = std::move(deployments);
-    return report;
-}
 
 std::string summary_of(std::vector<DeploymentReport> deployments) {
     const Redactor nothing;
     return summary(run_of(std::move(deployments)), TextFilter(nothing), Paint(false));
-}
-
-Deployment planned(std::string name) {
-    Deployment deployment;
-    deployment.name = std::move(name);
-    deployment.plugin = "nginx";
-    return deployment;
 }
 
 /// Everything that can happen, with the same text wherever a plugin or the host may speak.
@@ -142,35 +89,6 @@ std::string json_output(const TextFilter& filter, const std::string& text) {
     lines.note(text);
     tell_everything(lines, text);
     return out.str();
-}
-
-/// A console of which a test turns the clock and the size.
-struct Screen {
-    explicit Screen(TerminalSize wanted = {}) : size(wanted) {
-        ConsoleOptions options;
-        options.size = [this] { return size; };
-        options.now = [this] { return now; };
-        console = std::make_unique<ConsoleDisplay>(out, TextFilter(nothing), std::move(options));
-    }
-    /// What was written since the last call.
-    std::string written() {
-        std::string text = out.str();
-        out.str({});
-        return text;
-    }
-
-    Redactor nothing;
-    TerminalSize size;
-    std::chrono::steady_clock::time_point now{};
-    std::ostringstream out;
-    std::unique_ptr<ConsoleDisplay> console;
-};
-
-std::vector<std::string> lines_of(const std::string& text) {
-    std::vector<std::string> lines;
-    std::istringstream in(text);
-    for (std::string line; std::getline(in, line);) lines.push_back(line);
-    return lines;
 }
 
 }  // namespace
@@ -495,80 +413,4 @@ TEST_CASE("a report that cannot be written is refused before the run, and afterw
     CHECK(report_can_be_written(nowhere).has_error());
     CHECK(report_can_be_written(folder.path()).has_error());
     CHECK(write_report(nowhere, run_of({}), TextFilter(nothing)).has_error());
-}
-
-TEST_CASE("the console shows what runs below what has ended") {
-    Screen screen;
-    ConsoleDisplay& console = *screen.console;
-    console.run_started(Pipeline{}, run_of({proven("web"), proven("mail")}));
-    console.attempt_started(planned("web"), 1);
-    console.attempt_started(planned("mail"), 2);
-    console.stage(planned("web"), 1, "deploy");
-    CHECK(screen.written().empty());  // only tick() draws
-    screen.now += Duration(1500);
-    console.progress(planned("web"), 500, "upload");
-    console.waiting(planned("mail"), "for a lock", Duration(3000));
-    console.tick();
-    CHECK(screen.written() ==
-          "  web   deploy    1.5 s   [##########..........] 50% upload\n"
-          "  mail  waiting   1.5 s   attempt 2  for a lock, 3.0 s left\n"
-          "0 of 2 finished\n");
-    console.attempt_started(planned("mail"), 3);
-    console.tick();
-    CHECK(screen.written().find("  mail  starting  1.5 s   attempt 3\n") != std::string::npos);
-    console.deployment_finished(proven("web"));
-    console.tick();
-    CHECK(screen.written() ==
-          "\r\x1b[3A\x1b[J"
-          "web: changed in 1.2 s, proven by probe\n"
-          "  mail  starting  1.5 s   attempt 3\n"
-          "1 of 2 finished\n");
-    console.close();
-    CHECK(screen.written() == "\r\x1b[2A\x1b[J");
-    console.close();
-    CHECK(screen.written().empty());
-}
-
-TEST_CASE("the console keeps to the terminal's height and width") {
-    Screen screen({30, 10});
-    ConsoleDisplay& console = *screen.console;
-    for (int i = 0; i < 20; ++i) {
-        console.attempt_started(planned("a-rather-long-name-" + std::to_string(i)), 1);
-        console.progress(planned("a-rather-long-name-" + std::to_string(i)), 10, "and some text");
-    }
-    console.tick();
-    const std::vector<std::string> lines = lines_of(screen.written());
-    CHECK(lines.size() == 9);  // one row is left for the cursor
-    for (const std::string& line : lines) CHECK(width(line) < 30);
-    CHECK(lines[7] == "  … and 13 more");
-}
-
-TEST_CASE("the console tells of a failed attempt only when another one follows") {
-    Screen screen;
-    ConsoleDisplay& console = *screen.console;
-    const Outcome outcome = Outcome::of(Ended::failed, Stage::deploy, Category::network, "refused");
-    console.attempt_started(planned("web"), 1);
-    console.attempt_finished(planned("web"), 1, outcome);
-    console.tick();
-    CHECK(screen.written().find("refused") == std::string::npos);
-    console.attempt_started(planned("web"), 2);
-    console.tick();
-    CHECK(screen.written().find("web: attempt 1 did not succeed in deploy: refused\n") !=
-          std::string::npos);
-}
-
-TEST_CASE("what plugins say by the way is for those who ask for it") {
-    for (const bool verbose : {false, true}) {
-        CAPTURE(verbose);
-        std::ostringstream out;
-        const Redactor nothing;
-        ConsoleOptions options;
-        options.verbose = verbose;
-        ConsoleDisplay console(out, TextFilter(nothing), options);
-        console.log(planned("web"), {LogLevel::info, "by the way", {}, true});
-        console.log(planned("web"), {LogLevel::error, "broken", {}, false});
-        console.tick();
-        CHECK((out.str().find("web: by the way") != std::string::npos) == verbose);
-        CHECK(out.str().find("web: error: broken\n") != std::string::npos);
-    }
 }

@@ -100,7 +100,7 @@ TEST_CASE("a file that is no secret file is refused or warned about") {
     }
     SUBCASE("a folder") {
         std::filesystem::create_directory(path);
-        expected = "no regular file";
+        expected = "is a folder";
     }
     SUBCASE("empty") {
         folder.write("secret", "\n");

@@ -1,0 +1,273 @@
+#include "core/worker/worker_link.hpp"
+
+#include "core/base/pidfd.hpp"
+#include "core/worker/call_wire.hpp"
+#include "core/worker/worker_wire.hpp"
+
+#include <certcast/plugin.h>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+namespace {
+
+std::span<std::byte> shared_buffer() {
+    static std::array<std::byte, frame_buffer_size> buffer;
+    return buffer;
+}
+
+constexpr std::uint64_t most_log_frames = 10'000;
+constexpr std::uint64_t most_progress_frames = 10'000;
+constexpr std::size_t longest_progress_text = 16 * 1024;
+// Who asks without reading the answers would fill the host's memory with them.
+constexpr std::size_t most_queued_frames = 16;
+constexpr Duration longest_protect_of_all{10 * 60'000};
+
+}  // namespace
+
+WorkerLink::WorkerLink(asio::any_io_executor executor, std::shared_ptr<ForkServer> server,
+                       std::uint64_t attempt, std::string work_folder, Duration longest_protect,
+                       HostCalls& calls)
+    : server_(std::move(server)),
+      attempt_(attempt),
+      work_folder_(std::move(work_folder)),
+      longest_protect_(std::min(longest_protect, longest_protect_of_all)),
+      calls_(&calls),
+      socket_(executor),
+      output_(executor),
+      wake_(executor) {}
+
+Result<void> WorkerLink::start(const SessionRequest& request) {
+    auto sockets = make_socket_pair();
+    if (!sockets) return sockets.error();
+    int pipe_fds[2];
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0) return system_error("cannot make a pipe", errno);
+    Fd output(pipe_fds[0]);
+    Fd output_end(pipe_fds[1]);
+    fcntl(output.get(), F_SETFL, O_NONBLOCK);
+    // Two ends of a socket: one description shared with the worker could be made to block us.
+    auto cancel = make_socket_pair();
+    if (!cancel) return cancel.error();
+    cancel_ = std::move(cancel->ours);
+    socket_.assign(sockets->ours.release());
+    output_.assign(output.release());
+
+    std::vector<Fd> fds;
+    fds.push_back(std::move(sockets->theirs));
+    fds.push_back(std::move(cancel->theirs));
+    fds.push_back(std::move(output_end));
+    WorkerEvents events;
+    events.started = [self = shared_from_this()](Fd pidfd) {
+        self->pidfd_ = std::move(pidfd);
+        if (self->kill_wanted_) self->kill();
+    };
+    events.exited = [self = shared_from_this()](WorkerExit exit) {
+        self->on_exit(std::move(exit));
+    };
+    server_->spawn(attempt_, work_folder_, std::move(fds), std::move(events));
+    send(FrameType::job, 0, encode_job(request, work_folder_).bytes());
+    await_frames();
+    await_output();
+    return {};
+}
+
+void WorkerLink::send(FrameType type, std::uint32_t call, std::span<const std::byte> payload) {
+    if (queue_.size() >= most_queued_frames) return violate("it does not read what it asked for");
+    auto frame = make_frame(type, call, payload);
+    if (!frame) {
+        host_failure_ = frame.error().text();
+        kill();
+        return notify();
+    }
+    queue_.push(std::move(*frame), shared_from_this());
+}
+
+void WorkerLink::await_frames() {
+    auto ready = [self = shared_from_this()](boost::system::error_code failure) {
+        if (failure || self->gone_ || self->violation_) return;
+        // A few a turn: one worker that floods must not keep the others waiting.
+        self->read_frames(32);
+        if (!self->gone_ && self->socket_.is_open()) self->await_frames();
+    };
+    socket_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(ready));
+}
+
+void WorkerLink::read_frames(int most) {
+    for (int count = 0; count < most && !violation_; ++count) {
+        auto received = receive_frame(socket_.native_handle(), shared_buffer());
+        if (!received) return violate(received.error().text());
+        if (std::holds_alternative<NothingYet>(*received)) return;
+        if (std::holds_alternative<Closed>(*received)) {
+            boost::system::error_code ignored;
+            if (!gone_) socket_.close(ignored);
+            return;
+        }
+        Frame& frame = std::get<Frame>(*received);
+        const std::size_t used = frame.large.empty() ? frame.payload.size() : 0;
+        const auto payload = shared_buffer().last(shared_buffer().size() - frame_header_size);
+        handle(std::move(frame));
+        wipe(payload.data(), used);  // former keys among it
+    }
+}
+
+void WorkerLink::handle(Frame frame) {
+    if (calls_ == nullptr) return;
+    wire::Reader in(frame.payload);
+    if (!frame.fds.empty()) return violate("it sent a descriptor");
+    if (frame.type == FrameType::stage_ended) {
+        const std::uint32_t status = in.u32();
+        if (!in.finished() || !stage_runs_ || call_pending_) {
+            return violate("it ended a stage that did not run, or in the middle of a call");
+        }
+        stage_runs_ = false;
+        stage_status_ = status;
+        notify();
+    } else if (frame.type == FrameType::result) {
+        result_ = true;
+    } else if (frame.type == FrameType::log) {
+        auto line = decode_log(frame);
+        if (!line) return violate(line.error().message);
+        if (++log_frames_ <= most_log_frames) calls_->log(std::move(*line));
+        if (log_frames_ == most_log_frames) {
+            calls_->log({LogLevel::warning, "it logs too much: nothing more is kept", {}, false});
+        }
+    } else if (frame.type == FrameType::progress) {
+        const std::uint32_t permille = in.u32();
+        std::string what(in.text(longest_progress_text));
+        if (!in.finished()) return violate("its progress frame is malformed");
+        if (++progress_frames_ > most_progress_frames) return;
+        calls_->progress(std::min<std::uint32_t>(permille, 1000), std::move(what));
+    } else if (frame.type == FrameType::fail) {
+        auto failure = decode_failure(frame);
+        if (!failure) return violate(failure.error().message);
+        if (!failure_) failure_ = std::move(*failure);
+    } else if (frame.type == FrameType::protect || frame.type == FrameType::unprotect) {
+        const bool on = frame.type == FrameType::protect;
+        const Duration asked(
+            on ? static_cast<std::int64_t>(std::min<std::uint64_t>(in.u64(), INT32_MAX)) : 0);
+        protected_until_.reset();
+        if (on) protected_until_ = Timer::clock_type::now() + std::min(asked, longest_protect_);
+        send(FrameType::reply, frame.call, encode_reply(Secret()).bytes());
+        notify();
+    } else {
+        handle_call(std::move(frame));
+    }
+}
+
+void WorkerLink::handle_call(Frame frame) {
+    if (draining_) return;
+    if (call_pending_) return violate("it called while a call of its was being answered");
+    if (!stage_runs_) return violate("it called while no stage ran");
+    call_pending_ = true;
+    Call call;
+    call.type = frame.type;
+    call.number = frame.call;
+    call.payload = Secret(frame.payload);
+    const std::uint32_t number = frame.call;
+    auto done = [self = shared_from_this(), number](std::exception_ptr exception,
+                                                    Result<Secret> reply) {
+        self->call_pending_ = false;
+        if (exception)
+            reply = encode_reply(Error{ErrorCode::internal, "certcast itself failed", {}});
+        if (!reply) {
+            self->violate(reply.error().message);
+        } else if (!self->gone_) {
+            self->send(FrameType::reply, number, reply->bytes());
+        }
+        self->notify();
+    };
+    asio::co_spawn(wake_.get_executor(), answer_call(std::move(call), *calls_),
+                   asio::bind_cancellation_slot(stop_call_.slot(), std::move(done)));
+}
+
+void WorkerLink::await_output() {
+    auto ready = [self = shared_from_this()](boost::system::error_code failure) {
+        if (failure || self->gone_ || self->calls_ == nullptr) return;
+        if (self->read_output()) self->await_output();
+    };
+    output_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(ready));
+}
+
+bool WorkerLink::read_output() {
+    const auto buffer = shared_buffer().first(16 * 1024);
+    const ssize_t got = ::read(output_.native_handle(), buffer.data(), buffer.size());
+    if (got < 0) return errno == EAGAIN || errno == EINTR;
+    if (got == 0) return false;
+    if (calls_ != nullptr) {
+        for (std::string& line : lines_.take(
+                 {reinterpret_cast<const char*>(buffer.data()), static_cast<std::size_t>(got)})) {
+            calls_->log({LogLevel::info, std::move(line), {}, true});
+        }
+    }
+    return true;
+}
+
+void WorkerLink::violate(std::string what) {
+    if (!violation_) violation_ = "the worker broke the protocol: " + std::move(what);
+    kill();
+    notify();
+}
+
+void WorkerLink::kill() {
+    failed_ = true;
+    kill_wanted_ = true;
+    if (pidfd_ && !gone_) pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0);
+}
+
+void WorkerLink::on_exit(WorkerExit exit) {
+    exit_ = std::move(exit);
+    draining_ = true;
+    // What it said before it died lies in the socket and the pipe; nobody else can add to it.
+    if (socket_.is_open()) read_frames(1 << 20);
+    for (int count = 0; count < 64; ++count) {
+        const auto before = lines_.seen();
+        if (!read_output() || lines_.seen() == before) break;
+    }
+    if (calls_ != nullptr) {
+        for (std::string& line : lines_.rest()) {
+            calls_->log({LogLevel::info, std::move(line), {}, true});
+        }
+    }
+    gone_ = true;
+    stage_runs_ = false;
+    queue_.close();
+    stop_call_.emit(asio::cancellation_type::terminal);
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    output_.close(ignored);
+    if (rmdir(work_folder_.c_str()) != 0 && errno == ENOTEMPTY) {
+        std::error_code left;
+        std::filesystem::remove_all(work_folder_, left);
+    }
+    notify();
+}
+
+void WorkerLink::ask_to_stop(std::uint32_t reason) {
+    const CancelMessage message{reason, stage_number_};
+    const ssize_t sent =
+        ::send(cancel_.get(), &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0) kill();
+    stop_call_.emit(asio::cancellation_type::terminal);
+}
+
+void WorkerLink::abandon() {
+    calls_ = nullptr;
+    if (gone_) return;
+    kill();
+    stop_call_.emit(asio::cancellation_type::terminal);
+}
+
+}  // namespace certcast

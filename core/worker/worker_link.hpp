@@ -1,0 +1,93 @@
+#pragma once
+
+#include "core/base/fd.hpp"
+#include "core/worker/fork_server.hpp"
+#include "core/worker/frame.hpp"
+#include "core/worker/frame_queue.hpp"
+#include "core/worker/output_lines.hpp"
+#include "core/worker/session.hpp"
+#include "core/worker/worker_exit.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace certcast {
+
+/// The host's end of one worker. Handlers refer to it, so it lives until the last of them has run.
+class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
+public:
+    using Timer = boost::asio::steady_timer;
+
+    WorkerLink(boost::asio::any_io_executor executor, std::shared_ptr<ForkServer> server,
+               std::uint64_t attempt, std::string work_folder, Duration longest_protect,
+               HostCalls& calls);
+
+    Result<void> start(const SessionRequest& request);
+    boost::asio::awaitable<Outcome> run(StageRequest request);
+    boost::asio::awaitable<Outcome> finish(Duration timeout);
+    bool alive() const { return !gone_ && !failed_; }
+    void abandon();
+
+private:
+    // What goes to the worker and comes from it: worker_link.cpp
+    void await_frames();
+    void read_frames(int most);
+    void handle(Frame frame);
+    void handle_call(Frame frame);
+    void await_output();
+    bool read_output();
+    void violate(std::string what);
+    void send(FrameType type, std::uint32_t call, std::span<const std::byte> payload);
+    void kill();
+    void on_exit(WorkerExit exit);
+    void ask_to_stop(std::uint32_t reason);
+    void notify() { wake_.cancel(); }
+
+    // Stages, their deadlines and how they end: worker_stages.cpp
+    template <typename Done>
+    boost::asio::awaitable<bool> wait_for(Done done, Timer::time_point until);
+    Outcome stage_outcome(Stage stage) const;
+    Outcome gone_outcome(Stage stage) const;
+    boost::asio::awaitable<void> die();
+
+    std::shared_ptr<ForkServer> server_;
+    std::uint64_t attempt_;
+    std::string work_folder_;
+    Duration longest_protect_;
+    HostCalls* calls_;  ///< nullptr: the session is gone
+    boost::asio::posix::stream_descriptor socket_;
+    boost::asio::posix::stream_descriptor output_;
+    Timer wake_;
+    Fd cancel_;
+    std::uint32_t stage_number_ = 0;
+    bool stage_runs_ = false;
+    Fd pidfd_;
+    OutputLines lines_;
+    FrameQueue queue_{socket_};
+    bool kill_wanted_ = false;
+    bool call_pending_ = false;
+    bool draining_ = false;  ///< the process is dead: what it asked for reaches nobody
+    boost::asio::cancellation_signal stop_call_;
+    std::uint64_t log_frames_ = 0;
+    std::uint64_t progress_frames_ = 0;
+    std::optional<Timer::time_point> protected_until_;
+    std::optional<std::uint32_t> stage_status_;
+    bool result_ = false;
+    std::optional<Failure> failure_;
+    std::optional<std::string> violation_;
+    std::optional<std::string> host_failure_;
+    bool gone_ = false;
+    bool failed_ = false;  ///< killed or on its way out: no stage can run any more
+    WorkerExit exit_;
+};
+
+}  // namespace certcast
