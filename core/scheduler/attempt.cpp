@@ -1,7 +1,7 @@
 #include "core/scheduler/attempt.hpp"
 
 #include "core/scheduler/probe_request.hpp"
-#include "core/scheduler/shield.hpp"
+#include "core/worker/shield.hpp"
 
 #include <certcast/plugin.h>
 #include <boost/asio/this_coro.hpp>

@@ -1,6 +1,7 @@
 #include "core/worker/command_process.hpp"
 
 #include "core/worker/frame.hpp"
+#include "core/worker/shield.hpp"
 
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
@@ -116,10 +117,9 @@ asio::awaitable<Result<CommandResult>> CommandProcess::result() {
         result_.timed_out = order[0] == 1 && !late;
         if (cancelled || result_.timed_out) break;
     }
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    co_await end_helper();
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
-    if (cancelled) co_return Error{ErrorCode::cancelled, "the command was stopped", {}};
+    const bool asked_meanwhile = co_await shielded(end_helper());
+    if (cancelled || asked_meanwhile)
+        co_return Error{ErrorCode::cancelled, "the command was stopped", {}};
     if (exec_failure_ != 0) {
         co_return system_error("cannot run \"" + command_.argv.front() + "\"", exec_failure_);
     }

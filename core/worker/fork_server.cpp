@@ -1,9 +1,11 @@
 #include "core/worker/fork_server.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 
 namespace certcast {
 
@@ -16,6 +18,8 @@ std::span<std::byte> shared_buffer() {
     static std::array<std::byte, frame_buffer_size> buffer;
     return buffer;
 }
+
+const std::string unexpected_end = "its fork server ended unexpectedly";
 
 }  // namespace
 
@@ -32,13 +36,19 @@ Result<std::shared_ptr<ForkServer>> ForkServer::start(asio::any_io_executor exec
     if (!process) return process.error();
     std::shared_ptr<ForkServer> server(new ForkServer(std::move(executor), std::move(sockets->ours),
                                                       std::move(*process), std::move(gone)));
+    // A duplicate: end_process() needs the other.
+    const int death = fcntl(server->process_.pidfd.get(), F_DUPFD_CLOEXEC, 0);
+    if (death < 0) return system_error("cannot watch a fork server", errno);
+    server->death_.assign(death);
     server->await_frames();
+    server->await_death();
     return server;
 }
 
 ForkServer::ForkServer(asio::any_io_executor executor, Fd socket, Process process,
                        std::function<void(pid_t)> gone)
     : socket_(executor, socket.release()),
+      death_(executor),
       process_(std::move(process)),
       when_gone_(std::move(gone)) {}
 
@@ -74,13 +84,23 @@ void ForkServer::await_frames() {
     socket_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(ready));
 }
 
+// Its socket does not close with it where something that it started holds the other end too.
+void ForkServer::await_death() {
+    auto dead = [self = shared_from_this()](boost::system::error_code failure) {
+        if (failure || self->gone_) return;
+        self->read_frames();  // what it said at last
+        self->end(self->load_error_.empty() ? unexpected_end : self->load_error_);
+    };
+    death_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(dead));
+}
+
 void ForkServer::read_frames() {
     for (int count = 0; count < 64 && !gone_; ++count) {
         auto received = receive_frame(socket_.native_handle(), shared_buffer());
         if (!received) return end("its fork server broke the protocol: " + received.error().text());
         if (std::holds_alternative<NothingYet>(*received)) return;
         if (std::holds_alternative<Closed>(*received)) {
-            return end(load_error_.empty() ? "its fork server ended unexpectedly" : load_error_);
+            return end(load_error_.empty() ? unexpected_end : load_error_);
         }
         handle(std::get<Frame>(*received));
     }
@@ -120,6 +140,7 @@ void ForkServer::end(std::string why) {
     end_process(process_);
     queue_.close();
     socket_.close();
+    death_.close();
     when_gone_(pid);  // sweeps what it left, before anybody hears of the end
     auto workers = std::move(workers_);
     workers_.clear();

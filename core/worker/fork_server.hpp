@@ -46,11 +46,13 @@ private:
     ForkServer(boost::asio::any_io_executor executor, Fd socket, Process process,
                std::function<void(pid_t)> gone);
     void await_frames();
+    void await_death();
     void read_frames();
     void handle(Frame& frame);
     void end(std::string why);
 
     boost::asio::posix::stream_descriptor socket_;
+    boost::asio::posix::stream_descriptor death_;
     Process process_;
     std::function<void(pid_t)> when_gone_;
     std::unordered_map<std::uint64_t, WorkerEvents> workers_;

@@ -104,6 +104,27 @@ OutgoingFrame::~OutgoingFrame() {
     wipe(bytes.data(), bytes.size());
 }
 
+std::size_t longest_payload_of(FrameType type) {
+    constexpr std::size_t mebibyte = 1024 * 1024;
+    switch (type) {
+        case FrameType::described:
+        case FrameType::command:
+        case FrameType::job:
+        case FrameType::run_stage:
+        case FrameType::reply:
+            return longest_payload;
+        case FrameType::step:
+            return 17 * mebibyte;
+        case FrameType::log:
+        case FrameType::live:
+        case FrameType::set_state:
+        case FrameType::run_command:
+            return 3 * mebibyte;
+        default:
+            return longest_inline_payload;
+    }
+}
+
 Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
     iovec part{buffer.data(), buffer.size()};
     ControlBuffer control{};
@@ -141,8 +162,11 @@ Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
     frame.type = static_cast<FrameType>(header.type);
     frame.call = header.call;
     if (header.in_memfd != 0) {
-        if (inline_size != 0 || fds.size() != 1 || header.size > longest_payload) {
+        if (inline_size != 0 || fds.size() != 1) {
             return violation("a large frame is malformed");
+        }
+        if (header.size > longest_payload_of(frame.type)) {
+            return violation("a frame is longer than one of its type can be");
         }
         auto bytes = read_sealed(fds.front().get(), header.size);
         if (!bytes) return bytes.error();

@@ -58,6 +58,8 @@ enum class FrameType : std::uint32_t {
 inline constexpr std::size_t longest_inline_payload = 60 * 1024;
 /// Steps of a whole deployment travel in one frame.
 inline constexpr std::size_t longest_payload = 64 * 1024 * 1024;
+/// What is longer is not even read: who receives it would do nothing else meanwhile.
+std::size_t longest_payload_of(FrameType type);
 inline constexpr std::size_t most_frame_fds = 4;
 inline constexpr std::size_t frame_header_size = 16;
 

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <memory>
@@ -93,15 +94,16 @@ bool sweep_children(const std::function<bool(pid_t)>& is_known) {
     bool found = false;
     for (const pid_t child : children()) {
         if (is_known(child)) continue;
-        found = true;
-        kill(child, SIGKILL);
+        // What became another user's, by sudo for instance, is beyond our reach.
+        const bool is_foreign = kill(child, SIGKILL) != 0 && errno == EPERM;
         waitpid(child, nullptr, WNOHANG);
+        found = found || !is_foreign;
     }
     return found;
 }
 
 void sweep_all_children(const std::function<bool(pid_t)>& is_known) {
-    constexpr int most_rounds = 2000;
+    constexpr int most_rounds = 500;  // the caller does nothing else meanwhile
     for (int round = 0; round < most_rounds && sweep_children(is_known); ++round) {
         poll(nullptr, 0, 1);
     }

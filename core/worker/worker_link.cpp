@@ -30,10 +30,14 @@ std::span<std::byte> shared_buffer() {
 }
 
 constexpr std::uint64_t most_log_frames = 10'000;
+constexpr std::uint64_t most_log_bytes = std::uint64_t{4} * 1024 * 1024;
 constexpr std::uint64_t most_progress_frames = 10'000;
 constexpr std::size_t longest_progress_text = 16 * 1024;
 // Who asks without reading the answers would fill the host's memory with them.
 constexpr std::size_t most_queued_frames = 16;
+// Reading what is large takes time in which nobody else is heard.
+constexpr std::uint64_t most_large_bytes = std::uint64_t{256} * 1024 * 1024;
+constexpr std::uint64_t most_large_bytes_of_the_dead = std::uint64_t{16} * 1024 * 1024;
 constexpr Duration longest_protect_of_all{10 * 60'000};
 
 }  // namespace
@@ -48,7 +52,8 @@ WorkerLink::WorkerLink(asio::any_io_executor executor, std::shared_ptr<ForkServe
       calls_(&calls),
       socket_(executor),
       output_(executor),
-      wake_(executor) {}
+      wake_(executor),
+      most_received_(most_large_bytes) {}
 
 Result<void> WorkerLink::start(const SessionRequest& request) {
     auto sockets = make_socket_pair();
@@ -99,14 +104,15 @@ void WorkerLink::await_frames() {
     auto ready = [self = shared_from_this()](boost::system::error_code failure) {
         if (failure || self->gone_ || self->violation_) return;
         // A few a turn: one worker that floods must not keep the others waiting.
-        self->read_frames(32);
+        self->read_frames(32, 1);
         if (!self->gone_ && self->socket_.is_open()) self->await_frames();
     };
     socket_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(ready));
 }
 
-void WorkerLink::read_frames(int most) {
-    for (int count = 0; count < most && !violation_; ++count) {
+void WorkerLink::read_frames(int most, int most_large) {
+    int large = 0;
+    for (int count = 0; count < most && large < most_large && !violation_; ++count) {
         auto received = receive_frame(socket_.native_handle(), shared_buffer());
         if (!received) return violate(received.error().text());
         if (std::holds_alternative<NothingYet>(*received)) return;
@@ -117,6 +123,11 @@ void WorkerLink::read_frames(int most) {
         }
         Frame& frame = std::get<Frame>(*received);
         const std::size_t used = frame.large.empty() ? frame.payload.size() : 0;
+        if (!frame.large.empty()) {
+            ++large;
+            received_ += frame.large.size();
+            if (received_ > most_received_) return violate("it sends too much");
+        }
         const auto payload = shared_buffer().last(shared_buffer().size() - frame_header_size);
         handle(std::move(frame));
         wipe(payload.data(), used);  // former keys among it
@@ -136,12 +147,16 @@ void WorkerLink::handle(Frame frame) {
         stage_status_ = status;
         notify();
     } else if (frame.type == FrameType::result) {
+        if (!in.finished()) return violate("its result holds something");
         result_ = true;
     } else if (frame.type == FrameType::log) {
         auto line = decode_log(frame);
         if (!line) return violate(line.error().message);
-        if (++log_frames_ <= most_log_frames) calls_->log(std::move(*line));
-        if (log_frames_ == most_log_frames) {
+        if (log_frames_ >= most_log_frames || log_bytes_ >= most_log_bytes) return;
+        ++log_frames_;
+        log_bytes_ += frame.payload.size();
+        calls_->log(std::move(*line));
+        if (log_frames_ == most_log_frames || log_bytes_ >= most_log_bytes) {
             calls_->log({LogLevel::warning, "it logs too much: nothing more is kept", {}, false});
         }
     } else if (frame.type == FrameType::progress) {
@@ -228,10 +243,12 @@ void WorkerLink::kill() {
 }
 
 void WorkerLink::on_exit(WorkerExit exit) {
+    if (gone_) return;  // given up before
     exit_ = std::move(exit);
     draining_ = true;
     // What it said before it died lies in the socket and the pipe; nobody else can add to it.
-    if (socket_.is_open()) read_frames(1 << 20);
+    most_received_ = received_ + most_large_bytes_of_the_dead;
+    if (socket_.is_open()) read_frames(1 << 20, 1 << 20);
     for (int count = 0; count < 64; ++count) {
         const auto before = lines_.seen();
         if (!read_output() || lines_.seen() == before) break;

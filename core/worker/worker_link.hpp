@@ -40,7 +40,7 @@ public:
 private:
     // What goes to the worker and comes from it: worker_link.cpp
     void await_frames();
-    void read_frames(int most);
+    void read_frames(int most, int most_large);
     void handle(Frame frame);
     void handle_call(Frame frame);
     void await_output();
@@ -55,8 +55,11 @@ private:
     // Stages, their deadlines and how they end: worker_stages.cpp
     template <typename Done>
     boost::asio::awaitable<bool> wait_for(Done done, Timer::time_point until);
+    template <typename Done>
+    boost::asio::awaitable<bool> end_softly(Done done, std::uint32_t reason);
     Outcome stage_outcome(Stage stage) const;
     Outcome gone_outcome(Stage stage) const;
+    Outcome stopped(Ended ended, Stage stage, Category category, std::string why) const;
     boost::asio::awaitable<void> die();
 
     std::shared_ptr<ForkServer> server_;
@@ -70,6 +73,7 @@ private:
     Fd cancel_;
     std::uint32_t stage_number_ = 0;
     bool stage_runs_ = false;
+    Duration grace_{};  ///< of the stage that runs or ran last
     Fd pidfd_;
     OutputLines lines_;
     FrameQueue queue_{socket_};
@@ -77,7 +81,10 @@ private:
     bool call_pending_ = false;
     bool draining_ = false;  ///< the process is dead: what it asked for reaches nobody
     boost::asio::cancellation_signal stop_call_;
+    std::uint64_t received_ = 0;   ///< bytes of large frames
+    std::uint64_t most_received_;  ///< more of them are a violation
     std::uint64_t log_frames_ = 0;
+    std::uint64_t log_bytes_ = 0;
     std::uint64_t progress_frames_ = 0;
     std::optional<Timer::time_point> protected_until_;
     std::optional<std::uint32_t> stage_status_;
@@ -87,6 +94,7 @@ private:
     std::optional<std::string> host_failure_;
     bool gone_ = false;
     bool failed_ = false;  ///< killed or on its way out: no stage can run any more
+    bool unkillable_ = false;
     WorkerExit exit_;
 };
 

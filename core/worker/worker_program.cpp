@@ -142,11 +142,13 @@ Result<std::vector<std::byte>> describe_library(const std::filesystem::path& pro
     for (;;) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
             until - std::chrono::steady_clock::now());
-        pollfd entry{sockets->ours.get(), POLLIN, 0};
-        if (left.count() <= 0 || poll(&entry, 1, static_cast<int>(left.count())) == 0) break;
+        // Its socket does not close with it where something that it started holds the other end.
+        pollfd entries[] = {{sockets->ours.get(), POLLIN, 0}, {process->pidfd.get(), POLLIN, 0}};
+        if (left.count() <= 0 || poll(entries, 2, static_cast<int>(left.count())) == 0) break;
         auto received = receive_frame(sockets->ours.get(), buffer);
-        if (received && std::holds_alternative<NothingYet>(*received)) continue;
-        if (!received || std::holds_alternative<Closed>(*received)) {
+        const bool nothing = received && std::holds_alternative<NothingYet>(*received);
+        if (nothing && entries[1].revents == 0) continue;
+        if (!received || nothing || std::holds_alternative<Closed>(*received)) {
             answer =
                 Error{ErrorCode::invalid, "ended the process that loaded it", library.string()};
             break;

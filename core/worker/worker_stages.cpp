@@ -7,6 +7,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <poll.h>
+
 #include <algorithm>
 
 namespace certcast {
@@ -17,7 +19,8 @@ using TimePoint = Timer::time_point;
 
 namespace {
 
-// A killed process is gone in milliseconds; if not, its fork server is what hangs.
+// A killed process is gone in milliseconds; if not, it hangs in the kernel, or its fork server
+// does.
 constexpr auto longest_dying = std::chrono::seconds(5);
 
 }  // namespace
@@ -38,6 +41,25 @@ asio::awaitable<bool> WorkerLink::wait_for(Done done, TimePoint until) {
     co_return true;
 }
 
+/// Asks it to stop and gives it its grace, and the time for which it is protected. True: `done`.
+template <typename Done>
+asio::awaitable<bool> WorkerLink::end_softly(Done done, std::uint32_t reason) {
+    ask_to_stop(reason);
+    const TimePoint patience = Timer::clock_type::now() + grace_;
+    bool ended = co_await wait_for(done, patience);
+    if (!ended)
+        ended = co_await wait_for(done, patience);  // an interrupt does not shorten the grace
+    const TimePoint last = patience + longest_protect_;
+    while (!ended && protected_until_ &&
+           std::min(*protected_until_, last) > Timer::clock_type::now()) {
+        const TimePoint until = std::min(*protected_until_, last);
+        const auto done_or_open = [&done, this] { return done() || !protected_until_; };
+        co_await wait_for(done_or_open, until);
+        ended = done();
+    }
+    co_return ended;
+}
+
 asio::awaitable<void> WorkerLink::die() {
     kill();
     stop_call_.emit(asio::cancellation_type::terminal);
@@ -47,13 +69,21 @@ asio::awaitable<void> WorkerLink::die() {
         const bool gone = co_await wait_for(dead, Timer::clock_type::now() + longest_dying);
         if (gone) co_return;
     }
-    server_->kill();
+    pollfd process{pidfd_.get(), POLLIN, 0};
+    if (pidfd_ && poll(&process, 1, 0) == 0) {
+        // Others of its fork server must not suffer for it.
+        unkillable_ = true;
+        on_exit({.setup_error = "it cannot be killed"});
+    } else {
+        server_->kill();
+    }
     while (!dead()) co_await wait_for(dead, Timer::clock_type::now() + longest_dying);
 }
 
 asio::awaitable<Outcome> WorkerLink::run(StageRequest request) {
     co_await asio::this_coro::throw_if_cancelled(false);
     if (gone_) co_return gone_outcome(request.stage);
+    grace_ = request.grace;
     ++stage_number_;
     stage_runs_ = true;
     stage_status_.reset();
@@ -78,19 +108,8 @@ asio::awaitable<Outcome> WorkerLink::run(StageRequest request) {
 
     const auto state = co_await asio::this_coro::cancellation_state;
     const bool cancelled = state.cancelled() != asio::cancellation_type::none;
-    ask_to_stop(cancelled ? CERTCAST_CANCEL_USER : CERTCAST_CANCEL_DEADLINE);
-    const TimePoint patience = Timer::clock_type::now() + request.grace;
-    bool ended = co_await wait_for(over, patience);
-    if (!ended)
-        ended = co_await wait_for(over, patience);  // an interrupt does not shorten the grace
-    const TimePoint last = patience + longest_protect_;
-    while (!ended && protected_until_ &&
-           std::min(*protected_until_, last) > Timer::clock_type::now()) {
-        const TimePoint until = std::min(*protected_until_, last);
-        const auto over_or_open = [&over, this] { return over() || !protected_until_; };
-        co_await wait_for(over_or_open, until);
-        ended = over();
-    }
+    const bool ended =
+        co_await end_softly(over, cancelled ? CERTCAST_CANCEL_USER : CERTCAST_CANCEL_DEADLINE);
     if (ended && stage_status_ && !violation_ && !host_failure_) {
         Outcome outcome = stage_outcome(request.stage);
         if (outcome.succeeded()) {
@@ -103,15 +122,21 @@ asio::awaitable<Outcome> WorkerLink::run(StageRequest request) {
     co_await die();
     if (ended) co_return gone_outcome(request.stage);
     if (cancelled) {
-        co_return Outcome::of(
-            Ended::cancelled, request.stage, Category::cancelled,
-            "asked to stop, it did not within " + in_words(request.grace) + " and was killed");
+        co_return stopped(Ended::cancelled, request.stage, Category::cancelled, {});
     }
-    co_return Outcome::of(Ended::timed_out, request.stage, Category::timeout,
-                          "not done after " + in_words(request.timeout) +
-                              "; asked to stop, it "
-                              "did not within " +
-                              in_words(request.grace) + " and was killed");
+    co_return stopped(Ended::timed_out, request.stage, Category::timeout,
+                      "not done after " + in_words(request.timeout) + "; ");
+}
+
+/// Of a stage that had to be ended.
+Outcome WorkerLink::stopped(Ended ended, Stage stage, Category category, std::string why) const {
+    why += "asked to stop, it did not within " + in_words(grace_);
+    why += unkillable_ ? " and cannot be killed, so it hangs in the kernel: on a network file "
+                         "system that does not answer, for instance"
+                       : " and was killed";
+    Outcome outcome = Outcome::of(ended, stage, category, std::move(why));
+    if (unkillable_) outcome.failure.retry = Retry::never;  // it may still be at work
+    return outcome;
 }
 
 Outcome WorkerLink::stage_outcome(Stage stage) const {
@@ -145,12 +170,12 @@ asio::awaitable<Outcome> WorkerLink::finish(Duration timeout) {
     const auto dead = [this] { return (gone_ && !call_pending_) || violation_; };
     bool ended = co_await wait_for(dead, deadline);
     if (!ended) ended = co_await wait_for(dead, deadline);  // cancelling does not hurry a close
+    if (!ended) ended = co_await end_softly(dead, CERTCAST_CANCEL_DEADLINE);
     if (!ended || violation_) {
         co_await die();
         if (violation_) co_return gone_outcome(Stage::close);
-        co_return Outcome::of(
-            Ended::timed_out, Stage::close, Category::timeout,
-            "closing took longer than " + in_words(timeout) + "; the worker was killed");
+        co_return stopped(Ended::timed_out, Stage::close, Category::timeout,
+                          "closing was not done after " + in_words(timeout) + "; ");
     }
     const bool clean = exit_.signal == 0 && exit_.status == 0 && exit_.setup_error.empty();
     if (!result_ || !clean) co_return gone_outcome(Stage::close);

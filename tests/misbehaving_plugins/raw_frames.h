@@ -8,7 +8,14 @@
 #include <sys/socket.h>
 
 /* Where a worker finds its host, and the numbers of core/worker/frame.hpp. */
-enum { host_socket = 3, frame_log = 62, frame_wait = 86, frame_protect = 87 };
+enum {
+    host_socket = 3,
+    frame_stage_ended = 60,
+    frame_log = 62,
+    frame_step = 83,
+    frame_wait = 86,
+    frame_protect = 87
+};
 
 /* 0: sent. -1: the host takes no more for now. */
 static inline int send_raw(uint32_t type, uint32_t call, const void* payload, uint32_t size) {
@@ -21,6 +28,28 @@ static inline int send_raw(uint32_t type, uint32_t call, const void* payload, ui
     sent = send(host_socket, frame, sizeof header + size, MSG_DONTWAIT | MSG_NOSIGNAL);
     free(frame);
     return sent < 0 ? -1 : 0;
+}
+
+/* A header with a descriptor. `large`: the payload of `size` bytes lies in it. */
+static inline int send_descriptor(uint32_t type, uint32_t size, int large, int given) {
+    uint32_t frame[4] = {type, 0, size, (uint32_t)large};
+    struct iovec part = {frame, sizeof frame};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr message = {0};
+    struct cmsghdr* rights;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.bytes;
+    message.msg_controllen = sizeof control.bytes;
+    rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(rights), &given, sizeof given);
+    return sendmsg(host_socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
 #endif

@@ -96,6 +96,21 @@ TEST_CASE("what a failed rollback leaves is undone before anything else is asked
                                            "nginx inspect", "nginx deploy", "nginx verify",
                                            "nginx settle", "finish nginx"});
     }
+    SUBCASE("and what is seen after the undoing proves nothing of what comes then") {
+        edge.sessions.on("nginx rollback", [](HostCalls&) {});
+        edge.sessions.on("nginx inspect",
+                         [](HostCalls& calls) { (void)calls.live(seen(false, old_leaf)); });
+        edge.sessions.scripts["nginx deploy"] = record_step(Outcome::success(Stage::deploy));
+        edge.sessions.scripts["nginx verify"] =
+            [](HostCalls& calls, const StageRequest& request) -> asio::awaitable<Outcome> {
+            if (request.flags != 0) (void)calls.live(seen(true, old_leaf));
+            co_return Outcome::success(Stage::verify);
+        };
+        const AttemptResult second = edge.attempt(2);
+        CHECK(second.outcome.succeeded());
+        CHECK(second.proof == Proof::none);
+        CHECK(second.serving[0].sha256.empty());
+    }
     SUBCASE("and if that fails again, the attempt goes no further") {
         const AttemptResult second = edge.attempt(2);
         CHECK(second.outcome.ended == Ended::failed);

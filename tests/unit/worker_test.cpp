@@ -71,13 +71,13 @@ TEST_CASE("a frame arrives as it was sent, whatever its size") {
         CAPTURE(size);
         std::vector<std::byte> payload(size);
         for (std::size_t i = 0; i < size; ++i) payload[i] = static_cast<std::byte>(i * 7);
-        const auto frame = make_frame(FrameType::log, 42, payload);
+        const auto frame = make_frame(FrameType::step, 42, payload);
         REQUIRE(frame.has_value());
         REQUIRE(send_frame(line.pair.ours.get(), *frame) == Sent::yes);
         const auto received = line.receive();
         REQUIRE(received.has_value());
         const Frame& got = std::get<Frame>(*received);
-        CHECK(got.type == FrameType::log);
+        CHECK(got.type == FrameType::step);
         CHECK(got.call == 42);
         CHECK(got.large.empty() == (size <= longest_inline_payload));
         CHECK(std::equal(got.payload.begin(), got.payload.end(), payload.begin(), payload.end()));
@@ -126,6 +126,11 @@ TEST_CASE("what is no frame is a violation, never a crash") {
     SUBCASE("larger than anything") {
         line.send_raw({log_type, 0, static_cast<std::uint32_t>(longest_payload) + 1, 1}, 0,
                       memfd_of(100, all_seals).get());
+    }
+    SUBCASE("larger than one of its type can be") {
+        const std::size_t size = longest_payload_of(FrameType::log) + 1;
+        line.send_raw({log_type, 0, static_cast<std::uint32_t>(size), 1}, 0,
+                      memfd_of(size, all_seals).get());
     }
     SUBCASE("large, in something that is no memory") {
         const Fd file(open("/proc/self/exe", O_RDONLY));

@@ -2,6 +2,7 @@
 #include "tests/worker/workspace.hpp"
 
 #include <doctest/doctest.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <set>
@@ -60,6 +61,8 @@ TEST_CASE("each misbehaviour has its own outcome, spares its neighbours and leav
         {"test-long-text", "failed", "protocol_error", "log frame is malformed"},
         {"test-outlasting-call", "failed", "protocol_error", "in the middle of a call"},
         {"test-sends-descriptor", "failed", "protocol_error", "sent a descriptor"},
+        {"test-floods-memory", "failed", "protocol_error", ""},
+        {"test-calls-after-stage", "failed", "protocol_error", "while no stage ran"},
         {"test-daemon", "changed", "", ""},
         {"test-holds-stdout", "changed", "", ""},
         {"test-ignores-sigchld", "changed", "", ""},
@@ -282,9 +285,49 @@ TEST_CASE("a worker finds nothing around itself but what is its own") {
     }
 }
 
-TEST_CASE("a fork server that is killed takes only its own deployments with it") {
+TEST_CASE("what takes too long to close is asked to stop, and has its grace") {
     const Workspace workspace;
-    const Run run = workspace.run(among_neighbours(workspace, "test-kills-parent"));
+    const Run run =
+        workspace.run(workspace.head() + std::string(deployment("slow", "test-waits-in-destroy")
+                                                         .value("timeouts", "{ close = \"200ms\" }")
+                                                         .text("grace", "20s")));
+    CAPTURE(run.output);
+    CHECK(run.text("slow", "status") == "changed");
+    CHECK(run.took < 15s);
+}
+
+TEST_CASE("a worker that cannot be killed is given up, and others of its plugin go on") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    const std::string announce = "announce = \"" + announcements.path().string() + "\"";
+    std::string text = workspace.head();
+    text += deployment("bad", "test-unkillable")
+                .text("timeout", "500ms")
+                .text("grace", "100ms")
+                .value("config", "{ " + announce + " }");
+    text += deployment("good", "test-unkillable").value("config", "{ milliseconds = 12000 }");
+    const auto process = workspace.start_run(text);
+    const pid_t tracer = announcements.next().process;
+    const Run run = workspace.collect(*process);
+    kill(tracer, SIGKILL);
+    CAPTURE(run.output);
+    CHECK(run.text("bad", "status") == "timed_out");
+    CHECK(run.message("bad").find("cannot be killed") != std::string::npos);
+    CHECK(run.text("good", "status") == "changed");
+    wait_until(
+        "no process is left", [] { return leftovers().empty(); }, 10s);
+}
+
+TEST_CASE("a fork server that is killed takes only its own deployments with it") {
+    Workspace workspace;
+    std::string plugin = "test-kills-parent";
+    SUBCASE("and its socket closes with it") {}
+    SUBCASE("and something else keeps its socket open") {
+        plugin = "test-child-in-constructor";
+        workspace.environment()["CERTCAST_PLUGIN_PATH"] +=
+            ":" CERTCAST_BROKEN_PLUGINS "/child_in_constructor";
+    }
+    const Run run = workspace.run(among_neighbours(workspace, plugin));
     CAPTURE(run.output);
     CAPTURE(run.errors);
     const std::string status = run.text("bad", "status");

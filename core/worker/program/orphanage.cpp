@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -26,6 +27,8 @@ sigset_t child_signal() {
 
 Watch start_supervising(pid_t host) {
     become_subreaper();
+    // Neither another plugin's worker nor anything else of this user may look into it.
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     rlimit core{};
     getrlimit(RLIMIT_CORE, &core);
     core.rlim_cur = 0;  // what the operator's commands start may raise it again

@@ -1,4 +1,4 @@
-#include "core/scheduler/shield.hpp"
+#include "core/worker/shield.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
