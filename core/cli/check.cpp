@@ -1,7 +1,11 @@
 #include "core/cli/commands.hpp"
+#include "core/cli/doubts.hpp"
 #include "core/cli/run_context.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/signal_set.hpp>
 
 #include <iostream>
 
@@ -14,23 +18,39 @@ int check_command(const std::filesystem::path& file, const Places& places) {
     Catalog catalog = make_catalog(places, false);
     const PipelineReading reading =
         read_pipeline(file, [&catalog](const std::string& id) { return catalog.find(id); });
-    print_diagnostics(reading.diagnostics, TextFilter(redactor));
-    if (!reading.pipeline) return exit_invalid;
+    const TextFilter filter(redactor);
+    print_diagnostics(reading.diagnostics, filter);
+    if (!reading.pipeline) {
+        print_problems(catalog, filter);
+        return exit_invalid;
+    }
 
+    print_diagnostics(missing_here(*reading.pipeline), filter);
     asio::io_context io(1);
     bool wrong = true;
     RunContext context(io, places, *reading.pipeline, redactor);
+    asio::signal_set signals(io, SIGINT, SIGTERM);
+    asio::cancellation_signal stop;
+    signals.async_wait([&](boost::system::error_code failure, int) {
+        if (failure) return;
+        context.stopped = true;
+        stop.emit(asio::cancellation_type::terminal);
+        signals.clear();  // the next one kills
+    });
     auto ended = [&](std::exception_ptr exception, bool result) {
         io.stop();
         if (exception) std::rethrow_exception(exception);
         wrong = result;
     };
     asio::co_spawn(io, inputs_are_wrong(context, redactor, CertificateStore::Commands::leave_out),
-                   std::move(ended));
+                   asio::bind_cancellation_slot(stop.slot(), std::move(ended)));
     io.run();
+    if (context.stopped) return exit_interrupted;
     if (wrong) return exit_invalid;
-    std::cout << file.string() << ": " << reading.pipeline->deployments.size()
-              << " deployments, nothing wrong\n";
+    print_diagnostics(uncovered_names(*reading.pipeline, context.certificates), filter);
+    const std::size_t count = reading.pipeline->deployments.size();
+    std::cout << file.string() << ": " << count << (count == 1 ? " deployment" : " deployments")
+              << ", nothing wrong\n";
     return exit_good;
 }
 

@@ -2,6 +2,9 @@
 #include "core/cli/harden.hpp"
 #include "core/cli/usage_mistake.hpp"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <exception>
 #include <iostream>
 #include <span>
@@ -13,6 +16,17 @@ using namespace certcast;
 std::string not_a_duration(const std::string& text) {
     const auto duration = parse_duration(text);
     return duration ? std::string() : duration.error().text();
+}
+
+std::string empty_name(const std::string& text) {
+    return text.empty() ? "expected the name of a file" : "";
+}
+
+/// What was to be shown is gone where the disk is full. Who closed a pipe wants no more of it.
+bool output_was_lost() {
+    if (std::cout.flush()) return false;
+    pollfd reader{STDOUT_FILENO, POLLOUT, 0};
+    return poll(&reader, 1, 0) != 1 || (reader.revents & (POLLERR | POLLNVAL)) == 0;
 }
 
 int dispatch(int argc, char** argv) {
@@ -37,7 +51,8 @@ int dispatch(int argc, char** argv) {
     run->add_option("--output", arguments.output, "auto, plain or json")
         ->check(CLI::IsMember({"auto", "plain", "json"}));
     run->add_option("--report", arguments.report, "Write a report in JSON there")
-        ->type_name("FILE");
+        ->type_name("FILE")
+        ->check(empty_name);
     run->add_flag("-v,--verbose", arguments.verbose, "Show what plugins log, too");
 
     std::filesystem::path checked;
@@ -74,7 +89,10 @@ int dispatch(int argc, char** argv) {
 int main(int argc, char** argv) {
     harden_process();
     try {
-        return dispatch(argc, argv);
+        const int status = dispatch(argc, argv);
+        if (!output_was_lost()) return status;
+        std::cerr << "certcast: standard output cannot be written; is its disk full?\n";
+        return exit_host_failed;
     } catch (const std::exception& error) {
         std::cerr << "certcast: " << error.what() << '\n';
         return exit_host_failed;

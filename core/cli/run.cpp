@@ -1,3 +1,4 @@
+#include "core/base/private_folder.hpp"
 #include "core/cli/commands.hpp"
 #include "core/cli/harden.hpp"
 #include "core/cli/run_context.hpp"
@@ -102,6 +103,7 @@ private:
         RunOptions options;
         options.lock_timeout = arguments_.lock_timeout;
         options.lock_folder = places_.lock_folder;
+        options.most_begun = most_workers();
         options.expiry = [this](const Deployment& deployment) {
             auto soonest = std::chrono::system_clock::time_point::max();
             for (const std::string& name : deployment.certificates) {
@@ -172,7 +174,10 @@ int run_command(const RunArguments& arguments, const Places& places) {
     PipelineReading reading = read_pipeline(
         arguments.pipeline, [&catalog](const std::string& id) { return catalog.find(id); });
     print_diagnostics(reading.diagnostics, filter);
-    if (!reading.pipeline) return exit_invalid;
+    if (!reading.pipeline) {
+        print_problems(catalog, filter);
+        return exit_invalid;
+    }
     const auto mistakes = select(*reading.pipeline, arguments.only);
     for (const std::string& mistake : mistakes) {
         std::cerr << "certcast: " << filter.line(mistake) << '\n';
@@ -183,6 +188,11 @@ int run_command(const RunArguments& arguments, const Places& places) {
             std::cerr << "certcast: " << possible.error().text() << '\n';
             return exit_invalid;
         }
+    }
+    if (auto made = make_private_folder(places.lock_folder); !made) {
+        std::cerr << "certcast: no place for locks: " << made.error().text()
+                  << "; XDG_STATE_HOME may name another folder for a user who is not root\n";
+        return exit_host_failed;
     }
     if (arguments.max_parallel != 0) reading.pipeline->max_parallel = arguments.max_parallel;
     const std::uint32_t most = most_workers();

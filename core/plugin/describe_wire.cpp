@@ -240,7 +240,7 @@ Descriptor LibraryDecoder::descriptor() {
     if (!is_id(found.id)) {
         fail(
             "its id is wrong: expected a word like \"nginx\" or reverse DNS like "
-            "\"org.example.thing\"");
+            "\"org.example.thing\", of small letters, digits and \"-\"");
     }
     found.version = text("its version", longest_name);
     found.name = text("its name");

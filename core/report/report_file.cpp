@@ -95,8 +95,12 @@ json::object to_json(const RunReport& report, const TextFilter& filter) {
 
 Result<void> report_can_be_written(const std::filesystem::path& file) {
     std::error_code ignored;
-    if (std::filesystem::is_directory(file, ignored)) {
-        return Error{ErrorCode::io, "--report: this is a folder, expected the name of a file",
+    const std::filesystem::file_status there = std::filesystem::status(file, ignored);
+    if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there)) {
+        // It would be replaced, /dev/null with everything else.
+        return Error{ErrorCode::io,
+                     "--report: this is no regular file, expected the name of one; --output json "
+                     "writes to standard output",
                      file.string()};
     }
     const std::filesystem::path folder =

@@ -103,7 +103,7 @@ std::string next_step_by_category(Category category, const std::string& plugin) 
 
 std::string next_step(const DeploymentReport& deployment) {
     if (deployment.rollback == RollbackState::failed) {
-        return "look at the target by hand: it may be half-way between two certificates";
+        return "look at the target by hand: what was there before may not be back, or not in use";
     }
     if (deployment.rollback == RollbackState::pending) {
         return "the target may be half-way between two certificates; run it again";
@@ -139,7 +139,7 @@ std::string rollback_in_words(const DeploymentReport& deployment) {
     switch (deployment.rollback) {
         case RollbackState::none:
             return deployment.proof == Proof::none
-                       ? "not needed, no change had been recorded"
+                       ? "none, the plugin had recorded no step that could be undone"
                        : "not needed, what was deployed is proven and stays";
         case RollbackState::done:
             return "done, what was there before is in place again";

@@ -232,7 +232,7 @@ asio::awaitable<Result<void>> AttemptCalls::wait(Duration duration, std::string 
     co_await asio::this_coro::throw_if_cancelled(false);
     if (slot_ == nullptr || duration.count() < 0) co_return wrong_stage("wait", stage_);
     services_.observer.waiting(deployment_, why, duration);
-    slot_->give_back();
+    slot_->lend();
     // At the end of the grace the stage is over, so nothing longer has to fit into the clock.
     const Clock::time_point now = services_.clock.now();
     const auto left = std::chrono::ceil<Duration>(deadline_ + deployment_.grace - now);

@@ -38,6 +38,11 @@ void set_status(DeploymentReport& report, const Outcome& outcome, bool changed) 
 }  // namespace
 
 void record(DeploymentReport& report, AttemptResult result, bool changed_before) {
+    // An attempt that could not undo what an earlier one left says nothing new about why that one
+    // failed; what it says of the rollback is kept.
+    const bool failed_to_undo = !result.outcome.succeeded() &&
+                                result.outcome.stage == Stage::rollback && report.error.has_value();
+    if (failed_to_undo) result.outcome = *report.error;
     set_status(report, result.outcome, result.changed || changed_before);
     report.late = result.outcome.late;
     report.proof = result.proof;

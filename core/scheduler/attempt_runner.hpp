@@ -15,7 +15,8 @@ namespace certcast {
 class Slot {
 public:
     virtual ~Slot() = default;
-    virtual void give_back() = 0;
+    /// To others, while the attempt only waits.
+    virtual void lend() = 0;
     /// False: the calling coroutine was cancelled before there was room.
     virtual boost::asio::awaitable<bool> take_again() = 0;
 };

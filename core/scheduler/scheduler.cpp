@@ -62,7 +62,7 @@ public:
           runner_(runner),
           clock_(clock),
           observer_(observer),
-          slots_(executor, std::max(1u, pipeline.max_parallel)),
+          slots_(executor, std::max(1u, pipeline.max_parallel), options_.most_begun),
           locks_(executor, options_.lock_folder),
           none_under_way_(executor),
           random_(options_.seed != 0 ? options_.seed : random_seed()) {}

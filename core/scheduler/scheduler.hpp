@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,6 +22,8 @@ struct RunOptions {
     std::filesystem::path lock_folder;  ///< empty: only this run's deployments are kept apart
     /// Orders deployments: soonest-expiring certificate first. May be empty.
     std::function<std::chrono::system_clock::time_point(const Deployment&)> expiry;
+    /// Deployments under way, those that have lent their slot included.
+    std::uint32_t most_begun = std::numeric_limits<std::uint32_t>::max();
     std::uint64_t seed = 0;  ///< of the jitter; 0: a random one
 };
 

@@ -96,7 +96,7 @@ asio::awaitable<Result<Secret>> SecretStore::ask(const std::string& name,
     Result<Secret> value =
         document.has_value() ? pick_field(*document, source.field) : std::move(document);
     if (value.has_value() && value->empty()) {
-        value = failed(ErrorCode::invalid, "it is empty");
+        value = failed(ErrorCode::not_found, "it is empty");
     }
     if (value.has_error()) {
         const Error error = value.error();

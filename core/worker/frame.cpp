@@ -150,7 +150,10 @@ Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
     }
     std::vector<Fd> fds = take_fds(message);
     if (size == 0) return Received(Closed{});
-    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+    if ((message.msg_flags & MSG_CTRUNC) != 0) {
+        return violation("a descriptor could not be received; are too many files open?");
+    }
+    if ((message.msg_flags & MSG_TRUNC) != 0) {
         return violation("a frame is longer than a frame can be");
     }
     Header header{};

@@ -1,6 +1,7 @@
 #include "core/worker/work_root.hpp"
 
 #include "core/base/private_folder.hpp"
+#include "core/base/remove_tree.hpp"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -30,8 +31,7 @@ void remove_what_killed_hosts_left(const fs::path& parent) {
     for (const auto& entry : fs::directory_iterator(parent, failure)) {
         if (!entry.path().filename().string().starts_with(prefix)) continue;
         const Fd lock = lock_of(entry.path());
-        std::error_code left;
-        if (lock) fs::remove_all(entry.path(), left);
+        if (lock) remove_tree(entry.path());
     }
 }
 
@@ -54,8 +54,7 @@ Result<WorkRoot> WorkRoot::make(const fs::path& parent) {
 }
 
 WorkRoot::~WorkRoot() {
-    std::error_code left;
-    if (lock_) fs::remove_all(path_, left);
+    if (lock_) remove_tree(path_);
 }
 
 }  // namespace certcast

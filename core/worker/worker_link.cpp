@@ -1,6 +1,7 @@
 #include "core/worker/worker_link.hpp"
 
 #include "core/base/pidfd.hpp"
+#include "core/base/remove_tree.hpp"
 #include "core/worker/call_wire.hpp"
 #include "core/worker/worker_wire.hpp"
 
@@ -16,7 +17,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <filesystem>
 
 namespace certcast {
 
@@ -38,6 +38,7 @@ constexpr std::size_t most_queued_frames = 16;
 // Reading what is large takes time in which nobody else is heard.
 constexpr std::uint64_t most_large_bytes = std::uint64_t{256} * 1024 * 1024;
 constexpr std::uint64_t most_large_bytes_of_the_dead = std::uint64_t{16} * 1024 * 1024;
+constexpr std::size_t most_removed_at_once = 1000;
 constexpr Duration longest_protect_of_all{10 * 60'000};
 
 }  // namespace
@@ -265,10 +266,7 @@ void WorkerLink::on_exit(WorkerExit exit) {
     boost::system::error_code ignored;
     socket_.close(ignored);
     output_.close(ignored);
-    if (rmdir(work_folder_.c_str()) != 0 && errno == ENOTEMPTY) {
-        std::error_code left;
-        std::filesystem::remove_all(work_folder_, left);
-    }
+    remove_tree(work_folder_, most_removed_at_once);  // the rest goes when the run has ended
     notify();
 }
 

@@ -157,6 +157,40 @@ TEST_CASE("check of a good pipeline touches nothing and runs no secret command")
     CHECK(leftovers().empty());
 }
 
+TEST_CASE("check warns of what is not on this machine, and of a name that would be refused") {
+    const Workspace workspace;
+    const auto file = workspace.folder().write(
+        "here.toml",
+        workspace.head() +
+            "[secret.one]\nfile = \"/no/such/secret\"\n"
+            "[secret.two]\nenv = \"NO_SUCH_VARIABLE\"\n"
+            "[deploy.key]\nplugin = \"file\"\ncertificate = \"shop\"\n"
+            "probe = [{ address = \"127.0.0.1:1\", server_name = \"other.example\" }]\n"
+            "[deploy.key.config]\nfullchain = \"" +
+            (workspace / "crt").string() + "\"\nafter = [\"no-such-program\", \"reload\"]\n");
+    const Run run = run_program(workspace, {"check", file.string()});
+    CAPTURE(run.output);
+    CAPTURE(run.errors);
+    CHECK(run.status == 0);
+    CHECK(says(run, "secret one: /no/such/secret cannot be read: No such file"));
+    CHECK(says(run, "secret two: the variable NO_SUCH_VARIABLE is not set"));
+    CHECK(says(run, "key: after: there is no program \"no-such-program\""));
+    CHECK(says(run, "does not cover the server_name other.example"));
+}
+
+TEST_CASE("output that cannot be written is an error, and a closed pipe is none") {
+    const Workspace workspace;
+    const std::string certcast = CERTCAST_PROGRAM;
+    Process full({"/bin/sh", "-c", "exec " + certcast + " plugins > /dev/full"},
+                 workspace.environment());
+    CHECK(full.wait().status == 3);
+    CHECK(full.errors().find("standard output cannot be written") != std::string::npos);
+    Process closed({"/bin/sh", "-c", "(" + certcast + " plugins; echo $? >&2) | true"},
+                   workspace.environment());
+    closed.wait();
+    CHECK(closed.errors() == "0\n");
+}
+
 TEST_CASE("a certificate that would not serve is refused before anything is touched") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");

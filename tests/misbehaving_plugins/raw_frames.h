@@ -10,7 +10,6 @@
 /* Where a worker finds its host, and the numbers of core/worker/frame.hpp. */
 enum {
     host_socket = 3,
-    frame_stage_ended = 60,
     frame_log = 62,
     frame_step = 83,
     frame_wait = 86,

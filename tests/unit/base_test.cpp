@@ -1,18 +1,22 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "core/base/duration.hpp"
 #include "core/base/endpoint.hpp"
+#include "core/base/fd.hpp"
 #include "core/base/nearest.hpp"
 #include "core/base/private_folder.hpp"
+#include "core/base/remove_tree.hpp"
 #include "core/base/secret.hpp"
 #include "core/base/utf8.hpp"
 #include "core/base/wire.hpp"
 #include "tests/unit/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 using namespace certcast;
+using namespace certcast::testing;
 
 TEST_CASE("a duration is a number and a unit") {
     CHECK(parse_duration("250ms").value() == Duration(250));
@@ -86,7 +90,7 @@ TEST_CASE("a wire writer gives away what it holds, and begins anew") {
 }
 
 TEST_CASE("a private folder is made with all above it, and only ever one's own") {
-    const testing::TemporaryFolder folder;
+    const TemporaryFolder folder;
     const auto wanted = folder / "a" / "b";
     CHECK(make_private_folder(wanted).has_value());
     struct stat status {};
@@ -115,6 +119,38 @@ TEST_CASE("a private folder is made with all above it, and only ever one's own")
     const auto refused = make_private_folder(wanted);
     REQUIRE(refused.has_error());
     CHECK(refused.error().text().find(wanted.string()) != std::string::npos);
+}
+
+TEST_CASE("a tree is removed whatever is in it, and nothing else") {
+    namespace fs = std::filesystem;
+    const TemporaryFolder folder;
+    const fs::path outside = folder.write("outside", "stays");
+    const fs::path tree = folder / "tree";
+    fs::create_directories(tree / "a/b");
+    fs::create_directory_symlink(folder.path(), tree / "a/link");
+    folder.write("tree/a/b/file", "");
+    SUBCASE("folders that are closed to their owner") {
+        fs::permissions(tree / "a/b", fs::perms(0500));
+        fs::permissions(tree / "a", fs::perms(0000));
+        CHECK(remove_tree(tree));
+    }
+    SUBCASE("deeper than a path can be long") {
+        Fd deepest(open(tree.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        for (int depth = 0; depth < 5000; ++depth) {
+            REQUIRE(mkdirat(deepest.get(), "d", 0700) == 0);
+            deepest = Fd(openat(deepest.get(), "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        }
+        CHECK(remove_tree(tree));
+    }
+    SUBCASE("only so much of it") {
+        for (int i = 0; i < 20; ++i) folder.write("tree/" + std::to_string(i), "");
+        CHECK_FALSE(remove_tree(tree, 10));
+        CHECK(fs::exists(tree));
+        CHECK(remove_tree(tree));
+    }
+    CHECK_FALSE(fs::exists(tree));
+    CHECK(fs::exists(outside));
+    CHECK_FALSE(remove_tree(tree));
 }
 
 TEST_CASE("a secret keeps its text over moves, appends and shrinking") {

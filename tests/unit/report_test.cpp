@@ -412,5 +412,10 @@ TEST_CASE("a report that cannot be written is refused before the run, and afterw
     const std::filesystem::path nowhere = folder.path() / "none" / "report.json";
     CHECK(report_can_be_written(nowhere).has_error());
     CHECK(report_can_be_written(folder.path()).has_error());
+    const std::filesystem::path fifo = folder.path() / "fifo";
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    CHECK(report_can_be_written(fifo).has_error());
+    std::filesystem::create_symlink("/dev/null", folder.path() / "link");
+    CHECK(report_can_be_written(folder.path() / "link").has_error());
     CHECK(write_report(nowhere, run_of({}), TextFilter(nothing)).has_error());
 }

@@ -83,6 +83,25 @@ TEST_CASE("an attempt that ended before it did anything keeps what became of the
     CHECK(of(report, "web").rollback_message == "no way back");
 }
 
+TEST_CASE(
+    "an attempt that could only not undo the one before says nothing new of why that failed") {
+    Run run(pipeline_of({"web"}));
+    run["web"].retry.attempts = 2;
+    Script first = ends(Ended::crashed);
+    first.result.rollback = RollbackState::failed;
+    first.result.outcome.failure.message = "nothing listens there";
+    Script second = ends(Ended::failed);
+    second.result.rollback = RollbackState::failed;
+    second.result.rollback_message = "still not there";
+    second.result.outcome.stage = Stage::rollback;
+    run.runner.scripts["web"] = {first, second};
+    const RunReport report = run.go();
+    CHECK(of(report, "web").status == Status::crashed);
+    CHECK(of(report, "web").attempts == 2);
+    CHECK(of(report, "web").error->failure.message == "nothing listens there");
+    CHECK(of(report, "web").rollback_message == "still not there");
+}
+
 TEST_CASE("the pauses between attempts are random below a ceiling that doubles") {
     std::mt19937_64 random(1);
     const RetryPolicy policy{.attempts = 9, .backoff = Duration(100), .max_backoff = Duration(500)};
@@ -165,4 +184,16 @@ TEST_CASE("whoever waits gives the slot to others") {
     CHECK(run.runner.began["quick"] == start + Duration(1'000));
     CHECK(run.loop.clock().since_start() >= Duration(61'000));
     CHECK(run.runner.most_at_once[""] == 1);
+}
+
+TEST_CASE("however many wait, no more are under way than there is room for") {
+    Run run(pipeline_of({"a", "b", "c", "d"}));
+    run.options.most_begun = 3;
+    for (const char* name : {"a", "b", "c", "d"}) {
+        run.runner.scripts[name] = {{.gives_slot_back_for = Duration(60'000)}};
+    }
+    const auto start = run.loop.clock().now();
+    CHECK(run.go().exit_status() == 0);
+    CHECK(run.runner.began["c"] == start);
+    CHECK(run.runner.began["d"] == start + Duration(61'000));
 }

@@ -155,7 +155,7 @@ public:
         if (on_start) on_start(deployment.name);
         bool whole = co_await clock_.sleep_until(clock_.now() + script.takes);
         if (whole && script.gives_slot_back_for.count() > 0) {
-            slot.give_back();
+            slot.lend();
             count(deployment.plugin, -1);
             whole = co_await clock_.sleep_until(clock_.now() + script.gives_slot_back_for);
             if (whole) whole = co_await slot.take_again();

@@ -128,7 +128,7 @@ struct AttemptBench {
     /// Notes what a waiting attempt does with its slot.
     struct NotedSlot : Slot {
         explicit NotedSlot(AttemptBench& bench) : of(bench) {}
-        void give_back() override {
+        void lend() override {
             of.sessions.diary.emplace_back("slot given back");
             held = false;
         }

@@ -280,7 +280,7 @@ TEST_CASE("a slot that was given back is taken again before anything else is don
             [&](HostCalls& calls, const StageRequest&) -> asio::awaitable<Outcome> {
             const Result<void> stored = co_await calls.step("replace", Secret("x"));
             CHECK(stored.has_value());
-            edge.runner_slot.give_back();  // as a wait does that is cut short
+            edge.runner_slot.lend();  // as a wait does that is cut short
             co_return ending(Ended::timed_out);
         };
         edge.attempt();
@@ -290,7 +290,7 @@ TEST_CASE("a slot that was given back is taken again before anything else is don
                                            "finish nginx"});
     }
     SUBCASE("to prove") {
-        edge.sessions.on("nginx deploy", [&](HostCalls&) { edge.runner_slot.give_back(); });
+        edge.sessions.on("nginx deploy", [&](HostCalls&) { edge.runner_slot.lend(); });
         edge.attempt();
         CHECK(edge.sessions.diary == Diary{"start nginx", "nginx inspect", "nginx deploy",
                                            "slot given back", "slot taken again", "nginx verify",

@@ -107,6 +107,8 @@ __attribute__((no_sanitize("null"))) std::int32_t guarded(const certcast_job& ra
 /// `self` is a D, whichever of its bases the method comes from.
 template <typename D, auto Method>
 std::int32_t call(void* self, const certcast_job* raw) {
+    static_assert(std::is_void_v<decltype((std::declval<D&>().*Method)(std::declval<Job&>()))>,
+                  "a stage returns void: it fails by throwing, see <certcast/errors.hpp>");
     return guarded(*raw, [&] {
         Job job(*raw);
         (static_cast<D*>(self)->*Method)(job);

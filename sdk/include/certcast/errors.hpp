@@ -113,9 +113,13 @@ inline Verdict verdict_of_errno(int value) {
         case EROFS:
         case ELOOP:
         case ENAMETOOLONG:
+        case EINVAL:
+        case ENXIO:
+        case EFBIG:
             return {CERTCAST_CONFIG_ERROR, CERTCAST_RETRY_DEFAULT};
         case ENOSPC:
         case EDQUOT:
+            return {CERTCAST_CONFIG_ERROR, CERTCAST_RETRY_LATER};
         case ENOMEM:
         case EMFILE:
         case ENFILE:

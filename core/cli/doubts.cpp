@@ -1,0 +1,126 @@
+#include "core/cli/doubts.hpp"
+
+#include <string.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace certcast {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+Diagnostic warning(const Location& location, std::string message) {
+    return {Diagnostic::Severity::warning, location, std::move(message)};
+}
+
+bool is_program(const fs::path& file) {
+    std::error_code failure;
+    return fs::is_regular_file(file, failure) && ::access(file.c_str(), X_OK) == 0;
+}
+
+bool can_be_run(const std::string& name) {
+    if (name.find('/') != std::string::npos) return is_program(name);
+    const char* const path = std::getenv("PATH");
+    std::string_view folders = path == nullptr ? "/usr/bin:/bin" : path;
+    for (;;) {
+        const std::size_t end = folders.find(':');
+        if (is_program(fs::path(folders.substr(0, end)) / name)) return true;
+        if (end == std::string_view::npos) return false;
+        folders.remove_prefix(end + 1);
+    }
+}
+
+void look_for_program(const std::vector<std::string>& argv, const Location& location,
+                      const std::string& whose, std::vector<Diagnostic>& found) {
+    if (argv.empty() || can_be_run(argv.front())) return;
+    found.push_back(warning(location, whose + ": there is no program \"" + argv.front() +
+                                          "\" that this user can run here"));
+}
+
+void look_for_source(const SecretSource& source, const std::string& name,
+                     std::vector<Diagnostic>& found) {
+    const std::string whose = "secret " + name;
+    switch (source.kind) {
+        case SecretSource::Kind::environment:
+            if (std::getenv(source.value.c_str()) == nullptr) {
+                found.push_back(warning(source.location,
+                                        whose + ": the variable " + source.value + " is not set"));
+            }
+            break;
+        case SecretSource::Kind::file:
+            if (::access(source.value.c_str(), R_OK) != 0) {
+                found.push_back(
+                    warning(source.location,
+                            whose + ": " + source.value + " cannot be read: " + ::strerror(errno)));
+            }
+            break;
+        case SecretSource::Kind::command:
+            look_for_program(source.command, source.location, whose, found);
+            break;
+        case SecretSource::Kind::credential:
+            break;  // there only when systemd starts it
+    }
+}
+
+std::string in_small_letters(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return text;
+}
+
+/// A name, or one whose first label is "*", which stands for just one label.
+bool covers(const std::string& pattern, const std::string& name) {
+    const std::string known = in_small_letters(pattern);
+    const std::string wanted = in_small_letters(name);
+    if (known == wanted) return true;
+    const std::size_t dot = wanted.find('.');
+    return known.starts_with("*.") && dot != std::string::npos && dot != 0 &&
+           known.substr(1) == wanted.substr(dot);
+}
+
+}  // namespace
+
+std::vector<Diagnostic> missing_here(const Pipeline& pipeline) {
+    std::vector<Diagnostic> found;
+    for (const auto& [name, source] : pipeline.secrets) look_for_source(source, name, found);
+    for (const Deployment& deployment : pipeline.deployments) {
+        if (deployment.disabled) continue;
+        for (const auto& [key, value] : deployment.config.entries) {
+            if (value.type != ParameterType::command) continue;
+            look_for_program(value.texts(), deployment.location, deployment.name + ": " + key,
+                             found);
+        }
+    }
+    return found;
+}
+
+std::vector<Diagnostic> uncovered_names(const Pipeline& pipeline,
+                                        const CertificateStore& certificates) {
+    std::vector<Diagnostic> found;
+    for (const Deployment& deployment : pipeline.deployments) {
+        for (const ProbeCheck& probe : deployment.probes) {
+            const std::string& expected = deployment.certificates[probe.certificate];
+            const CertificateBundle* bundle = certificates.find(expected);
+            if (bundle == nullptr || probe.server_name.empty() || deployment.disabled) continue;
+            const auto& names = bundle->names();
+            const bool covered = std::any_of(
+                names.begin(), names.end(),
+                [&](const std::string& name) { return covers(name, probe.server_name); });
+            if (covered) continue;
+            found.push_back(warning(
+                probe.location, deployment.name + ": the certificate " + expected +
+                                    " does not cover the server_name " + probe.server_name +
+                                    " of the probe, so clients will refuse it under that name"));
+        }
+    }
+    return found;
+}
+
+}  // namespace certcast
