@@ -5,6 +5,7 @@
 #include "core/pipeline/selection.hpp"
 #include "core/report/console.hpp"
 #include "core/report/json_lines.hpp"
+#include "core/report/patient_output.hpp"
 #include "core/report/plain.hpp"
 #include "core/report/report_file.hpp"
 #include "core/scheduler/scheduler.hpp"
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iostream>
 
 namespace certcast {
@@ -26,19 +28,20 @@ namespace asio = boost::asio;
 
 namespace {
 
-std::unique_ptr<RunDisplay> make_display(const RunArguments& arguments, const TextFilter& filter) {
+std::unique_ptr<RunDisplay> make_display(const RunArguments& arguments, const TextFilter& filter,
+                                         std::ostream& out) {
     if (arguments.output == "json") {
-        return std::make_unique<JsonLinesDisplay>(std::cout, std::cerr, filter);
+        return std::make_unique<JsonLinesDisplay>(out, std::cerr, filter);
     }
     const TerminalSettings terminal = TerminalSettings::of(STDOUT_FILENO);
     if (arguments.output == "plain" || !terminal.is_interactive()) {
-        return std::make_unique<PlainDisplay>(std::cout, filter, arguments.verbose);
+        return std::make_unique<PlainDisplay>(out, filter, arguments.verbose);
     }
     ConsoleOptions options;
     options.verbose = arguments.verbose;
     options.paint = Paint(terminal.wants_colour());
     options.size = [] { return TerminalSize::of(STDOUT_FILENO); };
-    return std::make_unique<ConsoleDisplay>(std::cout, filter, std::move(options));
+    return std::make_unique<ConsoleDisplay>(out, filter, std::move(options));
 }
 
 /// One run from its pipeline to its report.
@@ -52,7 +55,7 @@ public:
           redactor_(redactor),
           filter_(redactor),
           context_(io_, places, pipeline, redactor),
-          display_(make_display(arguments, filter_)),
+          display_(make_display(arguments, filter_, out_.stream())),
           services_(context_.services(*display_)),
           ticks_(io_),
           signals_(io_, SIGINT, SIGTERM) {
@@ -71,7 +74,12 @@ public:
                        asio::bind_cancellation_slot(stop_preflight_.slot(), std::move(ended)));
         while (!ended_) io_.run_one();
         display_->close();
-        return status_;
+        signals_.clear();  // nothing is left to be stopped but the wait for a slow reader
+        const int lost = out_.close();
+        if (lost == 0 || lost == EPIPE) return status_;
+        std::cerr << "certcast: " << system_error("standard output cannot be written", lost).text()
+                  << '\n';
+        return exit_host_failed;
     }
 
 private:
@@ -155,6 +163,7 @@ private:
     TextFilter filter_;
     asio::io_context io_{1};
     RunContext context_;
+    PatientOutput out_{STDOUT_FILENO};
     std::unique_ptr<RunDisplay> display_;
     AttemptServices services_;
     asio::steady_timer ticks_;

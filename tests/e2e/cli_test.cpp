@@ -2,8 +2,11 @@
 #include "tests/worker/workspace.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -178,6 +181,27 @@ TEST_CASE("check warns of what is not on this machine, and of a name that would 
     CHECK(says(run, "does not cover the server_name other.example"));
 }
 
+TEST_CASE("who does not read on holds up nothing but the end of the output") {
+    const Workspace workspace;
+    std::string pipeline = workspace.head();
+    for (const char* name : {"one", "two"}) pipeline += deployment(name, "test-floods-stdout");
+    const auto file = workspace.folder().write("much.toml", pipeline);
+    const auto report = workspace / "report.json";
+    const auto turn = workspace / "turn";
+    REQUIRE(mkfifo(turn.c_str(), 0600) == 0);
+    Process process({"/bin/sh", "-c",
+                     CERTCAST_PROGRAM
+                     " run \"$1\" --output json --report \"$2\" | { read -r it < \"$3\"; wc -c; }",
+                     "sh", file.string(), report.string(), turn.string()},
+                    workspace.environment());
+    // A pipe holds 64 KiB of more than 200.
+    wait_until(
+        "the run is over", [&] { return std::filesystem::exists(report); }, 30s);
+    std::ofstream(turn) << "now\n";
+    CHECK(process.wait().status == 0);
+    CHECK(std::stol(process.output()) > 200'000);
+}
+
 TEST_CASE("output that cannot be written is an error, and a closed pipe is none") {
     const Workspace workspace;
     const std::string certcast = CERTCAST_PROGRAM;
@@ -185,6 +209,12 @@ TEST_CASE("output that cannot be written is an error, and a closed pipe is none"
                  workspace.environment());
     CHECK(full.wait().status == 3);
     CHECK(full.errors().find("standard output cannot be written") != std::string::npos);
+    const auto file = workspace.folder().write("full.toml", workspace.head() + works("web"));
+    Process run(
+        {"/bin/sh", "-c", "exec " + certcast + " run \"$1\" > /dev/full", "sh", file.string()},
+        workspace.environment());
+    CHECK(run.wait().status == 3);
+    CHECK(run.errors().find("No space left") != std::string::npos);
     Process closed({"/bin/sh", "-c", "(" + certcast + " plugins; echo $? >&2) | true"},
                    workspace.environment());
     closed.wait();
