@@ -104,6 +104,40 @@ TEST_CASE("a fork server that is killed fails its deployments and leaves the oth
     CHECK(leftovers().empty());
 }
 
+TEST_CASE("what a deployment left behind is dead while others go on") {
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    int milliseconds = 0;
+    bool kill_server = false;
+    SUBCASE("when its worker has ended") {}
+    SUBCASE("when its fork server was killed") {
+        milliseconds = 60'000;
+        kill_server = true;
+    }
+    const auto host = workspace.start_run(
+        all({workspace.head(), announced("leaves", "test-daemon", announcements, milliseconds),
+             deployment("works", "test-works").value("config", "{ milliseconds = 60000 }")}));
+    const pid_t daemon = announcements.next().process;
+    const Watch watch({daemon});
+    if (kill_server) {
+        const std::vector<pid_t> below_host = descendants(host->pid());  // from the top
+        const auto server =
+            std::find_if(below_host.begin(), below_host.end(), [daemon](pid_t process) {
+                const std::vector<pid_t> below = descendants(process);
+                return std::find(below.begin(), below.end(), daemon) != below.end();
+            });
+        REQUIRE(server != below_host.end());
+        kill(*server, SIGKILL);
+    }
+    CHECK(watch.all_end_within(10s));
+    const Watch still_there({host->pid()});
+    CHECK_FALSE(still_there.all_end_within(0ms));
+    host->signal(SIGKILL);
+    host->wait();
+    wait_until(
+        "no process is left", [] { return leftovers().empty(); }, 10s);
+}
+
 TEST_CASE("a deployment whose fork server was killed is tried again with a new one") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
