@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -93,7 +94,10 @@ bool CommandProcess::read_frames() {
 asio::awaitable<void> CommandProcess::end_helper() {
     boost::system::error_code ignored;
     socket_.close(ignored);
-    asio::posix::stream_descriptor pidfd(timeout_.get_executor(), process_.pidfd.release());
+    // A duplicate: end_process() needs the other.
+    const int death = fcntl(process_.pidfd.get(), F_DUPFD_CLOEXEC, 0);
+    if (death < 0) co_return end_process(process_);
+    asio::posix::stream_descriptor pidfd(timeout_.get_executor(), death);
     timeout_.expires_after(std::chrono::seconds(2));
     co_await asio::experimental::make_parallel_group(
         pidfd.async_wait(asio::posix::stream_descriptor::wait_read, asio::deferred),

@@ -39,6 +39,8 @@ public:
                WorkerEvents events);
     /// `interrupted`: that is why its workers end.
     void kill(bool interrupted = false);
+    /// For one that does not even die.
+    void give_up() { end("its fork server cannot be killed"); }
     pid_t pid() const { return process_.pid; }
     bool usable() const { return !gone_; }
 

@@ -22,6 +22,8 @@ namespace certcast {
 
 namespace {
 
+constexpr int longest_dying_ms = 2000;
+
 class SpawnSettings {
 public:
     SpawnSettings() {
@@ -114,10 +116,14 @@ void end_process(Process& process) {
     // By descriptor where there is one: a sweep may have reaped it, and its number be another's.
     if (process.pidfd) {
         pidfd_send_signal(process.pidfd.get(), SIGKILL, nullptr, 0);
+        // One that hangs in the kernel is not waited for.
+        pollfd dead{process.pidfd.get(), POLLIN, 0};
+        poll(&dead, 1, longest_dying_ms);
+        waitpid(process.pid, nullptr, WNOHANG);
     } else {
         kill(process.pid, SIGKILL);
-    }
-    while (waitpid(process.pid, nullptr, 0) < 0 && errno == EINTR) {
+        while (waitpid(process.pid, nullptr, 0) < 0 && errno == EINTR) {
+        }
     }
     process.pid = -1;
 }

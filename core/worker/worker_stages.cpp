@@ -76,6 +76,8 @@ asio::awaitable<void> WorkerLink::die() {
         on_exit({.setup_error = "it cannot be killed"});
     } else {
         server_->kill();
+        co_await wait_for(dead, Timer::clock_type::now() + longest_dying);
+        if (!gone_) server_->give_up();
     }
     while (!dead()) co_await wait_for(dead, Timer::clock_type::now() + longest_dying);
 }
