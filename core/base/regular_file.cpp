@@ -20,7 +20,8 @@ Result<RegularFile> read_regular_file(const std::filesystem::path& path,
     const Fd fd(::open(where.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     struct stat status {};
     if (!fd || ::fstat(fd.get(), &status) != 0) {
-        return system_error("cannot be read", errno, where);
+        const std::string hint = errno == EACCES ? "; let this user read it" : "";
+        return system_error("cannot be read" + hint, errno, where);
     }
     if (S_ISDIR(status.st_mode)) {
         return Error{ErrorCode::invalid, "is a folder, expected a file", where};

@@ -34,6 +34,15 @@ std::vector<std::string> names_in(const Fd& folder, std::size_t most) {
     return names;
 }
 
+/// Opens a folder and nothing else, whatever its mode is, and lets its owner do everything in it.
+Fd open_for_removal(int at, const char* name) {
+    const Fd found(openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!found) return Fd();
+    // By descriptor: a name could have become a link meanwhile, and chmod follows links.
+    ::chmod(("/proc/self/fd/" + std::to_string(found.get())).c_str(), 0700);
+    return Fd(openat(found.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
 /// Flattens while it removes: a folder's own folders move up to the top, so that neither depth nor
 /// the length of a path matters.
 class Removal {
@@ -62,7 +71,7 @@ private:
 
     bool remove(const std::string& name) {
         if (gone(top_, name)) return true;
-        const Fd folder = open(name);
+        const Fd folder = open_for_removal(top_.get(), name.c_str());
         if (!folder) return false;
         bool any = false;
         for (const std::string& inner : names_in(folder, left_)) {
@@ -71,26 +80,15 @@ private:
         return gone(top_, name) || any;
     }
 
-    Fd open(const std::string& name) const {
-        constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-        struct stat status {};
-        const bool is_folder =
-            fstatat(top_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISDIR(status.st_mode);
-        if (!is_folder) return Fd();
-        fchmodat(top_.get(), name.c_str(), 0700, 0);
-        return Fd(openat(top_.get(), name.c_str(), flags));
-    }
-
     bool move_up(const Fd& folder, const std::string& name) {
         if (left_ == 0) return false;
         const std::string to = ".certcast-removes-" + std::to_string(moved_++);
-        const auto rename = [&] {
-            return renameat(folder.get(), name.c_str(), top_.get(), to.c_str()) == 0;
-        };
-        if (rename()) return true;
-        fchmodat(folder.get(), name.c_str(), 0700, 0);  // its ".." is written to
-        return rename();
+        // Its ".." is written to.
+        const Fd inner = open_for_removal(folder.get(), name.c_str());
+        const bool moved =
+            inner && renameat(folder.get(), name.c_str(), top_.get(), to.c_str()) == 0;
+        if (moved) --left_;
+        return moved;
     }
 
     Fd top_;
@@ -102,8 +100,8 @@ private:
 
 bool remove_tree(const std::filesystem::path& folder, std::size_t most) {
     if (rmdir(folder.c_str()) == 0) return true;
-    Fd top(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!top || fchmod(top.get(), 0700) != 0) return false;
+    Fd top = open_for_removal(AT_FDCWD, folder.c_str());
+    if (!top) return false;
     return Removal(std::move(top), most).run() && rmdir(folder.c_str()) == 0;
 }
 

@@ -78,7 +78,8 @@ std::string in_small_letters(std::string text) {
 /// A name, or one whose first label is "*", which stands for just one label.
 bool covers(const std::string& pattern, const std::string& name) {
     const std::string known = in_small_letters(pattern);
-    const std::string wanted = in_small_letters(name);
+    std::string wanted = in_small_letters(name);
+    if (wanted.ends_with('.')) wanted.pop_back();
     if (known == wanted) return true;
     const std::size_t dot = wanted.find('.');
     return known.starts_with("*.") && dot != std::string::npos && dot != 0 &&

@@ -1,8 +1,10 @@
 #include "core/cli/harden.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -17,6 +19,10 @@ constexpr rlim_t files_of_host = 64;
 }  // namespace
 
 void harden_process() {
+    // What is opened next would take the number of a closed one, and be taken for it.
+    int fd = 0;
+    while (fd >= 0 && fd <= STDERR_FILENO) fd = open("/dev/null", O_RDWR);
+    if (fd >= 0) close(fd);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     rlimit core{};
     getrlimit(RLIMIT_CORE, &core);

@@ -29,9 +29,9 @@ namespace asio = boost::asio;
 namespace {
 
 std::unique_ptr<RunDisplay> make_display(const RunArguments& arguments, const TextFilter& filter,
-                                         std::ostream& out) {
+                                         std::ostream& out, std::ostream& notes) {
     if (arguments.output == "json") {
-        return std::make_unique<JsonLinesDisplay>(out, std::cerr, filter);
+        return std::make_unique<JsonLinesDisplay>(out, notes, filter);
     }
     const TerminalSettings terminal = TerminalSettings::of(STDOUT_FILENO);
     if (arguments.output == "plain" || !terminal.is_interactive()) {
@@ -55,7 +55,7 @@ public:
           redactor_(redactor),
           filter_(redactor),
           context_(io_, places, pipeline, redactor),
-          display_(make_display(arguments, filter_, out_.stream())),
+          display_(make_display(arguments, filter_, out_.stream(), notes_.stream())),
           services_(context_.services(*display_)),
           ticks_(io_),
           signals_(io_, SIGINT, SIGTERM) {
@@ -75,6 +75,7 @@ public:
         while (!ended_) io_.run_one();
         display_->close();
         signals_.clear();  // nothing is left to be stopped but the wait for a slow reader
+        notes_.close();
         const int lost = out_.close();
         if (lost == 0 || lost == EPIPE) return status_;
         std::cerr << "certcast: " << system_error("standard output cannot be written", lost).text()
@@ -127,10 +128,10 @@ private:
         signals_.async_wait([this](boost::system::error_code failure, int) {
             if (failure) return;
             if (context_.stopped) {
-                display_->note(
-                    "interrupted again: everything is killed; what was half-way is left as it is");
                 context_.host.kill_all();
                 signals_.clear();
+                display_->note(
+                    "interrupted again: everything is killed; what was half-way is left as it is");
                 return;
             }
             context_.stopped = true;
@@ -164,6 +165,7 @@ private:
     asio::io_context io_{1};
     RunContext context_;
     PatientOutput out_{STDOUT_FILENO};
+    PatientOutput notes_{STDERR_FILENO};
     std::unique_ptr<RunDisplay> display_;
     AttemptServices services_;
     asio::steady_timer ticks_;

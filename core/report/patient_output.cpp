@@ -1,5 +1,6 @@
 #include "core/report/patient_output.hpp"
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -17,6 +18,12 @@ int write_all(int fd, std::string_view text) {
     while (!text.empty()) {
         const ssize_t written = ::write(fd, text.data(), text.size());
         if (written < 0 && errno == EINTR) continue;
+        if (written < 0 && errno == EAGAIN) {
+            // Whoever shares the terminal or pipe has made it one that does not block.
+            pollfd reader{fd, POLLOUT, 0};
+            poll(&reader, 1, -1);
+            continue;
+        }
         if (written < 0) return errno;
         text.remove_prefix(static_cast<std::size_t>(written));
     }

@@ -88,22 +88,29 @@ void ForkServer::await_frames() {
 void ForkServer::await_death() {
     auto dead = [self = shared_from_this()](boost::system::error_code failure) {
         if (failure || self->gone_) return;
-        self->read_frames();  // what it said at last
+        // What it said at last; but something else may go on talking.
+        for (int round = 0; round < 100 && !self->gone_ && self->read_frames(); ++round) {
+        }
         self->end(self->load_error_.empty() ? unexpected_end : self->load_error_);
     };
     death_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(dead));
 }
 
-void ForkServer::read_frames() {
+/// True: there may be more.
+bool ForkServer::read_frames() {
     for (int count = 0; count < 64 && !gone_; ++count) {
         auto received = receive_frame(socket_.native_handle(), shared_buffer());
-        if (!received) return end("its fork server broke the protocol: " + received.error().text());
-        if (std::holds_alternative<NothingYet>(*received)) return;
-        if (std::holds_alternative<Closed>(*received)) {
-            return end(load_error_.empty() ? unexpected_end : load_error_);
+        if (!received) {
+            end("its fork server broke the protocol: " + received.error().text());
+        } else if (std::holds_alternative<NothingYet>(*received)) {
+            return false;
+        } else if (std::holds_alternative<Closed>(*received)) {
+            end(load_error_.empty() ? unexpected_end : load_error_);
+        } else {
+            handle(std::get<Frame>(*received));
         }
-        handle(std::get<Frame>(*received));
     }
+    return !gone_;
 }
 
 void ForkServer::handle(Frame& frame) {
@@ -139,6 +146,7 @@ void ForkServer::end(std::string why) {
     const pid_t pid = process_.pid;
     end_process(process_);
     queue_.close();
+    drop_frames(socket_.native_handle());
     socket_.close();
     death_.close();
     when_gone_(pid);  // sweeps what it left, before anybody hears of the end

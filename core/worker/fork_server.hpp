@@ -49,7 +49,7 @@ private:
                std::function<void(pid_t)> gone);
     void await_frames();
     void await_death();
-    void read_frames();
+    bool read_frames();
     void handle(Frame& frame);
     void end(std::string why);
 

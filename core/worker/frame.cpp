@@ -29,9 +29,12 @@ static_assert(sizeof(Header) + longest_inline_payload <= frame_buffer_size);
 
 constexpr unsigned required_seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
 
+// Room for as many as the kernel passes on (SCM_MAX_FD): what does not fit it closes while it
+// receives, and closing a socket that lingers would block us.
+constexpr std::size_t most_passed_fds = 253;
 union ControlBuffer {
     cmsghdr align;
-    char bytes[CMSG_SPACE(most_frame_fds * sizeof(int))];
+    char bytes[CMSG_SPACE(most_passed_fds * sizeof(int)) + CMSG_SPACE(sizeof(ucred))];
 };
 
 Error violation(std::string message) {
@@ -127,7 +130,7 @@ std::size_t longest_payload_of(FrameType type) {
 
 Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
     iovec part{buffer.data(), buffer.size()};
-    ControlBuffer control{};
+    ControlBuffer control;
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
@@ -156,6 +159,7 @@ Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
     if ((message.msg_flags & MSG_TRUNC) != 0) {
         return violation("a frame is longer than a frame can be");
     }
+    if (fds.size() > most_frame_fds) return violation("a frame carries too many descriptors");
     Header header{};
     if (static_cast<std::size_t>(size) < sizeof header) return violation("a frame is too short");
     std::memcpy(&header, buffer.data(), sizeof header);
@@ -183,6 +187,26 @@ Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
     frame.fds = std::move(fds);
     frame.payload = buffer.subspan(sizeof header, inline_size);
     return Received(std::move(frame));
+}
+
+void drop_frames(int socket) {
+    // With credentials asked for, an empty message is told from the end.
+    const int yes = 1;
+    setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
+    for (;;) {
+        char byte = 0;
+        iovec part{&byte, sizeof byte};
+        ControlBuffer control;
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        const ssize_t size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (size < 0 && errno != EINTR && errno != ECONNRESET) return;
+        if (size == 0 && message.msg_controllen == 0) return;
+        if (size >= 0) take_fds(message);
+    }
 }
 
 Result<OutgoingFrame> make_frame(FrameType type, std::uint32_t call,

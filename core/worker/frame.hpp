@@ -88,6 +88,9 @@ using Received = std::variant<Frame, NothingYet, Closed>;
 /// a violation of the protocol, or the socket broke.
 inline constexpr std::size_t frame_buffer_size = 64 * 1024;
 Result<Received> receive_frame(int socket, std::span<std::byte> buffer);
+/// Takes what nobody will read: closing a socket closes the descriptors that lie in it, and each
+/// may be a socket that lingers, for as long as its sender likes.
+void drop_frames(int socket);
 
 /// A frame made ready to be sent: header and payload in one piece, or header and memfd. Wiped,
 /// since it may hold a key.

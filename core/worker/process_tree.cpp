@@ -102,11 +102,13 @@ bool sweep_children(const std::function<bool(pid_t)>& is_known) {
     return found;
 }
 
-void sweep_all_children(const std::function<bool(pid_t)>& is_known) {
+bool sweep_all_children(const std::function<bool(pid_t)>& is_known) {
     constexpr int most_rounds = 500;  // the caller does nothing else meanwhile
-    for (int round = 0; round < most_rounds && sweep_children(is_known); ++round) {
+    for (int round = 0; round < most_rounds; ++round) {
+        if (!sweep_children(is_known)) return true;
         poll(nullptr, 0, 1);
     }
+    return false;
 }
 
 }  // namespace certcast

@@ -18,8 +18,8 @@ std::set<pid_t> children();
 /// or after a moment. True: something that is not known was still there.
 bool sweep_children(const std::function<bool(pid_t)>& is_known);
 
-/// Waits until a sweep finds nothing more, generation by generation, two seconds at most: each
-/// takes only as long as dying does.
-void sweep_all_children(const std::function<bool(pid_t)>& is_known);
+/// Waits until a sweep finds nothing more, generation by generation: each takes only as long as
+/// dying does. False: half a second was not enough, so that something hangs in the kernel.
+bool sweep_all_children(const std::function<bool(pid_t)>& is_known);
 
 }  // namespace certcast

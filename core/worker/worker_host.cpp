@@ -25,7 +25,7 @@ WorkerHost::WorkerHost(asio::any_io_executor executor, std::filesystem::path pro
     : executor_(std::move(executor)),
       program_(std::move(program)),
       work_parent_(std::move(work_parent)),
-      inherited_(certcast::children()) {
+      not_ours_(certcast::children()) {
     become_subreaper();
 }
 
@@ -87,8 +87,13 @@ void WorkerHost::kill_all() {
 
 // Workers die with their fork server; what they had started comes to this process.
 void WorkerHost::sweep() {
-    sweep_all_children(
-        [this](pid_t pid) { return children_.contains(pid) || inherited_.contains(pid); });
+    const bool all = sweep_all_children(
+        [this](pid_t pid) { return children_.contains(pid) || not_ours_.contains(pid); });
+    if (all) return;
+    // Whatever hangs is not waited for again.
+    for (const pid_t pid : certcast::children()) {
+        if (!children_.contains(pid)) not_ours_.insert(pid);
+    }
 }
 
 }  // namespace certcast

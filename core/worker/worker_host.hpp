@@ -43,7 +43,7 @@ private:
     std::filesystem::path work_parent_;
     std::optional<WorkRoot> work_root_;
     std::map<std::filesystem::path, std::shared_ptr<ForkServer>> servers_;
-    std::set<pid_t> inherited_;  ///< of whoever became this program by exec: not ours to end
+    std::set<pid_t> not_ours_;  ///< children that were there before, or that do not die
     std::set<pid_t> children_;
     std::uint64_t next_attempt_ = 1;
     bool killed_ = false;

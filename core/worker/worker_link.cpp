@@ -106,7 +106,7 @@ void WorkerLink::await_frames() {
         if (failure || self->gone_ || self->violation_) return;
         // A few a turn: one worker that floods must not keep the others waiting.
         self->read_frames(32, 1);
-        if (!self->gone_ && self->socket_.is_open()) self->await_frames();
+        if (!self->gone_ && !self->closed_) self->await_frames();
     };
     socket_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(ready));
 }
@@ -118,8 +118,7 @@ void WorkerLink::read_frames(int most, int most_large) {
         if (!received) return violate(received.error().text());
         if (std::holds_alternative<NothingYet>(*received)) return;
         if (std::holds_alternative<Closed>(*received)) {
-            boost::system::error_code ignored;
-            if (!gone_) socket_.close(ignored);
+            closed_ = true;
             return;
         }
         Frame& frame = std::get<Frame>(*received);
@@ -249,7 +248,7 @@ void WorkerLink::on_exit(WorkerExit exit) {
     draining_ = true;
     // What it said before it died lies in the socket and the pipe; nobody else can add to it.
     most_received_ = received_ + most_large_bytes_of_the_dead;
-    if (socket_.is_open()) read_frames(1 << 20, 1 << 20);
+    read_frames(1 << 20, 1 << 20);
     for (int count = 0; count < 64; ++count) {
         const auto before = lines_.seen();
         if (!read_output() || lines_.seen() == before) break;
@@ -263,6 +262,7 @@ void WorkerLink::on_exit(WorkerExit exit) {
     stage_runs_ = false;
     queue_.close();
     stop_call_.emit(asio::cancellation_type::terminal);
+    drop_frames(socket_.native_handle());
     boost::system::error_code ignored;
     socket_.close(ignored);
     output_.close(ignored);

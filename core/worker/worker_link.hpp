@@ -79,6 +79,7 @@ private:
     FrameQueue queue_{socket_};
     bool kill_wanted_ = false;
     bool call_pending_ = false;
+    bool closed_ = false;    ///< it has closed its end
     bool draining_ = false;  ///< the process is dead: what it asked for reaches nobody
     boost::asio::cancellation_signal stop_call_;
     std::uint64_t received_ = 0;   ///< bytes of large frames

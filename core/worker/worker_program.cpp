@@ -22,7 +22,7 @@ namespace certcast {
 
 namespace {
 
-constexpr int longest_dying_ms = 2000;
+constexpr int longest_dying_ms = 500;
 
 class SpawnSettings {
 public:
@@ -172,6 +172,7 @@ Result<std::vector<std::byte>> describe_library(const std::filesystem::path& pro
     pollfd ended{process->pidfd.get(), POLLIN, 0};
     if (answer) poll(&ended, 1, 1000);
     end_process(*process);
+    drop_frames(sockets->ours.get());
     sweep_all_children([&others](pid_t pid) { return others.contains(pid); });
     return answer;
 }

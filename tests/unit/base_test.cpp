@@ -134,6 +134,10 @@ TEST_CASE("a tree is removed whatever is in it, and nothing else") {
         fs::permissions(tree / "a", fs::perms(0000));
         CHECK(remove_tree(tree));
     }
+    SUBCASE("closed itself") {
+        fs::permissions(tree, fs::perms(0000));
+        CHECK(remove_tree(tree));
+    }
     SUBCASE("deeper than a path can be long") {
         Fd deepest(open(tree.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         for (int depth = 0; depth < 5000; ++depth) {

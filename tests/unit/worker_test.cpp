@@ -28,21 +28,25 @@ struct Line {
     Result<Received> receive() { return receive_frame(pair.theirs.get(), buffer); }
     /// Bytes as whoever does not keep to the protocol may send them, with a descriptor.
     void send_raw(const std::vector<std::uint32_t>& header, std::size_t more = 0, int fd = -1) {
+        send_raw(header, more, fd < 0 ? std::vector<int>() : std::vector<int>{fd});
+    }
+    void send_raw(const std::vector<std::uint32_t>& header, std::size_t more,
+                  const std::vector<int>& fds) {
         std::vector<char> bytes(header.size() * sizeof(std::uint32_t) + more);
         std::memcpy(bytes.data(), header.data(), header.size() * sizeof(std::uint32_t));
         iovec part{bytes.data(), bytes.size()};
         msghdr message{};
         message.msg_iov = &part;
         message.msg_iovlen = 1;
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> control{};
-        if (fd >= 0) {
+        std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
+        if (!fds.empty()) {
             message.msg_control = control.data();
             message.msg_controllen = control.size();
             cmsghdr* rights = CMSG_FIRSTHDR(&message);
             rights->cmsg_level = SOL_SOCKET;
             rights->cmsg_type = SCM_RIGHTS;
-            rights->cmsg_len = CMSG_LEN(sizeof fd);
-            std::memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+            rights->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+            std::memcpy(CMSG_DATA(rights), fds.data(), fds.size() * sizeof(int));
         }
         REQUIRE(sendmsg(pair.ours.get(), &message, 0) >= 0);
     }
@@ -97,6 +101,20 @@ TEST_CASE("descriptors travel with a frame, and only so many") {
     CHECK(make_frame(FrameType::spawn, 0, {}, std::move(too_many)).has_error());
 }
 
+TEST_CASE("what nobody reads is taken all the same, an empty message and what follows it too") {
+    Line line;
+    const Fd given(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    line.send_raw({});
+    line.send_raw({}, 0, given.get());
+    line.send_raw({log_type, 0, 0, 0}, 0, given.get());
+    drop_frames(line.pair.theirs.get());
+    CHECK(std::holds_alternative<NothingYet>(*line.receive()));
+    line.send_raw({});
+    line.pair.ours.reset();
+    drop_frames(line.pair.theirs.get());
+    CHECK(std::holds_alternative<Closed>(*line.receive()));
+}
+
 TEST_CASE("what is no frame is a violation, never a crash") {
     Line line;
     SUBCASE("shorter than a header") {
@@ -110,6 +128,9 @@ TEST_CASE("what is no frame is a violation, never a crash") {
     }
     SUBCASE("longer than a frame can be") {
         line.send_raw({log_type, 0, 70'000, 0}, 70'000);
+    }
+    SUBCASE("with more descriptors than a frame carries") {
+        line.send_raw({log_type, 0, 0, 0}, 0, std::vector<int>(most_frame_fds + 1, 0));
     }
     SUBCASE("large, without its memory") {
         line.send_raw({log_type, 0, 100, 1});

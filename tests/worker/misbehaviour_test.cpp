@@ -61,7 +61,7 @@ TEST_CASE("each misbehaviour has its own outcome, spares its neighbours and leav
         {"test-long-text", "failed", "protocol_error", "log frame is malformed"},
         {"test-outlasting-call", "failed", "protocol_error", "in the middle of a call"},
         {"test-sends-descriptor", "failed", "protocol_error", "sent a descriptor"},
-        {"test-floods-memory", "failed", "protocol_error", ""},
+        {"test-floods-memory", "failed", "protocol_error", "it sends too much"},
         {"test-daemon", "changed", "", ""},
         {"test-holds-stdout", "changed", "", ""},
         {"test-ignores-sigchld", "changed", "", ""},

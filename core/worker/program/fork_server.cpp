@@ -18,7 +18,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +29,8 @@
 namespace certcast::program {
 
 namespace {
+
+constexpr auto longest_sweep = std::chrono::milliseconds(1500);
 
 /// Tells whether what stands at control_fd has been exchanged or closed, by constructors of a
 /// library for instance.
@@ -167,14 +172,26 @@ private:
                 workers_.erase(worker);
             }
             waitpid(info.si_pid, nullptr, WNOHANG);
+            undying_.erase(info.si_pid);
         }
     }
 
-    // An attempt has ended only when nothing that it left behind runs any more.
+    // An attempt has ended only when nothing that it left behind runs any more. What hangs in the
+    // kernel must not keep others from ending, though.
     void report_ended() {
         if (ended_.empty()) return;
-        const auto is_worker = [this](pid_t pid) { return workers_.contains(pid); };
-        if (sweep_children(is_worker)) return;
+        const auto is_known = [this](pid_t pid) {
+            return workers_.contains(pid) || undying_.contains(pid);
+        };
+        const auto now = std::chrono::steady_clock::now();
+        if (sweep_children(is_known)) {
+            if (!sweeping_since_) sweeping_since_ = now;
+            if (now - *sweeping_since_ < longest_sweep) return;
+            for (const pid_t pid : children()) {
+                if (!workers_.contains(pid)) undying_.insert(pid);
+            }
+        }
+        sweeping_since_.reset();
         for (const Ended& ended : ended_) {
             wire::Writer out;
             out.u64(ended.attempt);
@@ -192,6 +209,8 @@ private:
     const certcast_plugin* plugin_ = nullptr;
     std::unordered_map<pid_t, std::uint64_t> workers_;
     std::vector<Ended> ended_;
+    std::optional<std::chrono::steady_clock::time_point> sweeping_since_;
+    std::set<pid_t> undying_;  ///< killed, and there all the same
 };
 
 }  // namespace

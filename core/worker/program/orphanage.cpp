@@ -16,6 +16,9 @@ namespace certcast::program {
 
 namespace {
 
+// What hangs in the kernel is not waited for.
+constexpr int most_rounds = 10'000;
+
 sigset_t child_signal() {
     sigset_t child;
     sigemptyset(&child);
@@ -50,7 +53,7 @@ void block_child_signal() {
 void sweep_everything() {
     const auto nobody = [](pid_t) { return false; };
     // A round that finds nothing ends it; each round waits for a death, or a moment.
-    while (sweep_children(nobody)) {
+    for (int round = 0; round < most_rounds && sweep_children(nobody); ++round) {
         while (waitpid(-1, nullptr, WNOHANG) > 0) {
         }
         poll(nullptr, 0, 1);
