@@ -80,7 +80,8 @@ inline void fail(const certcast_job& job, std::uint32_t category, std::uint32_t 
 /// The edge: whatever is thrown ends here and becomes a category. A forced unwinding (the thread is
 /// being cancelled) is no exception and must go on; there is no object behind its reference.
 template <typename Stage>
-__attribute__((no_sanitize("null"), noinline)) std::int32_t guarded(const certcast_job& raw, Stage stage) {
+__attribute__((no_sanitize("null"), noinline)) std::int32_t guarded(const certcast_job& raw,
+                                                                    Stage stage) {
     try {
         stage();
         return CERTCAST_OK;
