@@ -4,7 +4,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <memory>
@@ -35,8 +37,12 @@ std::vector<std::string> names_in(const Fd& folder, std::size_t most) {
 }
 
 /// Opens a folder and nothing else, whatever its mode is, and lets its owner do everything in it.
+/// What is mounted on it is not ours to remove.
 Fd open_for_removal(int at, const char* name) {
-    const Fd found(openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    open_how how{};
+    how.flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    how.resolve = at == AT_FDCWD ? 0 : RESOLVE_NO_XDEV;
+    const Fd found(static_cast<int>(syscall(SYS_openat2, at, name, &how, sizeof how)));
     if (!found) return Fd();
     // By descriptor: a name could have become a link meanwhile, and chmod follows links.
     ::chmod(("/proc/self/fd/" + std::to_string(found.get())).c_str(), 0700);

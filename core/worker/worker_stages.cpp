@@ -21,7 +21,7 @@ namespace {
 
 // A killed process is gone in milliseconds; if not, it hangs in the kernel, or its fork server
 // does.
-constexpr auto longest_dying = std::chrono::seconds(2);
+constexpr auto longest_dying = std::chrono::seconds(3);
 
 }  // namespace
 

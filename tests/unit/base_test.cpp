@@ -12,6 +12,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -143,6 +144,21 @@ TEST_CASE("a tree is removed whatever is in it, and nothing else") {
         for (int depth = 0; depth < 5000; ++depth) {
             REQUIRE(mkdirat(deepest.get(), "d", 0700) == 0);
             deepest = Fd(openat(deepest.get(), "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        }
+        CHECK(remove_tree(tree));
+    }
+    SUBCASE("but not what is mounted there") {
+        const fs::path mounted = folder / "mounted";
+        fs::create_directory(mounted);
+        folder.write("mounted/stays", "");
+        if (mount(mounted.c_str(), (tree / "a/b").c_str(), nullptr, MS_BIND, nullptr) != 0) {
+            MESSAGE("skipped: mounting takes root");
+        } else {
+            CHECK_FALSE(remove_tree(tree));
+            CHECK(fs::exists(mounted / "stays"));
+            for (const char* place : {"tree/a/b", "tree/.certcast-removes-0"}) {
+                umount2((folder / place).c_str(), MNT_DETACH);
+            }
         }
         CHECK(remove_tree(tree));
     }
