@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cstring>
+#include <span>
 
 using namespace certcast;
 using namespace certcast::testing;
@@ -32,8 +33,9 @@ struct Line {
     }
     void send_raw(const std::vector<std::uint32_t>& header, std::size_t more,
                   const std::vector<int>& fds) {
-        std::vector<char> bytes(header.size() * sizeof(std::uint32_t) + more);
-        std::memcpy(bytes.data(), header.data(), header.size() * sizeof(std::uint32_t));
+        const auto words = std::as_bytes(std::span(header));
+        std::vector<std::byte> bytes(words.begin(), words.end());
+        bytes.resize(words.size() + more);
         iovec part{bytes.data(), bytes.size()};
         msghdr message{};
         message.msg_iov = &part;
