@@ -3,6 +3,7 @@
 #include "core/base/nearest.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <vector>
 
@@ -40,7 +41,8 @@ std::string usage_mistake(const CLI::App& app, const CLI::ParseError& error,
         const std::vector<const CLI::App*> inner = commands_of(*command);
         if (word.starts_with('-') || inner.empty()) continue;
         std::vector<std::string> known;
-        for (const CLI::App* one : inner) known.push_back(one->get_name());
+        std::transform(inner.begin(), inner.end(), std::back_inserter(known),
+                       [](const CLI::App* one) { return one->get_name(); });
         const auto found = std::find(known.begin(), known.end(), word);
         if (found == known.end()) {
             wrong = "there is no command \"" + word + "\"" + suggestion(word, known);

@@ -5,6 +5,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace certcast {
@@ -22,7 +23,8 @@ std::vector<std::string> select(Pipeline& pipeline, const std::vector<std::strin
     if (globs.empty()) return {};
     auto& deployments = pipeline.deployments;
     std::vector<std::string> names;
-    for (const Deployment& deployment : deployments) names.push_back(deployment.name);
+    std::transform(deployments.begin(), deployments.end(), std::back_inserter(names),
+                   [](const Deployment& one) { return one.name; });
     std::vector<std::string> mistakes;
     for (const std::string& glob : globs) {
         const bool chooses = std::any_of(deployments.begin(), deployments.end(),

@@ -14,14 +14,15 @@ constexpr std::size_t longest_line = 4096;
 std::vector<std::string> OutputLines::take(std::string_view piece) {
     std::vector<std::string> lines;
     for (const char character : piece) {
-        if (++seen_ > most_kept) {
+        // The rest of a long line is no line of its own: it would tear a secret in two, and neither
+        // half would be masked.
+        const bool fits = character == '\n' || line_.size() < longest_line;
+        if (++seen_ > most_kept || !fits) {
             ++dropped_;
         } else if (character == '\n') {
             lines.push_back(std::exchange(line_, {}));
-        } else if (line_.size() < longest_line) {
-            line_.push_back(character);
         } else {
-            ++dropped_;  // a second line would tear a secret in two, and neither half be masked
+            line_.push_back(character);
         }
     }
     return lines;
