@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 namespace certcast {
 
 namespace {
 
+constexpr auto gathering = std::chrono::milliseconds(5);
 constexpr std::size_t most_ahead = std::size_t{64} * 1024 * 1024;
 
 /// 0, or errno.
@@ -61,8 +63,9 @@ std::streamsize PatientOutput::xsputn(const char* text, std::streamsize size) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return ahead_.size() < most_ahead || failure_ != 0; });
     if (failure_ != 0) return 0;
+    const bool writer_sleeps = ahead_.empty();
     ahead_.append(text, static_cast<std::size_t>(size));
-    changed_.notify_all();
+    if (writer_sleeps) changed_.notify_all();
     return size;
 }
 
@@ -70,6 +73,8 @@ void PatientOutput::write_on() {
     std::unique_lock lock(mutex_);
     for (;;) {
         changed_.wait(lock, [this] { return !ahead_.empty() || closing_; });
+        // Whole lines at once, since each wake-up costs the host as much as a frame.
+        changed_.wait_for(lock, gathering, [this] { return closing_; });
         if (ahead_.empty()) return;
         const std::string text = std::exchange(ahead_, {});
         lock.unlock();
