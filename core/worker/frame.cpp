@@ -32,9 +32,9 @@ constexpr unsigned required_seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
 // Room for as many as the kernel passes on (SCM_MAX_FD): what does not fit it closes while it
 // receives, and closing a socket that lingers would block us.
 constexpr std::size_t most_passed_fds = 253;
-union ControlBuffer {
-    cmsghdr align;
-    char bytes[CMSG_SPACE(most_passed_fds * sizeof(int)) + CMSG_SPACE(sizeof(ucred))];
+struct ControlBuffer {
+    alignas(
+        cmsghdr) char bytes[CMSG_SPACE(most_passed_fds * sizeof(int)) + CMSG_SPACE(sizeof(ucred))];
 };
 
 Error violation(std::string message) {
@@ -59,6 +59,36 @@ std::vector<Fd> take_fds(msghdr& message) {
     }
     return fds;
 }
+
+/// One recvmsg, with room for whatever descriptors come along.
+class Incoming {
+public:
+    explicit Incoming(std::span<std::byte> buffer) : part_{buffer.data(), buffer.size()} {
+        message_.msg_iov = &part_;
+        message_.msg_iovlen = 1;
+        message_.msg_control = control_.bytes;
+        message_.msg_controllen = sizeof control_.bytes;
+    }
+    Incoming(const Incoming&) = delete;
+    Incoming& operator=(const Incoming&) = delete;
+    ~Incoming() = default;
+
+    /// As recvmsg returns it, without waiting.
+    ssize_t receive(int socket) {
+        for (;;) {
+            const ssize_t size = recvmsg(socket, &message_, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+            if (size >= 0 || errno != EINTR) return size;
+        }
+    }
+    std::vector<Fd> take_fds() { return certcast::take_fds(message_); }
+    bool has(int flag) const { return (message_.msg_flags & flag) != 0; }
+    bool came_alone() const { return message_.msg_controllen == 0; }
+
+private:
+    iovec part_;
+    ControlBuffer control_;
+    msghdr message_{};
+};
 
 // Seals first, then size, then pread: the sender keeps the descriptor and may be hostile.
 Result<std::vector<std::byte>> read_sealed(int memfd, std::size_t size) {
@@ -129,36 +159,20 @@ std::size_t longest_payload_of(FrameType type) {
 }
 
 Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
-    iovec part{buffer.data(), buffer.size()};
-    ControlBuffer control;
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.bytes;
-    message.msg_controllen = sizeof control.bytes;
-
-    ssize_t size = 0;
-    do {
-        size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (size < 0 && errno == EINTR);
+    Incoming incoming(buffer);
+    ssize_t size = incoming.receive(socket);
     if (size < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) return Received(NothingYet{});
         // The peer died with unread data; what it sent before can still lie behind this.
-        if (errno == ECONNRESET) {
-            do {
-                size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-            } while (size < 0 && errno == EINTR);
-        }
+        if (errno == ECONNRESET) size = incoming.receive(socket);
         if (size < 0) return Received(Closed{});
     }
-    std::vector<Fd> fds = take_fds(message);
+    std::vector<Fd> fds = incoming.take_fds();
     if (size == 0) return Received(Closed{});
-    if ((message.msg_flags & MSG_CTRUNC) != 0) {
+    if (incoming.has(MSG_CTRUNC)) {
         return violation("a descriptor could not be received; are too many files open?");
     }
-    if ((message.msg_flags & MSG_TRUNC) != 0) {
-        return violation("a frame is longer than a frame can be");
-    }
+    if (incoming.has(MSG_TRUNC)) return violation("a frame is longer than a frame can be");
     if (fds.size() > most_frame_fds) return violation("a frame carries too many descriptors");
     Header header{};
     if (static_cast<std::size_t>(size) < sizeof header) return violation("a frame is too short");
@@ -194,18 +208,12 @@ void drop_frames(int socket) {
     const int yes = 1;
     setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
     for (;;) {
-        char byte = 0;
-        iovec part{&byte, sizeof byte};
-        ControlBuffer control;
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof control.bytes;
-        const ssize_t size = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        if (size < 0 && errno != EINTR && errno != ECONNRESET) return;
-        if (size == 0 && message.msg_controllen == 0) return;
-        if (size >= 0) take_fds(message);
+        std::byte ignored{};
+        Incoming incoming({&ignored, 1});
+        const ssize_t size = incoming.receive(socket);
+        if (size < 0 && errno != ECONNRESET) return;
+        if (size == 0 && incoming.came_alone()) return;
+        if (size >= 0) incoming.take_fds();
     }
 }
 
