@@ -16,19 +16,14 @@ namespace asio = boost::asio;
 int check_command(const std::filesystem::path& file, const Places& places) {
     Redactor redactor;
     Catalog catalog = make_catalog(places, false);
-    const PipelineReading reading =
-        read_pipeline(file, [&catalog](const std::string& id) { return catalog.find(id); });
     const TextFilter filter(redactor);
-    print_diagnostics(reading.diagnostics, filter);
-    if (!reading.pipeline) {
-        print_problems(catalog, filter);
-        return exit_invalid;
-    }
+    const std::optional<Pipeline> pipeline = read_or_explain(file, catalog, filter);
+    if (!pipeline) return exit_invalid;
 
-    print_diagnostics(missing_here(*reading.pipeline), filter);
+    print_diagnostics(missing_here(*pipeline), filter);
     asio::io_context io(1);
     bool wrong = true;
-    RunContext context(io, places, *reading.pipeline, redactor);
+    RunContext context(io, places, *pipeline, redactor);
     asio::signal_set signals(io, SIGINT, SIGTERM);
     asio::cancellation_signal stop;
     signals.async_wait([&](boost::system::error_code failure, int) {
@@ -47,8 +42,8 @@ int check_command(const std::filesystem::path& file, const Places& places) {
     io.run();
     if (context.stopped) return exit_interrupted;
     if (wrong) return exit_invalid;
-    print_diagnostics(uncovered_names(*reading.pipeline, context.certificates), filter);
-    const std::size_t count = reading.pipeline->deployments.size();
+    print_diagnostics(uncovered_names(*pipeline, context.certificates), filter);
+    const std::size_t count = pipeline->deployments.size();
     std::cout << file.string() << ": " << count << (count == 1 ? " deployment" : " deployments")
               << ", nothing wrong\n";
     return exit_good;

@@ -29,6 +29,16 @@ bool print_diagnostics(const std::vector<Diagnostic>& diagnostics, const TextFil
     return errors;
 }
 
+std::optional<Pipeline> read_or_explain(const std::filesystem::path& file, Catalog& catalog,
+                                        const TextFilter& filter) {
+    PipelineReading reading =
+        read_pipeline(file, [&catalog](const std::string& id) { return catalog.find(id); });
+    print_diagnostics(reading.diagnostics, filter);
+    // One of them may be what the pipeline asks for.
+    if (!reading.pipeline) print_problems(catalog, filter);
+    return std::move(reading.pipeline);
+}
+
 void print_problems(const Catalog& catalog, const TextFilter& filter) {
     for (const Error& problem : catalog.problems()) {
         std::cerr << "not usable: " << filter.line(problem.text()) << '\n';

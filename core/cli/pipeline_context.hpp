@@ -6,6 +6,8 @@
 #include "core/plugin/catalog.hpp"
 #include "core/report/text_filter.hpp"
 
+#include <filesystem>
+#include <optional>
 #include <vector>
 
 namespace certcast {
@@ -15,6 +17,10 @@ Catalog make_catalog(const Places& places, bool remember);
 
 /// Prints diagnostics to standard error, one a line. True: there was an error among them.
 bool print_diagnostics(const std::vector<Diagnostic>& diagnostics, const TextFilter& filter);
+
+/// Reads a pipeline and prints what is wrong with it. nullopt: too much to go on.
+std::optional<Pipeline> read_or_explain(const std::filesystem::path& file, Catalog& catalog,
+                                        const TextFilter& filter);
 
 /// Prints which plugins were found and could not be used, to standard error.
 void print_problems(const Catalog& catalog, const TextFilter& filter);

@@ -182,14 +182,9 @@ int run_command(const RunArguments& arguments, const Places& places) {
     Redactor redactor;
     const TextFilter filter(redactor);
     Catalog catalog = make_catalog(places, true);
-    PipelineReading reading = read_pipeline(
-        arguments.pipeline, [&catalog](const std::string& id) { return catalog.find(id); });
-    print_diagnostics(reading.diagnostics, filter);
-    if (!reading.pipeline) {
-        print_problems(catalog, filter);
-        return exit_invalid;
-    }
-    const auto mistakes = select(*reading.pipeline, arguments.only);
+    std::optional<Pipeline> pipeline = read_or_explain(arguments.pipeline, catalog, filter);
+    if (!pipeline) return exit_invalid;
+    const auto mistakes = select(*pipeline, arguments.only);
     for (const std::string& mistake : mistakes) {
         std::cerr << "certcast: " << filter.line(mistake) << '\n';
     }
@@ -205,15 +200,15 @@ int run_command(const RunArguments& arguments, const Places& places) {
                   << "; XDG_STATE_HOME may name another folder for a user who is not root\n";
         return exit_host_failed;
     }
-    if (arguments.max_parallel != 0) reading.pipeline->max_parallel = arguments.max_parallel;
+    if (arguments.max_parallel != 0) pipeline->max_parallel = arguments.max_parallel;
     const std::uint32_t most = most_workers();
-    if (reading.pipeline->max_parallel > most) {
+    if (pipeline->max_parallel > most) {
         std::cerr << "certcast: at most " << most << " at once instead of "
-                  << reading.pipeline->max_parallel
+                  << pipeline->max_parallel
                   << ": the limit on open files allows no more (ulimit -Hn)\n";
-        reading.pipeline->max_parallel = most;
+        pipeline->max_parallel = most;
     }
-    return Run(arguments, places, *reading.pipeline, redactor)();
+    return Run(arguments, places, *pipeline, redactor)();
 }
 
 }  // namespace certcast
