@@ -95,10 +95,14 @@ private:
         Scheduler scheduler(io_.get_executor(), pipeline_, options(), attempts, context_.clock,
                             *display_);
         scheduler_ = &scheduler;
-        const RunReport report = co_await scheduler.run();
+        RunReport report = co_await scheduler.run();
         scheduler_ = nullptr;
         signals_.cancel();
         for (const std::string& warning : context_.secrets.warnings()) display_->note(warning);
+        for (const std::string& gap : context_.host.sandbox_gaps()) {
+            display_->note("sandbox: " + gap);
+            report.sandbox_gaps.push_back(gap);
+        }
         if (!arguments_.report.empty()) {
             if (auto written = write_report(arguments_.report, report, filter_); !written) {
                 std::cerr << "certcast: " << written.error().text() << '\n';

@@ -15,7 +15,19 @@ struct RunContext {
         : pipeline(read),
           host(io.get_executor(), places.worker_program, places.work_parent),
           secrets(io.get_executor(), read, host, redactor),
-          reloads(io.get_executor(), host, clock) {}
+          reloads(io.get_executor(), host, clock) {
+        for (const Deployment& deployment : pipeline.deployments) {
+            if (!deployment.disabled) expect(deployment);
+        }
+    }
+
+    /// The sandboxes of all attempts with a plugin are made ready together.
+    void expect(const Deployment& deployment) {
+        SessionRequest request = request_for(deployment, 1);
+        host.expect(request);
+        request.only_validates = true;
+        if (deployment.descriptor->has(Stage::validate)) host.expect(request);
+    }
 
     AttemptServices services(RunObserver& observer) {
         return {.sessions = host,
@@ -27,7 +39,8 @@ struct RunContext {
                 .clock = clock,
                 .observer = observer,
                 .probe_library = pipeline.probe_library,
-                .probe = pipeline.probe};
+                .probe = pipeline.probe,
+                .probe_sandbox = pipeline.probe_sandbox};
     }
 
     const Pipeline& pipeline;

@@ -1,6 +1,7 @@
 #include "core/pipeline/deploy_entry.hpp"
 
 #include "core/base/nearest.hpp"
+#include "core/pipeline/limit_reading.hpp"
 #include "core/pipeline/probes.hpp"
 #include "core/pipeline/table_reader.hpp"
 #include "core/pipeline/targets.hpp"
@@ -65,6 +66,8 @@ public:
         certificates();
         const Timing timing = read_timing(reader_, diagnostics_);
         apply_timing(context_.defaults, timing, deployer_.descriptor, deployment_);
+        deployment_.limits = read_limits(reader_, diagnostics_).over(context_.limits);
+        deployment_.sandbox = context_.sandboxes.of(deployer_.id);
         deployment_.tags = reader_.texts("tags");
         this->needs(index, needs);
         disabled();

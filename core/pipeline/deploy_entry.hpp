@@ -3,6 +3,7 @@
 #include "core/pipeline/needs.hpp"
 #include "core/pipeline/pipeline.hpp"
 #include "core/pipeline/read_pipeline.hpp"
+#include "core/pipeline/sandbox_reading.hpp"
 #include "core/pipeline/secret_reading.hpp"
 #include "core/pipeline/timing.hpp"
 
@@ -18,6 +19,8 @@ struct DeployContext {
     const FindDeployer& find;
     const RawValue& vars;  ///< a table
     Timing defaults;
+    Limits limits;  ///< the defaults
+    SandboxChoices sandboxes;
     std::vector<std::string> certificates;  ///< names of all
     SecretReading& secrets;
     Diagnostics& diagnostics;

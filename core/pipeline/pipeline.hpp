@@ -2,6 +2,8 @@
 
 #include "core/base/diagnostic.hpp"
 #include "core/base/duration.hpp"
+#include "core/base/limits.hpp"
+#include "core/base/sandbox.hpp"
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/value.hpp"
 
@@ -69,6 +71,8 @@ struct Deployment {
     std::array<Duration, stage_count> timeouts{};  ///< all of them set
     Duration grace{5'000};
     RetryPolicy retry;
+    Limits limits;
+    Sandbox sandbox = Sandbox::on;
     Value config;
     std::vector<ProbeCheck> probes;
     bool disabled = false;
@@ -91,6 +95,7 @@ struct Pipeline {
     const Descriptor* probe = nullptr;
     std::uint32_t max_parallel = 32;
     std::map<std::string, std::uint32_t> plugin_limits;  ///< at once, by plugin
+    Sandbox probe_sandbox = Sandbox::on;
 };
 
 }  // namespace certcast

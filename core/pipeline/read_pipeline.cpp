@@ -1,6 +1,7 @@
 #include "core/pipeline/read_pipeline.hpp"
 
 #include "core/pipeline/deploy_entry.hpp"
+#include "core/pipeline/limit_reading.hpp"
 #include "core/pipeline/needs.hpp"
 #include "core/pipeline/secret_reading.hpp"
 #include "core/pipeline/substitution.hpp"
@@ -164,23 +165,27 @@ private:
         reader.not_available(
             {"lock", "waves", "pause", "max_failures", "on_abort", "guards", "window", "notify"});
         defaults_ = read_timing(reader, diagnostics_);
+        limits_ = read_limits(reader, diagnostics_).over(Limits{});
+        sandboxes_.of_all = read_sandbox_of_all(reader).value_or(Sandbox::on);
         pipeline_.max_parallel =
             reader.count("max_parallel", most_parallel).value_or(pipeline_.max_parallel);
         const RawValue* plugins = reader.table("plugin");
         reader.finish();
         if (plugins == nullptr) return;
-        for (const RawEntry& entry : plugins->entries) read_plugin_limits(entry);
+        for (const RawEntry& entry : plugins->entries) read_plugin_defaults(entry);
     }
 
-    void read_plugin_limits(const RawEntry& entry) {
+    void read_plugin_defaults(const RawEntry& entry) {
         const std::string path = "defaults.plugin." + entry.key;
         if (entry.value.kind != RawValue::Kind::table) {
             return diagnostics_.error(
                 entry.value.location,
-                path + ": expected a table with max_parallel, found " + in_words(entry.value));
+                path + ": expected a table with max_parallel or sandbox, found " +
+                    in_words(entry.value));
         }
         TableReader reader(entry.value, path, diagnostics_);
         const auto limit = reader.count("max_parallel", most_parallel);
+        const auto sandbox = read_sandbox_of_plugin(reader);
         reader.finish();
         const auto deployer = find_(entry.key);
         if (!deployer) {
@@ -193,6 +198,7 @@ private:
                          "the plugin allows at most " + std::to_string(most) + ", found " +
                              std::to_string(*limit));
         }
+        if (sandbox) sandboxes_.of_plugin[entry.key] = *sandbox;
         if (limit) pipeline_.plugin_limits[entry.key] = *limit;
     }
 
@@ -203,8 +209,9 @@ private:
                                       (section.kind == RawValue::Kind::table ? std::string("none")
                                                                              : in_words(section)));
         }
-        const DeployContext context{folder_,  find_,       vars_, defaults_, certificate_names_,
-                                    secrets_, diagnostics_};
+        const DeployContext context{
+            folder_,  find_,       vars_, defaults_, limits_, sandboxes_, certificate_names_,
+            secrets_, diagnostics_};
         std::vector<WrittenNeed> needs;
         std::vector<std::string> names;
         for (const RawEntry& entry : section.entries) {
@@ -226,6 +233,7 @@ private:
         }
         pipeline_.probe_library = found->first;
         pipeline_.probe = found->second;
+        pipeline_.probe_sandbox = sandboxes_.of("probe");
     }
 
     void report_same_place() {
@@ -256,6 +264,8 @@ private:
     SecretReading secrets_;
     Substitution substitution_;
     Timing defaults_;
+    Limits limits_;
+    SandboxChoices sandboxes_;
     std::vector<std::string> certificate_names_;
     Pipeline pipeline_;
 };

@@ -32,6 +32,7 @@ std::string needs_in_words(const Descriptor& descriptor) {
         std::string_view words;
     };
     constexpr Need all[] = {{CERTCAST_NEEDS_NETWORK, "network"},
+                            {CERTCAST_NEEDS_UNIX_SOCKETS, "sockets of local services"},
                             {CERTCAST_NEEDS_KEY, "private key"},
                             {CERTCAST_NEEDS_EXEC, "programs"},
                             {CERTCAST_NEEDS_SIGNALS, "signals"},

@@ -69,6 +69,7 @@ json::object to_json(const DeploymentReport& deployment, const TextFilter& filte
         {"proof", name_of(deployment.proof)},
         {"serving", std::move(serving)},
         {"late", deployment.late},
+        {"sandbox", name_of(deployment.sandbox)},
         {"attempts", deployment.attempts},
         {"duration_ms", deployment.duration.count()},
         {"error", deployment.error ? error_of(*deployment.error, filter) : nullptr},
@@ -89,6 +90,7 @@ json::object to_json(const RunReport& report, const TextFilter& filter) {
         {"status", report.status()},
         {"started", rfc3339(report.started)},
         {"finished", rfc3339(report.finished)},
+        {"sandbox_gaps", texts(report.sandbox_gaps, filter)},
         {"deployments", std::move(deployments)},
     };
 }

@@ -206,6 +206,8 @@ asio::awaitable<Outcome> Attempt::probe(Stage stage, std::vector<ProbeCheck> che
     start.library = services_.probe_library;
     start.descriptor = services_.probe;
     start.config = probe_config(deployment_, checks);
+    start.sandbox = services_.probe_sandbox;
+    start.limits = Limits{};
     Result<std::unique_ptr<Session>> session =
         co_await services_.sessions.start(std::move(start), calls);
     if (session.has_error()) {

@@ -12,6 +12,8 @@ SessionRequest request_for(const Deployment& deployment, std::uint32_t attempt) 
     request.certificates = deployment.certificates;
     request.config = deployment.config;
     request.attempt = attempt;
+    request.limits = deployment.limits;
+    request.sandbox = deployment.sandbox;
     return request;
 }
 

@@ -21,7 +21,8 @@ struct AttemptServices {
     RunObserver& observer;
     const Library* probe_library = nullptr;
     const Descriptor* probe = nullptr;  ///< there where a deployment has probes
-    bool force = false;                 ///< deploy what is as wanted already, too
+    Sandbox probe_sandbox = Sandbox::on;
+    bool force = false;  ///< deploy what is as wanted already, too
 };
 
 /// What a session is told of its deployment, whichever deployer runs in it.

@@ -47,6 +47,7 @@ DeploymentReport blank_report(const Deployment& deployment) {
     DeploymentReport report;
     report.name = deployment.name;
     report.plugin = deployment.plugin;
+    report.sandbox = deployment.sandbox;
     report.target = deployment.target;
     report.certificates = deployment.certificates;
     return report;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/sandbox.hpp"
 #include "core/worker/outcome.hpp"
 
 #include <chrono>
@@ -51,6 +52,7 @@ struct DeploymentReport {
     Proof proof = Proof::none;
     std::vector<Serving> serving;  ///< one per certificate
     bool late = false;
+    Sandbox sandbox = Sandbox::on;
     std::uint32_t attempts = 0;
     Duration duration{};
     std::optional<Outcome> error;  ///< the last attempt that did not succeed
@@ -82,6 +84,7 @@ struct RunReport {
     std::chrono::system_clock::time_point finished;
     bool interrupted = false;
     std::vector<DeploymentReport> deployments;
+    std::vector<std::string> sandbox_gaps;  ///< what of sandboxes this machine does not enforce
 
     /// Of a run that took place: not exit_invalid, not exit_host_failed.
     ExitStatus exit_status() const;

@@ -1,5 +1,8 @@
 #include "core/worker/fork_server.hpp"
 
+#include "core/worker/syscalls.hpp"
+#include "core/worker/task_tree.hpp"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -19,50 +22,55 @@ std::span<std::byte> shared_buffer() {
     return buffer;
 }
 
+constexpr std::uint32_t most_gaps = 16;
 const std::string unexpected_end = "its fork server ended unexpectedly";
 
 }  // namespace
 
 Result<std::shared_ptr<ForkServer>> ForkServer::start(asio::any_io_executor executor,
-                                                      const std::filesystem::path& program,
-                                                      const Library& library,
-                                                      std::function<void(pid_t)> gone) {
+                                                      ForkServerSetup setup) {
     auto sockets = make_socket_pair();
     if (!sockets) return sockets.error();
-    auto process = spawn_worker_program(program,
-                                        {library.cold_start ? "--serve-cold" : "--serve",
-                                         std::to_string(getpid()), library.path.string()},
+    auto process = spawn_worker_program(setup.program,
+                                        {setup.cold_start ? "--serve-cold" : "--serve",
+                                         std::to_string(getpid()), setup.library.string()},
                                         std::move(sockets->theirs), false);
     if (!process) return process.error();
+    auto confine = make_frame(FrameType::confine, 0, setup.confinement.encoded().bytes());
     std::shared_ptr<ForkServer> server(new ForkServer(std::move(executor), std::move(sockets->ours),
-                                                      std::move(*process), std::move(gone)));
+                                                      std::move(*process), std::move(setup)));
+    if (!confine) return confine.error();
     // A duplicate: end_process() needs the other.
     const int death = fcntl(server->process_.pidfd.get(), F_DUPFD_CLOEXEC, 0);
     if (death < 0) return system_error("cannot watch a fork server", errno);
     server->death_.assign(death);
+    server->queue_.push(std::move(*confine), server);
     server->await_frames();
     server->await_death();
     return server;
 }
 
 ForkServer::ForkServer(asio::any_io_executor executor, Fd socket, Process process,
-                       std::function<void(pid_t)> gone)
+                       ForkServerSetup setup)
     : socket_(executor, socket.release()),
       death_(executor),
       process_(std::move(process)),
-      when_gone_(std::move(gone)) {}
+      setup_(std::move(setup)) {}
 
 ForkServer::~ForkServer() {
     end_process(process_);
 }
 
-void ForkServer::spawn(std::uint64_t attempt, const std::string& work_folder, std::vector<Fd> fds,
+void ForkServer::spawn(std::uint64_t attempt, const WorkerPlace& place, std::vector<Fd> fds,
                        WorkerEvents events) {
     wire::Writer out;
     out.u64(attempt);
-    out.text(work_folder);
+    out.text(place.work_folder);
+    place.limits.encode(out);
+    encode_paths(place.paths, out);
+    ++forks_due_;
     auto frame = make_frame(FrameType::spawn, 0, out.data(), std::move(fds));
-    workers_.emplace(attempt, std::move(events));
+    workers_.emplace(attempt, Worker{std::move(events)});
     if (!frame) {
         end(frame.error().text());
         return;
@@ -119,24 +127,79 @@ void ForkServer::handle(Frame& frame) {
         load_error_ = in.text();
         return;
     }
-    const auto worker = workers_.find(in.u64());
+    if (frame.type == FrameType::confined) return listen(frame);
+    const std::uint64_t attempt = in.u64();
+    const auto worker = workers_.find(attempt);
     if (frame.type == FrameType::started && frame.fds.size() == 1) {
-        if (worker != workers_.end()) worker->second.started(std::move(frame.fds[0]));
+        if (worker == workers_.end()) return;
+        const auto process = static_cast<pid_t>(in.u32());
+        worker->second.process = process;
+        attempts_[process] = attempt;
+        worker->second.events.started(std::move(frame.fds[0]), process);
         return;
     }
     WorkerExit exit;
     if (frame.type == FrameType::exited) {
         exit.status = static_cast<int>(in.u32());
         exit.signal = static_cast<int>(in.u32());
+        exit.cpu = Duration(in.i64());
+        exit.most_memory = in.u64();
     } else if (frame.type == FrameType::spawn_failed) {
         exit.setup_error = in.text();
     }
     const bool known = frame.type == FrameType::exited || frame.type == FrameType::spawn_failed;
     if (!known || !in.finished()) return end("its fork server broke the protocol");
     if (worker == workers_.end()) return;
-    const auto exited = std::move(worker->second.exited);
+    const auto exited = std::move(worker->second.events.exited);
+    attempts_.erase(worker->second.process);
     workers_.erase(worker);
     exited(std::move(exit));
+}
+
+// Said once, before the library is loaded; what comes later comes from foreign code.
+void ForkServer::listen(Frame& frame) {
+    wire::Reader in(frame.payload);
+    const std::uint32_t gaps = in.count(4, most_gaps);
+    std::vector<std::string> texts;
+    for (std::uint32_t i = 0; i < gaps; ++i) texts.emplace_back(in.text());
+    if (!in.finished() || confined_ || setup_.cold_start || frame.fds.size() > 1) {
+        return end("its fork server broke the protocol");
+    }
+    confined_ = true;
+    for (std::string& gap : texts) setup_.tell_gap(std::move(gap));
+    if (frame.fds.empty()) return;
+    listener_ = SyscallListener::start(
+        socket_.get_executor(), std::move(frame.fds.front()),
+        [weak = weak_from_this()](pid_t task, const SyscallRequest& request) {
+            const auto self = weak.lock();
+            return self ? self->decide(task, request) : SyscallVerdict{ENOSYS, {}};
+        });
+}
+
+SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
+    const Rights& rights = setup_.confinement.grants.rights;
+    if (task == process_.pid) {
+        const auto owns = [this](pid_t target) {
+            return nearest_ancestor(target, [this](pid_t pid) { return pid == process_.pid; }) != 0;
+        };
+        const SyscallVerdict verdict = judge(request, rights, {task, true, forks_due_ > 0, owns});
+        const bool forks = kind_of(request.number) == SyscallKind::starts_process;
+        if (forks && verdict.allowed() && forks_due_ > 0) --forks_due_;
+        if (!verdict.denial.empty())
+            setup_.tell_gap(setup_.library.string() + ": " + verdict.denial);
+        return verdict;
+    }
+    // It may ask before it was heard of.
+    const auto is_worker = [this](pid_t pid) { return attempts_.contains(pid); };
+    pid_t worker = nearest_ancestor(task, is_worker);
+    if (worker == 0 && read_frames()) worker = nearest_ancestor(task, is_worker);
+    if (worker == 0) worker = nearest_ancestor(task, is_worker);
+    const auto attempt = attempts_.find(worker);
+    if (attempt == attempts_.end() || gone_) return {EPERM, {}};
+    const auto owns = [worker](pid_t target) {
+        return nearest_ancestor(target, [worker](pid_t pid) { return pid == worker; }) != 0;
+    };
+    return workers_.at(attempt->second).events.asks(request, {worker, false, false, owns});
 }
 
 void ForkServer::end(std::string why) {
@@ -149,15 +212,16 @@ void ForkServer::end(std::string why) {
     drop_frames(socket_.native_handle());
     socket_.close();
     death_.close();
-    when_gone_(pid);  // sweeps what it left, before anybody hears of the end
+    if (listener_) listener_->close();
+    setup_.gone(pid);  // sweeps what it left, before anybody hears of the end
     auto workers = std::move(workers_);
     workers_.clear();
-    for (auto& [attempt, events] : workers) {
+    for (auto& [attempt, worker] : workers) {
         WorkerExit exit;
         exit.server_gone = true;
         exit.interrupted = interrupted_;
         exit.setup_error = why;
-        events.exited(std::move(exit));
+        worker.events.exited(std::move(exit));
     }
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
-#include "core/plugin/descriptor.hpp"
+#include "core/base/limits.hpp"
 #include "core/worker/frame_queue.hpp"
+#include "core/worker/grants.hpp"
+#include "core/worker/syscall_listener.hpp"
 #include "core/worker/worker_exit.hpp"
 #include "core/worker/worker_program.hpp"
 
@@ -16,27 +18,47 @@
 
 namespace certcast {
 
-/// What becomes of one worker; each is called at most once, exited last.
+/// What becomes of one worker; started and exited are called at most once, exited last.
 struct WorkerEvents {
-    std::function<void(Fd pidfd)> started;
+    std::function<void(Fd pidfd, pid_t process)> started;
     std::function<void(WorkerExit exit)> exited;
+    /// A system call of it waits.
+    std::function<SyscallVerdict(const SyscallRequest& request, const SyscallCaller& caller)> asks;
+};
+
+/// What a worker starts with.
+struct WorkerPlace {
+    std::string work_folder;
+    std::set<PathGrant> paths;
+    Limits limits;
+};
+
+/// What to start a fork server with.
+struct ForkServerSetup {
+    std::filesystem::path program;  ///< certcast-worker
+    std::filesystem::path library;
+    bool cold_start = false;
+    Confinement confinement;
+    std::function<void(pid_t)> gone;  ///< called when it has ended and its workers were told so
+    std::function<void(std::string gap)> tell_gap;  ///< something of the sandbox is not enforced
 };
 
 /// The host's end of one fork server: asks it for workers and hears how they end.
 class ForkServer : public std::enable_shared_from_this<ForkServer> {
 public:
-    /// `gone` is called when the process has ended and its workers were told so.
     static Result<std::shared_ptr<ForkServer>> start(boost::asio::any_io_executor executor,
-                                                     const std::filesystem::path& program,
-                                                     const Library& library,
-                                                     std::function<void(pid_t)> gone);
+                                                     ForkServerSetup setup);
     ForkServer(const ForkServer&) = delete;
     ForkServer& operator=(const ForkServer&) = delete;
     ~ForkServer();
 
     /// Asks for a worker. `fds` are its socket, its cancel descriptor and its output.
-    void spawn(std::uint64_t attempt, const std::string& work_folder, std::vector<Fd> fds,
+    void spawn(std::uint64_t attempt, const WorkerPlace& place, std::vector<Fd> fds,
                WorkerEvents events);
+    const Confinement& confinement() const { return setup_.confinement; }
+    /// Its workers confine themselves, each of them, and tell the gaps here.
+    bool is_cold() const { return setup_.cold_start; }
+    void tell_gap(std::string gap) const { setup_.tell_gap(std::move(gap)); }
     /// `interrupted`: that is why its workers end.
     void kill(bool interrupted = false);
     /// For one that does not even die.
@@ -45,19 +67,30 @@ public:
     bool usable() const { return !gone_; }
 
 private:
+    struct Worker {
+        WorkerEvents events;
+        pid_t process = 0;
+    };
+
     ForkServer(boost::asio::any_io_executor executor, Fd socket, Process process,
-               std::function<void(pid_t)> gone);
+               ForkServerSetup setup);
     void await_frames();
     void await_death();
     bool read_frames();
     void handle(Frame& frame);
+    void listen(Frame& frame);
+    SyscallVerdict decide(pid_t task, const SyscallRequest& request);
     void end(std::string why);
 
     boost::asio::posix::stream_descriptor socket_;
     boost::asio::posix::stream_descriptor death_;
     Process process_;
-    std::function<void(pid_t)> when_gone_;
-    std::unordered_map<std::uint64_t, WorkerEvents> workers_;
+    ForkServerSetup setup_;
+    std::unordered_map<std::uint64_t, Worker> workers_;
+    std::unordered_map<pid_t, std::uint64_t> attempts_;  ///< by the worker's process
+    std::size_t forks_due_ = 0;  ///< workers asked for that have not been started
+    bool confined_ = false;
+    std::shared_ptr<SyscallListener> listener_;
     FrameQueue queue_{socket_};
     std::string load_error_;
     bool interrupted_ = false;

@@ -142,6 +142,8 @@ std::size_t longest_payload_of(FrameType type) {
     switch (type) {
         case FrameType::described:
         case FrameType::command:
+        case FrameType::confine:
+        case FrameType::spawn:
         case FrameType::job:
         case FrameType::run_stage:
         case FrameType::reply:

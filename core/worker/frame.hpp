@@ -22,6 +22,8 @@ enum class FrameType : std::uint32_t {
     started,
     spawn_failed,
     exited,
+    confine,  // to a cold worker too, from which the answer comes
+    confined,
     // host to command helper and back
     command = 20,
     command_output,

@@ -1,5 +1,7 @@
 #include "core/worker/process_tree.hpp"
 
+#include "core/base/fd.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,25 +22,34 @@ namespace certcast {
 
 namespace {
 
-std::string read_small(const char* path) {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return {};
+std::string read_all(int fd) {
     std::string text;
     char buffer[4096];
     ssize_t got = 0;
     while ((got = read(fd, buffer, sizeof buffer)) > 0) {
         text.append(buffer, static_cast<std::size_t>(got));
     }
-    close(fd);
     return text;
+}
+
+/// Opened once and kept, since a sandbox may bar the way to it later.
+int children_file() {
+    static int file = -1;
+    static pid_t owner = -1;
+    if (owner == getpid()) return file;
+    char path[64];
+    std::snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+    if (file >= 0) close(file);
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    owner = getpid();
+    return file;
 }
 
 // Kernels with CONFIG_PROC_CHILDREN tell at once; false where this one has no such file.
 bool read_children_file(std::vector<pid_t>& children) {
-    char path[64];
-    std::snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
-    if (access(path, R_OK) != 0) return false;
-    const std::string text = read_small(path);
+    const int file = children_file();
+    if (file < 0 || lseek(file, 0, SEEK_SET) != 0) return false;
+    const std::string text = read_all(file);
     const char* position = text.data();
     const char* const end = text.data() + text.size();
     while (position < end) {
@@ -54,7 +65,8 @@ bool read_children_file(std::vector<pid_t>& children) {
 pid_t parent_of(std::string_view pid) {
     char path[64];
     std::snprintf(path, sizeof path, "/proc/%.*s/stat", static_cast<int>(pid.size()), pid.data());
-    const std::string stat = read_small(path);
+    const Fd file(open(path, O_RDONLY | O_CLOEXEC));
+    const std::string stat = read_all(file.get());
     const std::size_t name_end = stat.rfind(')');  // the name may hold anything, ")" included
     if (name_end == std::string::npos || name_end + 4 >= stat.size()) return 0;
     pid_t parent = 0;
@@ -81,6 +93,7 @@ void scan_proc(std::vector<pid_t>& children) {
 }  // namespace
 
 void become_subreaper() {
+    children_file();
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
@@ -94,8 +107,9 @@ bool sweep_children(const std::function<bool(pid_t)>& is_known) {
     bool found = false;
     for (const pid_t child : children()) {
         if (is_known(child)) continue;
-        // What became another user's, by sudo for instance, is beyond our reach.
-        const bool is_foreign = kill(child, SIGKILL) != 0 && errno == EPERM;
+        // What became another user's, by sudo for instance, is beyond our reach, and so is all of
+        // it where a sandbox asks a host that is gone (ENOSYS).
+        const bool is_foreign = kill(child, SIGKILL) != 0 && (errno == EPERM || errno == ENOSYS);
         waitpid(child, nullptr, WNOHANG);
         found = found || !is_foreign;
     }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "core/base/error.hpp"
+#include "core/base/limits.hpp"
 #include "core/base/secret.hpp"
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/value.hpp"
 #include "core/worker/command.hpp"
+#include "core/worker/grants.hpp"
 #include "core/worker/outcome.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -101,6 +103,9 @@ struct SessionRequest {
     std::uint32_t attempt = 1;
     Secret state;
     std::string state_version;
+    Sandbox sandbox = Sandbox::on;
+    Limits limits;
+    bool only_validates = false;  ///< its sandbox grants nothing but reading
 };
 
 /// One stage to run. The deadline counts from the call.

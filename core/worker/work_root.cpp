@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <string>
@@ -39,6 +41,7 @@ void remove_what_killed_hosts_left(const fs::path& parent) {
 
 Result<WorkRoot> WorkRoot::make(const fs::path& parent) {
     if (auto made = make_private_folder(parent); !made) return made.error();
+    if (::geteuid() == 0) ::chmod(parent.c_str(), 0711);
     remove_what_killed_hosts_left(parent);
     constexpr int most_tries = 16;
     for (int tries = 0; tries < most_tries; ++tries) {
@@ -46,6 +49,8 @@ Result<WorkRoot> WorkRoot::make(const fs::path& parent) {
         if (::mkdtemp(path.data()) == nullptr) {
             return system_error("cannot make the folder for work folders", errno, path);
         }
+        // Workers of other users have their folders in it, and find nothing else.
+        if (::geteuid() == 0) ::chmod(path.c_str(), 0711);
         // Until it is locked it looks like one that was left behind, and may be taken for it.
         Fd lock = lock_of(path);
         if (lock && fs::exists(path)) return WorkRoot(std::move(path), std::move(lock));

@@ -1,9 +1,12 @@
 #include "core/worker/worker_exit.hpp"
 
+#include "core/base/byte_size.hpp"
 #include "core/worker/worker_wire.hpp"
 
 #include <signal.h>
 #include <string.h>
+
+#include <optional>
 
 namespace certcast {
 
@@ -14,13 +17,42 @@ std::string signal_words(int number) {
     return name == nullptr ? "signal " + std::to_string(number) : "SIG" + std::string(name);
 }
 
+/// A limit that explains this end.
+std::optional<Outcome> reached_limit(const WorkerExit& exit, const Limits& limits, Stage stage) {
+    const bool used_up_cpu =
+        exit.signal == SIGXCPU || (exit.signal == SIGKILL && exit.cpu >= limits.cpu);
+    if (limits.cpu.count() != 0 && used_up_cpu) {
+        return limit_outcome(stage, "cpu",
+                             "it used more than " + in_words(limits.cpu) + " of processor time");
+    }
+    if (limits.file_size != 0 && exit.signal == SIGXFSZ) {
+        return limit_outcome(stage, "file_size",
+                             "it wrote a file of more than " + to_byte_size(limits.file_size));
+    }
+    // Near the limit counts too: what does not fit any more is not there to be seen.
+    const std::uint64_t nearly_all = limits.memory - limits.memory / 8;
+    const bool ended_badly = exit.signal != 0 || exit.status != 0;
+    if (limits.memory != 0 &&
+        (exit.status == exit_out_of_memory || (ended_badly && exit.most_memory >= nearly_all))) {
+        return limit_outcome(stage, "memory",
+                             "it wanted more than " + to_byte_size(limits.memory) + " of memory");
+    }
+    return std::nullopt;
+}
+
 Outcome internal(Ended ended, Stage stage, std::string message) {
     return Outcome::of(ended, stage, Category::internal, std::move(message));
 }
 
 }  // namespace
 
-Outcome outcome_of(const WorkerExit& exit, bool started, Stage stage) {
+Outcome limit_outcome(Stage stage, std::string name, std::string message) {
+    Outcome outcome = Outcome::of(Ended::limit, stage, Category::internal, std::move(message));
+    outcome.limit = std::move(name);
+    return outcome;
+}
+
+Outcome outcome_of(const WorkerExit& exit, bool started, const Limits& limits, Stage stage) {
     if (exit.interrupted) {
         return Outcome::of(Ended::cancelled, stage, Category::cancelled,
                            "killed, because the run was interrupted twice");
@@ -33,6 +65,7 @@ Outcome outcome_of(const WorkerExit& exit, bool started, Stage stage) {
     if (exit.server_gone || !exit.setup_error.empty()) {
         return internal(Ended::setup_failed, stage, exit.setup_error);
     }
+    if (auto limit = reached_limit(exit, limits, stage)) return std::move(*limit);
     if (exit.signal != 0) {
         Outcome outcome =
             internal(Ended::crashed, stage, "the worker was ended by " + signal_words(exit.signal));

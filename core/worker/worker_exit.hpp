@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/limits.hpp"
 #include "core/worker/outcome.hpp"
 
 #include <string>
@@ -10,12 +11,17 @@ namespace certcast {
 struct WorkerExit {
     int status = 0;
     int signal = 0;
-    std::string setup_error;  ///< it never became a worker, or its fork server is gone: why
+    Duration cpu{};                 ///< processor time that it used
+    std::uint64_t most_memory = 0;  ///< bytes that were resident at once
+    std::string setup_error;        ///< it never became a worker, or its fork server is gone: why
     bool server_gone = false;
     bool interrupted = false;  ///< its fork server was killed because the run was
 };
 
 /// What that means for the stage that ran. `started`: there was a process.
-Outcome outcome_of(const WorkerExit& exit, bool started, Stage stage);
+Outcome outcome_of(const WorkerExit& exit, bool started, const Limits& limits, Stage stage);
+
+/// That an attempt went over one of its limits.
+Outcome limit_outcome(Stage stage, std::string name, std::string message);
 
 }  // namespace certcast

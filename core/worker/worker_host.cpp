@@ -1,6 +1,7 @@
 #include "core/worker/worker_host.hpp"
 
 #include "core/worker/command_process.hpp"
+#include "core/worker/granting.hpp"
 #include "core/worker/process_tree.hpp"
 #include "core/worker/worker_session.hpp"
 
@@ -14,6 +15,17 @@ namespace asio = boost::asio;
 
 namespace {
 
+Grants grants_of(const SessionRequest& request) {
+    Grants grants = certcast::grants_of(*request.library, *request.descriptor, request.config);
+    grants.rights.sandbox = request.sandbox;
+    if (request.sandbox == Sandbox::off) {
+        Grants all;  // everything is, so one server does for all
+        all.rights.sandbox = request.sandbox;
+        return all;
+    }
+    return request.only_validates ? for_validation(grants) : grants;
+}
+
 Error interrupted() {
     return {ErrorCode::cancelled, "the run was interrupted", {}};
 }
@@ -21,32 +33,39 @@ Error interrupted() {
 }  // namespace
 
 WorkerHost::WorkerHost(asio::any_io_executor executor, std::filesystem::path program,
-                       std::filesystem::path work_parent)
+                       std::filesystem::path work_parent, std::uint32_t newest_landlock)
     : executor_(std::move(executor)),
       program_(std::move(program)),
       work_parent_(std::move(work_parent)),
+      servers_(executor_, setup(newest_landlock)),
       not_ours_(certcast::children()) {
     become_subreaper();
 }
 
 WorkerHost::~WorkerHost() {
     kill_all();
-    servers_.clear();
+    servers_.drop_all();
     children_.clear();
     sweep();
 }
 
-Result<std::shared_ptr<ForkServer>> WorkerHost::server_for(const Library& library) {
-    const auto known = servers_.find(library.path);
-    if (known != servers_.end() && known->second->usable()) return known->second;
-    auto started = ForkServer::start(executor_, program_, library, [this](pid_t pid) {
+ForkServerSetup WorkerHost::setup(std::uint32_t newest_landlock) {
+    ForkServerSetup setup;
+    setup.program = program_;
+    setup.confinement.newest_landlock = newest_landlock;
+    setup.gone = [this](pid_t pid) {
         children_.erase(pid);
         sweep();
-    });
-    if (!started) return started.error();
-    children_.insert((*started)->pid());
-    servers_.insert_or_assign(library.path, *started);
-    return *started;
+    };
+    setup.tell_gap = [this](std::string gap) {
+        constexpr std::size_t most_gaps = 100;
+        if (gaps_.size() < most_gaps) gaps_.insert(std::move(gap));
+    };
+    return setup;
+}
+
+void WorkerHost::expect(const SessionRequest& request) {
+    servers_.expect(*request.library, grants_of(request));
 }
 
 asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionRequest request,
@@ -57,11 +76,16 @@ asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionReque
         if (!made) co_return made.error();
         work_root_.emplace(std::move(*made));
     }
-    auto server = server_for(*request.library);
+    Grants grants = grants_of(request);
+    auto server = servers_.serving(*request.library, grants, work_root_->path());
     if (!server) co_return server.error();
+    children_.insert((*server)->pid());
     const std::uint64_t attempt = next_attempt_++;
-    const auto folder = work_root_->path() / std::to_string(attempt);
-    co_return WorkerSession::start(executor_, std::move(*server), attempt, folder.string(),
+    WorkerPlace place;
+    place.work_folder = (*server)->confinement().work_folder + "/" + std::to_string(attempt);
+    place.paths = std::move(grants.paths);
+    place.limits = request.limits;
+    co_return WorkerSession::start(executor_, std::move(*server), attempt, std::move(place),
                                    std::move(request), calls);
 }
 
@@ -81,7 +105,7 @@ asio::awaitable<Result<CommandResult>> WorkerHost::run(Command command) {
 
 void WorkerHost::kill_all() {
     killed_ = true;
-    for (const auto& [path, server] : servers_) server->kill(true);
+    servers_.kill_all();
     for (const pid_t child : children_) kill(child, SIGKILL);
 }
 

@@ -1,14 +1,13 @@
 #pragma once
 
 #include "core/worker/command.hpp"
-#include "core/worker/fork_server.hpp"
+#include "core/worker/fork_servers.hpp"
 #include "core/worker/session.hpp"
 #include "core/worker/work_root.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -22,7 +21,7 @@ class WorkerHost : public SessionFactory, public CommandRunner {
 public:
     /// `program` is certcast-worker. Work folders are made below `work_parent`, when one is needed.
     WorkerHost(boost::asio::any_io_executor executor, std::filesystem::path program,
-               std::filesystem::path work_parent);
+               std::filesystem::path work_parent, std::uint32_t newest_landlock = UINT32_MAX);
     WorkerHost(const WorkerHost&) = delete;
     WorkerHost& operator=(const WorkerHost&) = delete;
     ~WorkerHost() override;
@@ -31,18 +30,24 @@ public:
                                                                    HostCalls& calls) override;
     boost::asio::awaitable<Result<CommandResult>> run(Command command) override;
 
+    /// A session like this will be started: its sandbox is made ready for it with others.
+    void expect(const SessionRequest& request);
+    /// What of the sandbox this machine could not enforce, each once.
+    const std::set<std::string>& sandbox_gaps() const { return gaps_; }
+
     /// Kills every process at once and starts none any more: all of it ends as cancelled.
     void kill_all();
 
 private:
-    Result<std::shared_ptr<ForkServer>> server_for(const Library& library);
+    ForkServerSetup setup(std::uint32_t newest_landlock);
     void sweep();
 
     boost::asio::any_io_executor executor_;
     std::filesystem::path program_;
     std::filesystem::path work_parent_;
     std::optional<WorkRoot> work_root_;
-    std::map<std::filesystem::path, std::shared_ptr<ForkServer>> servers_;
+    ForkServers servers_;
+    std::set<std::string> gaps_;
     std::set<pid_t> not_ours_;  ///< children that were there before, or that do not die
     std::set<pid_t> children_;
     std::uint64_t next_attempt_ = 1;

@@ -1,8 +1,11 @@
 #include "core/worker/worker_link.hpp"
 
+#include "core/base/byte_size.hpp"
 #include "core/base/pidfd.hpp"
 #include "core/base/remove_tree.hpp"
 #include "core/worker/call_wire.hpp"
+#include "core/worker/syscalls.hpp"
+#include "core/worker/task_tree.hpp"
 #include "core/worker/worker_wire.hpp"
 
 #include <certcast/plugin.h>
@@ -29,6 +32,7 @@ std::span<std::byte> shared_buffer() {
     return buffer;
 }
 
+constexpr std::uint32_t most_gaps = 16;
 constexpr std::uint64_t most_log_frames = 10'000;
 constexpr std::uint64_t most_log_bytes = std::uint64_t{4} * 1024 * 1024;
 constexpr std::uint64_t most_progress_frames = 10'000;
@@ -44,11 +48,11 @@ constexpr Duration longest_protect_of_all{10 * 60'000};
 }  // namespace
 
 WorkerLink::WorkerLink(asio::any_io_executor executor, std::shared_ptr<ForkServer> server,
-                       std::uint64_t attempt, std::string work_folder, Duration longest_protect,
+                       std::uint64_t attempt, WorkerPlace place, Duration longest_protect,
                        HostCalls& calls)
     : server_(std::move(server)),
       attempt_(attempt),
-      work_folder_(std::move(work_folder)),
+      place_(std::move(place)),
       longest_protect_(std::min(longest_protect, longest_protect_of_all)),
       calls_(&calls),
       socket_(executor),
@@ -76,15 +80,25 @@ Result<void> WorkerLink::start(const SessionRequest& request) {
     fds.push_back(std::move(cancel->theirs));
     fds.push_back(std::move(output_end));
     WorkerEvents events;
-    events.started = [self = shared_from_this()](Fd pidfd) {
+    events.started = [self = shared_from_this()](Fd pidfd, pid_t process) {
         self->pidfd_ = std::move(pidfd);
+        self->process_ = process;
         if (self->kill_wanted_) self->kill();
     };
     events.exited = [self = shared_from_this()](WorkerExit exit) {
         self->on_exit(std::move(exit));
     };
-    server_->spawn(attempt_, work_folder_, std::move(fds), std::move(events));
-    send(FrameType::job, 0, encode_job(request, work_folder_).bytes());
+    events.asks = [self = shared_from_this()](const SyscallRequest& asked,
+                                              const SyscallCaller& caller) {
+        return self->decide(asked, caller);
+    };
+    server_->spawn(attempt_, place_, std::move(fds), std::move(events));
+    if (server_->is_cold()) {
+        Confinement own = server_->confinement();
+        own.grants.paths = place_.paths;
+        send(FrameType::confine, 0, own.encoded().bytes());
+    }
+    send(FrameType::job, 0, encode_job(request, place_.work_folder).bytes());
     await_frames();
     await_output();
     return {};
@@ -103,7 +117,7 @@ void WorkerLink::send(FrameType type, std::uint32_t call, std::span<const std::b
 
 void WorkerLink::await_frames() {
     auto ready = [self = shared_from_this()](boost::system::error_code failure) {
-        if (failure || self->gone_ || self->violation_) return;
+        if (failure || self->gone_ || self->broken()) return;
         // A few a turn: one worker that floods must not keep the others waiting.
         self->read_frames(32, 1);
         if (!self->gone_ && !self->closed_) self->await_frames();
@@ -113,7 +127,7 @@ void WorkerLink::await_frames() {
 
 void WorkerLink::read_frames(int most, int most_large) {
     int large = 0;
-    for (int count = 0; count < most && large < most_large && !violation_; ++count) {
+    for (int count = 0; count < most && large < most_large && !broken(); ++count) {
         auto received = receive_frame(socket_.native_handle(), shared_buffer());
         if (!received) return violate(received.error().text());
         if (std::holds_alternative<NothingYet>(*received)) return;
@@ -137,14 +151,20 @@ void WorkerLink::read_frames(int most, int most_large) {
 void WorkerLink::handle(Frame frame) {
     if (calls_ == nullptr) return;
     wire::Reader in(frame.payload);
+    if (frame.type == FrameType::confined) return listen(std::move(frame));
     if (!frame.fds.empty()) return violate("it sent a descriptor");
     if (frame.type == FrameType::stage_ended) {
         const std::uint32_t status = in.u32();
+        const bool out_of_files = in.u8() != 0;
         if (!in.finished() || !stage_runs_ || call_pending_) {
             return violate("it ended a stage that did not run, or in the middle of a call");
         }
         stage_runs_ = false;
         stage_status_ = status;
+        if (out_of_files && status != CERTCAST_OK) {
+            exceed("files",
+                   "it had " + std::to_string(place_.limits.files) + " files open and wanted more");
+        }
         notify();
     } else if (frame.type == FrameType::result) {
         if (!in.finished()) return violate("its result holds something");
@@ -152,6 +172,7 @@ void WorkerLink::handle(Frame frame) {
     } else if (frame.type == FrameType::log) {
         auto line = decode_log(frame);
         if (!line) return violate(line.error().message);
+        count_output(frame.payload.size());
         if (log_frames_ >= most_log_frames || log_bytes_ >= most_log_bytes) return;
         ++log_frames_;
         log_bytes_ += frame.payload.size();
@@ -221,6 +242,7 @@ bool WorkerLink::read_output() {
     const ssize_t got = ::read(output_.native_handle(), buffer.data(), buffer.size());
     if (got < 0) return errno == EAGAIN || errno == EINTR;
     if (got == 0) return false;
+    count_output(static_cast<std::uint64_t>(got));
     if (calls_ != nullptr) {
         for (std::string& line : lines_.take(
                  {reinterpret_cast<const char*>(buffer.data()), static_cast<std::size_t>(got)})) {
@@ -228,6 +250,61 @@ bool WorkerLink::read_output() {
         }
     }
     return true;
+}
+
+// Said once, by a worker that has not loaded anything yet.
+void WorkerLink::listen(Frame frame) {
+    wire::Reader in(frame.payload);
+    const std::uint32_t gaps = in.count(4, most_gaps);
+    std::vector<std::string> texts;
+    for (std::uint32_t i = 0; i < gaps; ++i) texts.emplace_back(in.text());
+    if (!in.finished() || confined_ || !server_->is_cold() || frame.fds.size() > 1) {
+        return violate("it says that it is confined");
+    }
+    confined_ = true;
+    for (std::string& gap : texts) server_->tell_gap(std::move(gap));
+    if (frame.fds.empty()) return;
+    listener_ = SyscallListener::start(
+        wake_.get_executor(), std::move(frame.fds.front()),
+        [weak = weak_from_this()](pid_t, const SyscallRequest& request) {
+            const auto self = weak.lock();
+            if (!self) return SyscallVerdict{ENOSYS, {}};
+            const auto owns = [worker = self->process_](pid_t target) {
+                return nearest_ancestor(target, [worker](pid_t pid) { return pid == worker; }) != 0;
+            };
+            return self->decide(request, {self->process_, false, false, owns});
+        });
+}
+
+SyscallVerdict WorkerLink::decide(const SyscallRequest& request, const SyscallCaller& caller) {
+    SyscallVerdict verdict = judge(request, server_->confinement().grants.rights, caller);
+    const std::uint64_t most = place_.limits.processes;
+    if (verdict.allowed() && most != 0 && caller.process > 0 &&
+        kind_of(request.number) == SyscallKind::starts_process &&
+        count_tasks(caller.process, most) >= most) {
+        exceed("processes",
+               "it had " + std::to_string(most) + " processes and threads at once and wanted more");
+        return {EAGAIN, {}};
+    }
+    constexpr std::size_t most_told = 16;
+    if (!verdict.denial.empty() && denials_.size() < most_told &&
+        denials_.insert(verdict.denial).second && calls_ != nullptr) {
+        calls_->log({LogLevel::warning, verdict.denial, {}, false});
+    }
+    return verdict;
+}
+
+void WorkerLink::count_output(std::uint64_t bytes) {
+    output_bytes_ += bytes;
+    const std::uint64_t most = place_.limits.output;
+    if (most == 0 || output_bytes_ <= most) return;
+    exceed("output", "it printed and logged more than " + to_byte_size(most));
+}
+
+void WorkerLink::exceed(std::string limit, std::string message) {
+    if (!limit_) limit_ = limit_outcome(Stage::deploy, std::move(limit), std::move(message));
+    kill();
+    notify();
 }
 
 void WorkerLink::violate(std::string what) {
@@ -263,10 +340,11 @@ void WorkerLink::on_exit(WorkerExit exit) {
     queue_.close();
     stop_call_.emit(asio::cancellation_type::terminal);
     drop_frames(socket_.native_handle());
+    if (listener_) listener_->close();
     boost::system::error_code ignored;
     socket_.close(ignored);
     output_.close(ignored);
-    remove_tree(work_folder_, most_removed_at_once);  // the rest goes when the run has ended
+    remove_tree(place_.work_folder, most_removed_at_once);  // the rest goes when the run has ended
     notify();
 }
 

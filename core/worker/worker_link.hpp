@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 
@@ -28,7 +29,7 @@ public:
     using Timer = boost::asio::steady_timer;
 
     WorkerLink(boost::asio::any_io_executor executor, std::shared_ptr<ForkServer> server,
-               std::uint64_t attempt, std::string work_folder, Duration longest_protect,
+               std::uint64_t attempt, WorkerPlace place, Duration longest_protect,
                HostCalls& calls);
 
     Result<void> start(const SessionRequest& request);
@@ -45,6 +46,10 @@ private:
     void handle_call(Frame frame);
     void await_output();
     bool read_output();
+    void listen(Frame frame);
+    SyscallVerdict decide(const SyscallRequest& request, const SyscallCaller& caller);
+    void count_output(std::uint64_t bytes);
+    void exceed(std::string limit, std::string message);
     void violate(std::string what);
     void send(FrameType type, std::uint32_t call, std::span<const std::byte> payload);
     void kill();
@@ -58,13 +63,15 @@ private:
     template <typename Done>
     boost::asio::awaitable<bool> end_softly(Done done, std::uint32_t reason);
     Outcome stage_outcome(Stage stage) const;
+    std::string denied() const;
+    bool broken() const;
     Outcome gone_outcome(Stage stage) const;
     Outcome stopped(Ended ended, Stage stage, Category category, std::string why) const;
     boost::asio::awaitable<void> die();
 
     std::shared_ptr<ForkServer> server_;
     std::uint64_t attempt_;
-    std::string work_folder_;
+    WorkerPlace place_;
     Duration longest_protect_;
     HostCalls* calls_;  ///< nullptr: the session is gone
     boost::asio::posix::stream_descriptor socket_;
@@ -75,6 +82,12 @@ private:
     bool stage_runs_ = false;
     Duration grace_{};  ///< of the stage that runs or ran last
     Fd pidfd_;
+    pid_t process_ = 0;
+    std::shared_ptr<SyscallListener> listener_;  ///< of a cold worker
+    bool confined_ = false;
+    std::set<std::string> denials_;  ///< what its sandbox refused
+    std::uint64_t output_bytes_ = 0;
+    std::optional<Outcome> limit_;
     OutputLines lines_;
     FrameQueue queue_{socket_};
     bool kill_wanted_ = false;

@@ -2,6 +2,7 @@
 
 #include "core/base/pidfd.hpp"
 #include "core/worker/frame.hpp"
+#include "core/worker/granting.hpp"
 #include "core/worker/process_tree.hpp"
 #include "core/worker/worker_wire.hpp"
 
@@ -23,6 +24,9 @@ namespace certcast {
 namespace {
 
 constexpr int longest_dying_ms = 500;
+
+// Nobody, of whom nothing is to be expected but that it owns nothing.
+constexpr uid_t describing_user = 65534;
 
 class SpawnSettings {
 public:
@@ -130,6 +134,9 @@ void end_process(Process& process) {
 
 Result<std::vector<std::byte>> describe_library(const std::filesystem::path& program,
                                                 const std::filesystem::path& library, int seconds) {
+    Confinement confinement;
+    confinement.grants.paths = {granted(Access::read, library)};
+    confinement.user = geteuid() == 0 ? describing_user : 0;
     become_subreaper();
     const std::set<pid_t> others = children();
     auto sockets = make_socket_pair();
@@ -138,6 +145,9 @@ Result<std::vector<std::byte>> describe_library(const std::filesystem::path& pro
         spawn_worker_program(program, {"--describe", std::to_string(getpid()), library.string()},
                              std::move(sockets->theirs), false);
     if (!process) return process.error();
+    const auto confine = make_frame(FrameType::confine, 0, confinement.encoded().bytes());
+    if (!confine) return confine.error();
+    send_frame(sockets->ours.get(), *confine);  // the first, for which there is room
 
     std::array<std::byte, frame_buffer_size> buffer;
     Result<std::vector<std::byte>> answer = Error{

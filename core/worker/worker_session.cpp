@@ -8,12 +8,11 @@ namespace asio = boost::asio;
 
 Result<std::unique_ptr<Session>> WorkerSession::start(asio::any_io_executor executor,
                                                       std::shared_ptr<ForkServer> server,
-                                                      std::uint64_t attempt,
-                                                      const std::string& work_folder,
+                                                      std::uint64_t attempt, WorkerPlace place,
                                                       SessionRequest request, HostCalls& calls) {
     auto link =
-        std::make_shared<WorkerLink>(std::move(executor), std::move(server), attempt, work_folder,
-                                     request.descriptor->longest_protect, calls);
+        std::make_shared<WorkerLink>(std::move(executor), std::move(server), attempt,
+                                     std::move(place), request.descriptor->longest_protect, calls);
     if (auto started = link->start(request); !started) return started.error();
     return std::unique_ptr<Session>(new WorkerSession(std::move(link)));
 }

@@ -17,8 +17,7 @@ public:
     /// Asks `server` for a worker and tells it its job; both happen while the caller goes on.
     static Result<std::unique_ptr<Session>> start(boost::asio::any_io_executor executor,
                                                   std::shared_ptr<ForkServer> server,
-                                                  std::uint64_t attempt,
-                                                  const std::string& work_folder,
+                                                  std::uint64_t attempt, WorkerPlace place,
                                                   SessionRequest request, HostCalls& calls);
     WorkerSession(const WorkerSession&) = delete;
     WorkerSession& operator=(const WorkerSession&) = delete;

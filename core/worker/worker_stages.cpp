@@ -95,14 +95,15 @@ asio::awaitable<Outcome> WorkerLink::run(StageRequest request) {
     send(FrameType::run_stage, 0,
          encode_stage(request, stage_number_, deadline.time_since_epoch().count()).bytes());
 
-    const auto over = [this] { return stage_status_ || gone_ || violation_ || host_failure_; };
+    const auto over = [this] {
+        return stage_status_ || gone_ || violation_ || host_failure_ || limit_;
+    };
     const auto at_start = co_await asio::this_coro::cancellation_state;
     bool in_time = false;
     if (at_start.cancelled() == asio::cancellation_type::none) {
         in_time = co_await wait_for(over, deadline);
     }
-    if (in_time && stage_status_ && !violation_ && !host_failure_)
-        co_return stage_outcome(request.stage);
+    if (in_time && stage_status_ && !broken()) co_return stage_outcome(request.stage);
     if (in_time) {
         co_await die();
         co_return gone_outcome(request.stage);
@@ -112,7 +113,7 @@ asio::awaitable<Outcome> WorkerLink::run(StageRequest request) {
     const bool cancelled = state.cancelled() != asio::cancellation_type::none;
     const bool ended =
         co_await end_softly(over, cancelled ? CERTCAST_CANCEL_USER : CERTCAST_CANCEL_DEADLINE);
-    if (ended && stage_status_ && !violation_ && !host_failure_) {
+    if (ended && stage_status_ && !broken()) {
         Outcome outcome = stage_outcome(request.stage);
         if (outcome.succeeded()) {
             outcome.late = !cancelled;
@@ -146,17 +147,35 @@ Outcome WorkerLink::stage_outcome(Stage stage) const {
     Outcome outcome = Outcome::of(Ended::failed, stage, Category::internal,
                                   "the plugin failed without saying why");
     if (failure_) outcome.failure = *failure_;
+    outcome.failure.message += denied();
     return outcome;
 }
 
+/// What may explain a failure; empty where nothing was refused.
+std::string WorkerLink::denied() const {
+    return denials_.empty() ? "" : " (" + *denials_.begin() + ")";
+}
+
+/// Something other than the stage's end decides what came of it.
+bool WorkerLink::broken() const {
+    return violation_ || host_failure_ || limit_;
+}
+
 Outcome WorkerLink::gone_outcome(Stage stage) const {
+    if (limit_) {
+        Outcome outcome = *limit_;
+        outcome.stage = stage;
+        return outcome;
+    }
     if (host_failure_) {
         return Outcome::of(Ended::setup_failed, stage, Category::internal, *host_failure_);
     }
     if (violation_) {
         return Outcome::of(Ended::protocol_error, stage, Category::internal, *violation_);
     }
-    return outcome_of(exit_, static_cast<bool>(pidfd_), stage);
+    Outcome outcome = outcome_of(exit_, static_cast<bool>(pidfd_), place_.limits, stage);
+    outcome.failure.message += denied();
+    return outcome;
 }
 
 asio::awaitable<Outcome> WorkerLink::finish(Duration timeout) {
@@ -169,13 +188,13 @@ asio::awaitable<Outcome> WorkerLink::finish(Duration timeout) {
     out.u32(stage_number_);
     out.i64(deadline.time_since_epoch().count());
     send(FrameType::finish, 0, out.data());
-    const auto dead = [this] { return (gone_ && !call_pending_) || violation_; };
+    const auto dead = [this] { return (gone_ && !call_pending_) || broken(); };
     bool ended = co_await wait_for(dead, deadline);
     if (!ended) ended = co_await wait_for(dead, deadline);  // cancelling does not hurry a close
     if (!ended) ended = co_await end_softly(dead, CERTCAST_CANCEL_DEADLINE);
-    if (!ended || violation_) {
+    if (!ended || broken()) {
         co_await die();
-        if (violation_) co_return gone_outcome(Stage::close);
+        if (broken()) co_return gone_outcome(Stage::close);
         co_return stopped(Ended::timed_out, Stage::close, Category::timeout,
                           "closing was not done after " + in_words(timeout) + "; ");
     }

@@ -19,5 +19,6 @@ struct CancelMessage {
 inline constexpr int exit_host_gone = 120;
 inline constexpr int exit_protocol = 121;
 inline constexpr int exit_setup = 122;
+inline constexpr int exit_out_of_memory = 123;
 
 }  // namespace certcast

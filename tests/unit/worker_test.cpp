@@ -220,7 +220,7 @@ TEST_CASE("what is printed is cut into lines, of which only so much is kept") {
 
 TEST_CASE("the way a worker ended is told by its kind") {
     const auto ended = [](const WorkerExit& exit, bool started = true) {
-        return outcome_of(exit, started, Stage::verify);
+        return outcome_of(exit, started, Limits{}, Stage::verify);
     };
     CHECK(ended({.signal = SIGSEGV}).ended == Ended::crashed);
     CHECK(ended({.signal = SIGSEGV}).failure.message.find("SIGSEGV") != std::string::npos);
@@ -234,6 +234,27 @@ TEST_CASE("the way a worker ended is told by its kind") {
     CHECK(ended({.setup_error = "no", .server_gone = true, .interrupted = true}).ended ==
           Ended::cancelled);
     CHECK(ended({.status = 3}).stage == Stage::verify);
+}
+
+TEST_CASE("an end that a limit explains is that limit's, and no other is") {
+    Limits limits;
+    limits.memory = 800;
+    limits.cpu = Duration(1000);
+    const auto limit_of = [&limits](const WorkerExit& exit) {
+        return outcome_of(exit, true, limits, Stage::deploy).limit;
+    };
+    CHECK(limit_of({.signal = SIGXCPU}) == "cpu");
+    CHECK(limit_of({.signal = SIGKILL, .cpu = Duration(1000)}) == "cpu");
+    CHECK(limit_of({.signal = SIGKILL, .cpu = Duration(999)}).empty());
+    CHECK(limit_of({.signal = SIGXFSZ}) == "file_size");
+    CHECK(limit_of({.status = exit_out_of_memory}) == "memory");
+    CHECK(limit_of({.signal = SIGSEGV, .most_memory = 700}) == "memory");
+    CHECK(limit_of({.signal = SIGSEGV, .most_memory = 699}).empty());
+    CHECK(limit_of({.most_memory = 900}).empty());
+    limits = {.memory = 0, .cpu = Duration(0), .file_size = 0};
+    CHECK(limit_of({.signal = SIGXCPU}).empty());
+    CHECK(limit_of({.signal = SIGXFSZ}).empty());
+    CHECK(limit_of({.signal = SIGKILL, .cpu = Duration(1000), .most_memory = 1 << 30}).empty());
 }
 
 TEST_CASE("a work folder is private, goes with its owner, and outlives others' clean-ups") {

@@ -4,6 +4,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/fd.hpp"
+#include "core/base/limits.hpp"
 
 #include <string>
 
@@ -17,7 +18,7 @@ struct AttemptFds {
 
 /// Turns a fresh child of the fork server into a worker: session, death signal, limits,
 /// descriptors, folder, environment. What went wrong, or success.
-Result<void> become_worker(AttemptFds fds, const std::string& work_folder);
+Result<void> become_worker(AttemptFds fds, const std::string& work_folder, const Limits& limits);
 
 /// Serves the host's stage frames with the given plugin until it says finish. Never returns.
 [[noreturn]] void serve_attempt(const certcast_plugin& plugin);

@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 namespace certcast::program {
 
@@ -37,9 +39,31 @@ Result<void> place_fds(AttemptFds fds) {
     return {};
 }
 
+void keep_to(int resource, rlim_t soft, rlim_t hard) {
+    rlimit now{};
+    getrlimit(resource, &now);
+    now.rlim_max = std::min(now.rlim_max, hard);
+    now.rlim_cur = std::min(now.rlim_max, soft);
+    setrlimit(resource, &now);
+}
+
+void keep_to(const Limits& limits) {
+    if (limits.files != 0) keep_to(RLIMIT_NOFILE, limits.files, limits.files);
+    if (limits.file_size != 0) keep_to(RLIMIT_FSIZE, limits.file_size, limits.file_size);
+    if (limits.cpu.count() != 0) {
+        const auto seconds =
+            static_cast<rlim_t>(std::chrono::ceil<std::chrono::seconds>(limits.cpu).count());
+        // The first is a signal that may be ignored.
+        keep_to(RLIMIT_CPU, seconds, seconds + 1);
+    }
+#ifndef __SANITIZE_ADDRESS__  // whose shadow of all memory would count
+    if (limits.memory != 0) keep_to(RLIMIT_DATA, limits.memory, limits.memory);
+#endif
+}
+
 }  // namespace
 
-Result<void> become_worker(AttemptFds fds, const std::string& work_folder) {
+Result<void> become_worker(AttemptFds fds, const std::string& work_folder, const Limits& limits) {
     const pid_t parent = getppid();
     // The fork server has put everything else back; what it needs blocked a worker does not.
     sigset_t none;
@@ -54,13 +78,7 @@ Result<void> become_worker(AttemptFds fds, const std::string& work_folder) {
 
     const rlimit no_core{0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
-    rlimit files{};
-    getrlimit(RLIMIT_NOFILE, &files);
-    constexpr rlim_t worker_files = 1024;
-    if (files.rlim_cur > worker_files) {
-        files.rlim_cur = worker_files;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
+    keep_to(limits);
     if (auto placed = place_fds(std::move(fds)); !placed) return placed;
     if (mkdir(work_folder.c_str(), 0700) != 0) {
         return system_error("cannot make the work folder", errno, work_folder);

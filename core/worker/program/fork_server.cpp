@@ -1,5 +1,6 @@
 #include "core/worker/program/fork_server.hpp"
 
+#include "core/base/limits.hpp"
 #include "core/base/pidfd.hpp"
 #include "core/worker/process_tree.hpp"
 #include "core/worker/program/attempt_process.hpp"
@@ -7,11 +8,13 @@
 #include "core/worker/program/library.hpp"
 #include "core/worker/program/orphanage.hpp"
 #include "core/worker/program/process_state.hpp"
+#include "core/worker/program/sandbox.hpp"
 #include "core/worker/worker_wire.hpp"
 
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -55,6 +58,7 @@ public:
           host_(control_fd, &end_everything) {}
 
     [[noreturn]] void run() {
+        enter_sandbox();
         load();
         for (;;) {
             pollfd entries[] = {{host_.socket(), POLLIN, 0},
@@ -76,7 +80,29 @@ private:
         std::uint64_t attempt;
         int code;
         int signal;
+        rusage used;
     };
+
+    /// What a worker starts with.
+    struct Placement {
+        std::string work_folder;
+        Limits limits;
+        std::set<PathGrant> paths;
+    };
+
+    // The listener of refused calls goes to the host before foreign code could get hold of it.
+    void enter_sandbox() {
+        const Confinement confinement = receive_confinement(host_);
+        if (options_.cold) return;  // its workers do, each for itself
+        rights_ = confinement.grants.rights;
+        auto confined = confine(confinement, Denied::asked);
+        if (!confined) {
+            host_.send_text(FrameType::load_failed, confined.error().text());
+            end_everything(1);
+        }
+        landlock_ = confined->landlock;
+        send_confined(host_, std::move(*confined));
+    }
 
     void load() {
         if (options_.cold) return;
@@ -92,7 +118,7 @@ private:
             host_.send_text(FrameType::load_failed, plugin.error().text());
             end_everything(1);
         }
-        if (has_threads()) {
+        if (threads_.more_than_one()) {
             host_.send_text(FrameType::load_failed,
                             options_.library +
                                 ": started a thread while it was loaded, although it did not "
@@ -114,16 +140,19 @@ private:
             }
             wire::Reader in(frame.payload);
             const std::uint64_t attempt = in.u64();
-            const std::string work_folder(in.text());
+            Placement placement;
+            placement.work_folder = in.text();
+            placement.limits = Limits::read(in);
+            placement.paths = read_paths(in);
             if (!in.finished()) end_everything(exit_protocol);
-            spawn(attempt, work_folder,
+            spawn(attempt, placement,
                   {std::move(frame.fds[0]), std::move(frame.fds[1]), std::move(frame.fds[2])});
         }
     }
 
-    void spawn(std::uint64_t attempt, const std::string& work_folder, AttemptFds fds) {
+    void spawn(std::uint64_t attempt, const Placement& placement, AttemptFds fds) {
         const pid_t pid = fork();
-        if (pid == 0) run_worker(work_folder, std::move(fds));
+        if (pid == 0) run_worker(placement, std::move(fds));
         wire::Writer out;
         out.u64(attempt);
         if (pid < 0) {
@@ -132,13 +161,15 @@ private:
             return;
         }
         workers_.emplace(pid, attempt);
+        out.u32(static_cast<std::uint32_t>(pid));
         std::vector<Fd> pidfd;
         pidfd.emplace_back(pidfd_open(pid, 0));
         host_.send(FrameType::started, 0, out.data(), std::move(pidfd));
     }
 
-    [[noreturn]] void run_worker(const std::string& work_folder, AttemptFds fds) {
-        const auto ready = become_worker(std::move(fds), work_folder);
+    [[noreturn]] void run_worker(const Placement& placement, AttemptFds fds) {
+        auto ready = become_worker(std::move(fds), placement.work_folder, placement.limits);
+        if (ready) ready = narrow(landlock_, rights_, placement.paths, placement.work_folder);
         if (!ready) {
             dprintf(STDERR_FILENO, "%s\n", ready.error().text().c_str());
             _exit(exit_setup);
@@ -165,10 +196,14 @@ private:
             }
             const auto worker = workers_.find(info.si_pid);
             if (worker != workers_.end()) {
-                kill(-info.si_pid, SIGKILL);
+                // Without EXEC there is nobody else in its group.
+                const bool alone =
+                    rights_.sandbox != Sandbox::off && !rights_.exec && !options_.cold;
+                if (!alone) kill(-info.si_pid, SIGKILL);
                 const bool exited = info.si_code == CLD_EXITED;
                 ended_.push_back(
-                    {worker->second, exited ? info.si_status : 0, exited ? 0 : info.si_status});
+                    {worker->second, exited ? info.si_status : 0, exited ? 0 : info.si_status, {}});
+                wait4(info.si_pid, nullptr, WNOHANG, &ended_.back().used);
                 workers_.erase(worker);
             }
             waitpid(info.si_pid, nullptr, WNOHANG);
@@ -197,15 +232,22 @@ private:
             out.u64(ended.attempt);
             out.u32(static_cast<std::uint32_t>(ended.code));
             out.u32(static_cast<std::uint32_t>(ended.signal));
+            const timeval user = ended.used.ru_utime;
+            const timeval system = ended.used.ru_stime;
+            out.i64((user.tv_sec + system.tv_sec) * 1000 + (user.tv_usec + system.tv_usec) / 1000);
+            out.u64(static_cast<std::uint64_t>(ended.used.ru_maxrss) * 1024);
             host_.send(FrameType::exited, 0, out.data());
         }
         ended_.clear();
     }
 
     const ForkServerOptions& options_;
+    const ThreadCount threads_;
     Watch watch_;
     Connection host_;
     std::array<std::byte, frame_buffer_size> buffer_;
+    Rights rights_;
+    std::uint32_t landlock_ = 0;
     const certcast_plugin* plugin_ = nullptr;
     std::unordered_map<pid_t, std::uint64_t> workers_;
     std::vector<Ended> ended_;
@@ -225,9 +267,17 @@ void describe(const std::string& library, pid_t host) {
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (getppid() != host) _exit(exit_host_gone);
     Connection connection(control_fd, &end_everything);
+    const ThreadCount threads;
+    const auto confined = confine(receive_confinement(connection), Denied::refused);
+    if (!confined) {
+        connection.send_text(FrameType::load_failed, confined.error().text());
+        end_everything(1);
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // another user forgets it
     const auto plugin = load_plugin(library);
     if (plugin) {
-        connection.send(FrameType::described, 0, encode_plugin(**plugin, has_threads()).bytes());
+        connection.send(FrameType::described, 0,
+                        encode_plugin(**plugin, threads.more_than_one()).bytes());
     } else {
         connection.send_text(FrameType::load_failed, plugin.error().message);
     }

@@ -8,12 +8,9 @@
 
 #include <boost/dll/shared_library.hpp>
 
-#include <dirent.h>
-
 #include <algorithm>
 #include <cstring>
 #include <exception>
-#include <memory>
 #include <new>
 
 namespace certcast::program {
@@ -177,17 +174,20 @@ Secret encode_plugin(const certcast_plugin& plugin, bool started_threads) {
     return out.take();
 }
 
-bool has_threads() {
-    struct CloseDir {
-        void operator()(DIR* dir) const { closedir(dir); }
-    };
-    const std::unique_ptr<DIR, CloseDir> tasks(opendir("/proc/self/task"));
-    if (!tasks) return true;
+ThreadCount::ThreadCount() : tasks_(opendir("/proc/self/task")) {}
+
+ThreadCount::~ThreadCount() {
+    if (tasks_ != nullptr) closedir(tasks_);
+}
+
+bool ThreadCount::more_than_one() const {
+    if (tasks_ == nullptr) return true;
+    rewinddir(tasks_);
     int count = 0;
-    while (const dirent* entry = readdir(tasks.get())) {
+    while (const dirent* entry = readdir(tasks_)) {
         if (entry->d_name[0] != '.') ++count;
     }
-    return count > 1;
+    return count != 1;
 }
 
 }  // namespace certcast::program

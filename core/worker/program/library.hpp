@@ -5,6 +5,8 @@
 #include "core/base/error.hpp"
 #include "core/base/secret.hpp"
 
+#include <dirent.h>
+
 #include <string>
 #include <string_view>
 
@@ -20,7 +22,19 @@ const certcast_deployer* find_deployer(const certcast_plugin& plugin, std::strin
 /// What the host's decode_library reads.
 Secret encode_plugin(const certcast_plugin& plugin, bool started_threads);
 
-/// More than one thread runs in this process.
-bool has_threads();
+/// Counts the threads of this process, even from within a sandbox that was entered after this was
+/// made.
+class ThreadCount {
+public:
+    ThreadCount();
+    ThreadCount(const ThreadCount&) = delete;
+    ThreadCount& operator=(const ThreadCount&) = delete;
+    ~ThreadCount();
+    /// Also where they cannot be counted.
+    bool more_than_one() const;
+
+private:
+    DIR* tasks_;
+};
 
 }  // namespace certcast::program

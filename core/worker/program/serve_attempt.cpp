@@ -2,6 +2,7 @@
 #include "core/worker/program/attempt_process.hpp"
 #include "core/worker/program/job_host.hpp"
 #include "core/worker/program/library.hpp"
+#include "core/worker/program/sandbox.hpp"
 #include "core/worker/worker_wire.hpp"
 
 #include <cxxabi.h>
@@ -10,10 +11,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -126,6 +129,8 @@ private:
         job_.step_count = steps.size();
         host_.begin_stage(number, deadline);
         const std::int32_t status = guarded([this] { return call_stage(); });
+        const Fd one_more(dup(STDIN_FILENO));
+        const bool out_of_files = !one_more && errno == EMFILE;
         fflush(nullptr);
         host_.end_stage();
         for (auto& undo : undos) wipe(undo.data(), undo.size());
@@ -134,6 +139,7 @@ private:
         job_.flags = 0;
         wire::Writer out;
         out.u32(static_cast<std::uint32_t>(status));
+        out.u8(out_of_files ? 1 : 0);
         connection_.send(FrameType::stage_ended, 0, out.data());
     }
 
@@ -218,15 +224,38 @@ private:
 
 void serve_attempt(const certcast_plugin& plugin) {
     fcntl(cancel_fd, F_SETFD, FD_CLOEXEC);
+    std::set_new_handler([] { _exit(exit_out_of_memory); });
     Connection connection(attempt_fd, &_exit);
     Attempt(plugin, connection).run();
 }
+
+namespace {
+
+Result<const certcast_plugin*> confine_and_load(const std::string& library,
+                                                const std::string& work_folder) {
+    const pid_t server = getppid();
+    Connection connection(attempt_fd, &_exit);
+    Confinement confinement = receive_confinement(connection);
+    confinement.work_folder = work_folder;
+    if (confinement.user != 0 &&
+        chown(work_folder.c_str(), confinement.user, confinement.user) != 0) {
+        return system_error("cannot give the work folder away", errno, work_folder);
+    }
+    auto confined = confine(confinement, Denied::asked);
+    if (!confined) return confined.error();
+    send_confined(connection, std::move(*confined));
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // another user forgets it
+    if (getppid() != server) _exit(exit_host_gone);
+    return load_plugin(library);
+}
+
+}  // namespace
 
 void serve_cold_attempt(const std::string& library) {
     // exec made the process dumpable again.
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     const std::string work_folder = std::filesystem::current_path().string();
-    const auto plugin = load_plugin(library);
+    const auto plugin = confine_and_load(library, work_folder);
     if (!plugin) {
         dprintf(STDERR_FILENO, "%s\n", plugin.error().text().c_str());
         _exit(exit_setup);

@@ -33,6 +33,7 @@ inline constexpr std::uint64_t EXEC = CERTCAST_NEEDS_EXEC;
 inline constexpr std::uint64_t SIGNALS = CERTCAST_NEEDS_SIGNALS;
 inline constexpr std::uint64_t DRY_RUN = CERTCAST_NEEDS_DRY_RUN;
 inline constexpr std::uint64_t NO_FORK = CERTCAST_NEEDS_NO_FORK;
+inline constexpr std::uint64_t UNIX_SOCKETS = CERTCAST_NEEDS_UNIX_SOCKETS;
 // NOLINTEND(readability-identifier-naming)
 
 /// Default timeouts; zero leaves it to the host.

@@ -174,7 +174,9 @@ enum {
     /** Understands CERTCAST_JOB_DRY_RUN: deploy says what it would do and changes nothing. */
     CERTCAST_NEEDS_DRY_RUN = 1u << 4,
     /** The library cannot be forked after loading (Go, JVM): exec and load it for each attempt. */
-    CERTCAST_NEEDS_NO_FORK = 1u << 5
+    CERTCAST_NEEDS_NO_FORK = 1u << 5,
+    /** Connects to sockets of local services, such as an ssh-agent: to any that its user may. */
+    CERTCAST_NEEDS_UNIX_SOCKETS = 1u << 6
 };
 
 enum {

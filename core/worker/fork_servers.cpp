@@ -1,0 +1,106 @@
+#include "core/worker/fork_servers.hpp"
+
+#include "core/worker/landlock_version.hpp"
+
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace certcast {
+
+namespace {
+
+// Each worker's rules are a copy of its server's with its own added, so they stay few.
+constexpr std::size_t most_paths = 256;
+
+// systemd sets these aside for users that exist while a service runs: uids-gids, "Dynamic Service
+// Users". No account has them.
+constexpr std::uint32_t first_dynamic_user = 61184;
+constexpr std::uint32_t dynamic_users = 65519 - first_dynamic_user + 1;
+
+std::uint32_t random_number() {
+    std::uint32_t number = 0;
+    if (getrandom(&number, sizeof number, 0) != sizeof number) return 0;
+    return number;
+}
+
+bool covers(const std::set<PathGrant>& all, const std::set<PathGrant>& some) {
+    return std::includes(all.begin(), all.end(), some.begin(), some.end());
+}
+
+}  // namespace
+
+ForkServers::ForkServers(boost::asio::any_io_executor executor, ForkServerSetup common)
+    : executor_(std::move(executor)), common_(std::move(common)), first_user_(random_number()) {}
+
+void ForkServers::expect(const Library& library, const Grants& grants) {
+    const Key key{library.path, grants.rights};
+    if (find(key, grants.paths) != nullptr) return;
+    std::vector<Group>& groups = groups_[key];
+    const bool has_room = !groups.empty() && groups.back().server == nullptr &&
+                          groups.back().paths.size() + grants.paths.size() <= most_paths;
+    if (!has_room) groups.emplace_back();
+    groups.back().paths.insert(grants.paths.begin(), grants.paths.end());
+}
+
+ForkServers::Group* ForkServers::find(const Key& key, const std::set<PathGrant>& paths) {
+    const auto groups = groups_.find(key);
+    if (groups == groups_.end()) return nullptr;
+    for (Group& group : groups->second) {
+        if (covers(group.paths, paths)) return &group;
+    }
+    return nullptr;
+}
+
+Result<std::shared_ptr<ForkServer>> ForkServers::serving(const Library& library,
+                                                         const Grants& grants,
+                                                         const std::filesystem::path& work_root) {
+    const Key key{library.path, grants.rights};
+    Group* group = find(key, grants.paths);
+    if (group == nullptr) {
+        groups_[key].push_back({grants.paths, nullptr});
+        group = &groups_[key].back();
+    }
+    if (group->server && group->server->usable()) return group->server;
+    auto started = start(library, grants.rights, *group, work_root);
+    if (started) group->server = *started;
+    return started;
+}
+
+Result<std::shared_ptr<ForkServer>> ForkServers::start(const Library& library, const Rights& rights,
+                                                       const Group& group,
+                                                       const std::filesystem::path& work_root) {
+    ForkServerSetup setup = common_;
+    setup.library = library.path;
+    Confinement& own = setup.confinement;
+    own.grants = {rights, group.paths};
+    const std::uint32_t number = started_++;
+    const bool drops_root = geteuid() == 0 && rights.sandbox != Sandbox::off && !rights.keeps_user;
+    if (drops_root) own.user = first_dynamic_user + (first_user_ + number) % dynamic_users;
+    // Where Landlock does not look after signals, a server that could be used to start processes
+    // could not end them once nobody is left to be asked. One that is not confined can.
+    const std::uint32_t landlock = std::min(landlock_version(), own.newest_landlock);
+    setup.cold_start = library.cold_start || (rights.exec && rights.sandbox != Sandbox::off &&
+                                              landlock < landlock_knows_signals);
+
+    const std::filesystem::path folder = work_root / std::to_string(number);
+    if (mkdir(folder.c_str(), 0700) != 0) {
+        return system_error("cannot make a folder for work folders", errno, folder);
+    }
+    if (own.user != 0 && chown(folder.c_str(), own.user, own.user) != 0) own.user = 0;
+    own.work_folder = folder.string();
+    return ForkServer::start(executor_, std::move(setup));
+}
+
+void ForkServers::kill_all() {
+    for (const auto& [key, groups] : groups_) {
+        for (const Group& group : groups) {
+            if (group.server) group.server->kill(true);
+        }
+    }
+}
+
+}  // namespace certcast

@@ -1,0 +1,122 @@
+#include "core/worker/granting.hpp"
+
+#include <certcast/plugin.h>
+
+#include <sys/stat.h>
+
+namespace certcast {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Where the symlinks in its last part lead, as whoever writes the file follows them. A plugin
+/// cannot make the links: its sandbox grants no right to.
+fs::path followed(fs::path path) {
+    constexpr int most_links = 40;
+    std::error_code failure;
+    for (int links = 0; links < most_links; ++links) {
+        if (!fs::is_symlink(fs::symlink_status(path, failure))) break;
+        const fs::path target = fs::read_symlink(path, failure);
+        if (failure) break;
+        path = path.parent_path() / target;
+    }
+    return path;
+}
+
+class Gathering {
+public:
+    explicit Gathering(std::set<PathGrant>& paths) : paths_(paths) {}
+
+    void object(const Value& value, const std::vector<Parameter>& params) {
+        for (std::size_t i = 0; i < params.size() && i < value.entries.size(); ++i) {
+            parameter(value.entries[i].second, params[i]);
+        }
+    }
+
+    void path(const std::string& path, std::uint64_t flags) {
+        if (path.empty()) return;
+        if ((flags & CERTCAST_READS) != 0) paths_.insert(granted(Access::read, path));
+        if ((flags & CERTCAST_DEVICE) != 0) paths_.insert(granted(Access::device, path));
+        if ((flags & CERTCAST_WRITES) != 0) {
+            const fs::path file = followed(fs::path(path).lexically_normal());
+            paths_.insert(granted(Access::write, file.has_filename()
+                                                     ? file.parent_path()
+                                                     : file.parent_path().parent_path()));
+        }
+    }
+
+private:
+    void parameter(const Value& value, const Parameter& param) {
+        switch (value.type) {
+            case ParameterType::path:
+                return path(value.text, param.flags);
+            case ParameterType::object:
+                return object(value, param.fields);
+            case ParameterType::list:
+            case ParameterType::map:
+                for (const auto& [key, element] : value.entries) parameter(element, param);
+                return;
+            case ParameterType::none:
+            case ParameterType::boolean:
+            case ParameterType::integer:
+            case ParameterType::text:
+            case ParameterType::secret:
+            case ParameterType::duration:
+            case ParameterType::choice:
+            case ParameterType::url:
+            case ParameterType::endpoint:
+            case ParameterType::command:
+            case ParameterType::certificate:
+                return;
+        }
+    }
+
+    std::set<PathGrant>& paths_;
+};
+
+}  // namespace
+
+PathGrant granted(Access access, const fs::path& path) {
+    PathGrant grant{access, path.string()};
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0) {
+        grant.device = status.st_dev;
+        grant.inode = status.st_ino;
+    }
+    return grant;
+}
+
+std::set<PathGrant> files_of(const Library& library) {
+    return {granted(Access::read, library.path)};
+}
+
+Grants grants_of(const Library& library, const Descriptor& descriptor, const Value& config) {
+    Grants grants;
+    Rights& rights = grants.rights;
+    rights.network = descriptor.needs_flag(CERTCAST_NEEDS_NETWORK);
+    rights.unix_sockets = descriptor.needs_flag(CERTCAST_NEEDS_UNIX_SOCKETS);
+    rights.exec = descriptor.needs_flag(CERTCAST_NEEDS_EXEC);
+    rights.signals = descriptor.needs_flag(CERTCAST_NEEDS_SIGNALS);
+    Gathering gathering(grants.paths);
+    gathering.object(config, descriptor.params);
+    for (const FileGrant& file : descriptor.files) gathering.path(file.path, file.flags);
+    for (const PathGrant& grant : grants.paths) {
+        rights.keeps_user = rights.keeps_user || grant.access != Access::read;
+    }
+    grants.paths.merge(files_of(library));
+    return grants;
+}
+
+Grants for_validation(const Grants& grants) {
+    Grants rest;
+    rest.rights.keeps_user = grants.rights.keeps_user;
+    rest.rights.sandbox = grants.rights.sandbox;
+    for (PathGrant grant : grants.paths) {
+        grant.access = Access::read;
+        rest.paths.insert(std::move(grant));
+    }
+    return rest;
+}
+
+}  // namespace certcast

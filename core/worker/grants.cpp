@@ -1,0 +1,63 @@
+#include "core/worker/grants.hpp"
+
+namespace certcast {
+
+namespace {
+
+constexpr std::size_t least_path_size = 1 + 4;
+
+bool flag(wire::Reader& in) {
+    return in.u8() != 0;
+}
+
+}  // namespace
+
+void encode_paths(const std::set<PathGrant>& paths, wire::Writer& out) {
+    out.u32(static_cast<std::uint32_t>(paths.size()));
+    for (const PathGrant& grant : paths) {
+        out.u8(static_cast<std::uint8_t>(grant.access));
+        out.text(grant.path);
+    }
+}
+
+std::set<PathGrant> read_paths(wire::Reader& in) {
+    std::set<PathGrant> paths;
+    const std::uint32_t count = in.count(least_path_size);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const auto access = static_cast<Access>(in.u8());
+        paths.insert({access, std::string(in.text())});
+    }
+    return paths;
+}
+
+Secret Confinement::encoded() const {
+    wire::Writer out;
+    const Rights& rights = grants.rights;
+    for (const bool right :
+         {rights.network, rights.unix_sockets, rights.exec, rights.signals, rights.keeps_user}) {
+        out.u8(right ? 1 : 0);
+    }
+    out.u8(static_cast<std::uint8_t>(rights.sandbox));
+    encode_paths(grants.paths, out);
+    out.text(work_folder);
+    out.u32(user);
+    out.u32(newest_landlock);
+    return out.take();
+}
+
+bool Confinement::read(wire::Reader& in, Confinement& confinement) {
+    Rights& rights = confinement.grants.rights;
+    rights.network = flag(in);
+    rights.unix_sockets = flag(in);
+    rights.exec = flag(in);
+    rights.signals = flag(in);
+    rights.keeps_user = flag(in);
+    rights.sandbox = static_cast<Sandbox>(in.u8());
+    confinement.grants.paths = read_paths(in);
+    confinement.work_folder = in.text();
+    confinement.user = in.u32();
+    confinement.newest_landlock = in.u32();
+    return in.finished();
+}
+
+}  // namespace certcast

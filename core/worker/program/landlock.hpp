@@ -1,0 +1,46 @@
+#pragma once
+
+#include "core/base/error.hpp"
+#include "core/base/fd.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace certcast::program {
+
+/// What a rule allows beneath a path.
+enum class Reach {
+    read,    ///< files and folders
+    run,     ///< read, and execute
+    write,   ///< read; write, make, remove and rename files and folders, but make no symlinks
+    own,     ///< write; sockets, FIFOs and symlinks too
+    device,  ///< read, write and ioctl of a device
+};
+
+/// A set of rules that is made first and enforced then, on this thread and all that it starts. From
+/// then on only what a rule allows can be opened, made or removed, whoever the user is.
+class Landlock {
+public:
+    struct Scope {
+        bool network = false;       ///< may use TCP
+        bool unix_sockets = false;  ///< may connect to abstract unix sockets of others
+        bool signals = false;  ///< may send signals to processes that are not under these rules
+    };
+    /// No newer version than `version` is used, which is at least 1.
+    static Result<Landlock> make(std::uint32_t version, Scope scope);
+
+    /// What is not there is left out: nothing can be made in its place either.
+    void allow(const std::string& path, Reach reach);
+    Result<void> enforce();
+
+private:
+    Landlock(std::uint32_t version, std::uint64_t handled, Fd ruleset)
+        : version_(version), handled_(handled), ruleset_(std::move(ruleset)) {}
+    std::uint64_t rights(Reach reach) const;
+
+    std::uint32_t version_;
+    std::uint64_t handled_;
+    Fd ruleset_;
+};
+
+}  // namespace certcast::program

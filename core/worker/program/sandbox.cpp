@@ -1,0 +1,194 @@
+#include "core/worker/program/sandbox.hpp"
+
+#include "core/worker/landlock_version.hpp"
+#include "core/worker/program/landlock.hpp"
+#include "core/worker/program/privileges.hpp"
+#include "core/worker/program/read_only_mounts.hpp"
+#include "core/worker/worker_wire.hpp"
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace certcast::program {
+
+namespace {
+
+// What the loader and the C library read, and what every program may know of its machine.
+constexpr const char* read_by_all[] = {"/lib",
+                                       "/lib32",
+                                       "/lib64",
+                                       "/usr/lib",
+                                       "/usr/lib32",
+                                       "/usr/lib64",
+                                       "/usr/local/lib",
+                                       "/usr/share",
+                                       "/etc/ld.so.cache",
+                                       "/etc/ld.so.preload",
+                                       "/etc/localtime",
+                                       "/etc/timezone",
+                                       "/etc/passwd",
+                                       "/etc/group",
+                                       "/etc/nsswitch.conf",
+                                       "/etc/locale.alias",
+                                       "/etc/ssl/certs",
+                                       "/etc/ssl/openssl.cnf",
+                                       "/etc/pki/tls/certs",
+                                       "/etc/pki/ca-trust/extracted",
+                                       "/usr/local/share/ca-certificates",
+                                       "/etc/crypto-policies",
+                                       "/dev/random",
+                                       "/dev/urandom",
+                                       "/sys/devices/system/cpu"};
+constexpr const char* used_by_all[] = {"/dev/null", "/dev/zero", "/dev/full"};
+// For looking up names.
+constexpr const char* read_for_network[] = {
+    "/etc/resolv.conf", "/run/systemd/resolve", "/etc/hosts",    "/etc/host.conf", "/etc/gai.conf",
+    "/etc/services",    "/etc/protocols",       "/etc/hostname", "/run/resolvconf"};
+constexpr const char* run_with_exec[] = {
+    "/bin",     "/sbin",        "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin",
+    "/usr/lib", "/usr/libexec", "/lib",     "/lib64",    "/usr/lib64",     "/opt"};
+
+Reach reach_of(Access access) {
+    switch (access) {
+        case Access::read:
+            return Reach::read;
+        case Access::write:
+            return Reach::write;
+        case Access::device:
+            return Reach::device;
+    }
+    return Reach::read;
+}
+
+Result<Landlock> rules_for(std::uint32_t version, const Rights& rights,
+                           const std::set<PathGrant>& paths, const std::string& work_folder) {
+    auto rules = Landlock::make(version, {.network = rights.network,
+                                          .unix_sockets = rights.unix_sockets,
+                                          .signals = rights.signals});
+    if (!rules) return rules;
+    for (const char* path : read_by_all) rules->allow(path, Reach::read);
+    for (const char* path : used_by_all) rules->allow(path, Reach::device);
+#ifdef __SANITIZE_ADDRESS__
+    rules->allow("/proc", Reach::read);  // a report names what is mapped where
+#endif
+    if (rights.network) {
+        for (const char* path : read_for_network) rules->allow(path, Reach::read);
+    }
+    if (rights.exec) {
+        for (const char* path : run_with_exec) rules->allow(path, Reach::run);
+    }
+    for (const PathGrant& grant : paths) {
+        rules->allow(grant.path, grant.access == Access::read && rights.exec
+                                     ? Reach::run
+                                     : reach_of(grant.access));
+    }
+    if (!work_folder.empty()) rules->allow(work_folder, Reach::own);
+    return rules;
+}
+
+std::vector<std::string> paths_with(Access access, const std::set<PathGrant>& paths) {
+    std::vector<std::string> found;
+    for (const PathGrant& grant : paths) {
+        if (grant.access == access) found.push_back(grant.path);
+    }
+    return found;
+}
+
+/// Root's own protection against root: what Landlock does not see of files, and capabilities.
+void confine_root(const Confinement& confinement, Confined& confined) {
+    auto writable = paths_with(Access::write, confinement.grants.paths);
+    if (!confinement.work_folder.empty()) writable.push_back(confinement.work_folder);
+    if (auto mounted = mount_read_only_but(writable); !mounted) {
+        confined.gaps.push_back(
+            "mode, owner and times of any file can be changed by a plugin that "
+            "writes files as root: " +
+            mounted.error().text());
+    }
+    if (auto kept = keep_file_capabilities(confinement.grants.rights.signals); !kept) {
+        confined.gaps.push_back("a plugin that writes files keeps all of root's capabilities: " +
+                                kept.error().text());
+    }
+}
+
+}  // namespace
+
+Confinement receive_confinement(Connection& host) {
+    const Frame frame = host.receive();
+    wire::Reader in(frame.payload);
+    Confinement confinement;
+    const bool usable = frame.type == FrameType::confine && Confinement::read(in, confinement);
+    if (!usable) _exit(exit_protocol);
+    return confinement;
+}
+
+void send_confined(Connection& host, Confined confined) {
+    wire::Writer out;
+    out.u32(static_cast<std::uint32_t>(confined.gaps.size()));
+    for (const std::string& gap : confined.gaps) out.text(gap);
+    std::vector<Fd> fds;
+    if (confined.listener) fds.push_back(std::move(confined.listener));
+    host.send(FrameType::confined, 0, out.data(), std::move(fds));
+}
+
+Result<Confined> confine(const Confinement& confinement, Denied denied) {
+    Confined confined;
+    const Rights& rights = confinement.grants.rights;
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (rights.sandbox == Sandbox::off) return confined;
+    const auto& paths = confinement.grants.paths;
+
+    confined.landlock = std::min(landlock_version(), confinement.newest_landlock);
+    std::optional<Landlock> rules;
+    if (confined.landlock > 0) {
+        auto made = rules_for(confined.landlock, rights, paths, confinement.work_folder);
+        if (!made) return made.error();
+        rules.emplace(std::move(*made));
+    } else {
+        confined.gaps.push_back(
+            "files are protected by their owners and modes alone: this kernel "
+            "has no Landlock, or was started without it (lsm=landlock)");
+    }
+    if (geteuid() == 0 && confinement.user == 0) confine_root(confinement, confined);
+    if (confinement.user != 0) {
+        auto readable = paths_with(Access::read, paths);
+        if (!confinement.work_folder.empty()) readable.push_back(confinement.work_folder);
+        const auto become = become_user(confinement.user, readable, rules.has_value());
+        if (!become) {
+            confined.gaps.push_back("plugins that write no files run as root all the same: " +
+                                    become.error().text());
+            confine_root(confinement, confined);
+        }
+    }
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // another user's process is dumpable again
+    if (rules) {
+        if (auto enforced = rules->enforce(); !enforced) return enforced.error();
+    }
+    auto listener = filter_system_calls(rights, confined.landlock, denied);
+    if (!listener) {
+        confined.gaps.push_back(
+            "sockets, programs, signals and the kernel's interfaces are open: " +
+            listener.error().text());
+    } else {
+        confined.listener = std::move(*listener);
+    }
+    if (rights.sandbox == Sandbox::required && !confined.gaps.empty()) {
+        return Error{ErrorCode::denied,
+                     "sandbox = \"required\", but this machine cannot enforce all of it: " +
+                         confined.gaps.front(),
+                     {}};
+    }
+    return confined;
+}
+
+Result<void> narrow(std::uint32_t landlock, const Rights& rights, const std::set<PathGrant>& paths,
+                    const std::string& work_folder) {
+    if (landlock == 0) return {};
+    auto rules = rules_for(landlock, rights, paths, work_folder);
+    if (!rules) return rules.error();
+    return rules->enforce();
+}
+
+}  // namespace certcast::program

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "core/base/error.hpp"
+#include "core/base/fd.hpp"
+#include "core/worker/grants.hpp"
+#include "core/worker/program/connection.hpp"
+#include "core/worker/program/syscall_filter.hpp"
+
+#include <string>
+#include <vector>
+
+namespace certcast::program {
+
+/// What a process has been confined to.
+struct Confined {
+    Fd listener;                    ///< of the system calls that are asked about
+    std::uint32_t landlock = 0;     ///< version in force; 0: none
+    std::vector<std::string> gaps;  ///< what could not be enforced, each a sentence
+};
+
+/// Waits for the frame that says how to confine this process.
+Confinement receive_confinement(Connection& host);
+/// Tells the host what has been done, and gives it the listener.
+void send_confined(Connection& host, Confined confined);
+
+/// Confines this process, and all that it starts, to what it is granted. Comes before any foreign
+/// code. What this machine cannot enforce is a gap; only a half-made sandbox is an error.
+Result<Confined> confine(const Confinement& confinement, Denied denied);
+
+/// Narrows a worker of a confined fork server to the paths of its own deployment.
+Result<void> narrow(std::uint32_t landlock, const Rights& rights, const std::set<PathGrant>& paths,
+                    const std::string& work_folder);
+
+}  // namespace certcast::program

@@ -1,0 +1,92 @@
+#include "core/worker/syscall_listener.hpp"
+
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <seccomp.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// One call that waits. The sizes are the running kernel's, so the structures come from the
+/// library, zeroed, as receiving wants them.
+class Notification {
+public:
+    Notification() {
+        if (seccomp_notify_alloc(&request_, &response_) != 0) request_ = nullptr;
+    }
+    Notification(const Notification&) = delete;
+    Notification& operator=(const Notification&) = delete;
+    ~Notification() { seccomp_notify_free(request_, response_); }
+
+    bool receive(int listener) {
+        return request_ != nullptr && seccomp_notify_receive(listener, request_) == 0;
+    }
+    pid_t task() const { return static_cast<pid_t>(request_->pid); }
+    SyscallRequest request() const {
+        SyscallRequest request;
+        request.number = request_->data.nr;
+        std::copy_n(request_->data.args, request.arguments.size(), request.arguments.begin());
+        return request;
+    }
+    void answer(int listener, const SyscallVerdict& verdict) {
+        response_->id = request_->id;
+        response_->error = -verdict.error;
+        response_->flags = verdict.allowed() ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0;
+        seccomp_notify_respond(listener, response_);  // it may have been killed meanwhile
+    }
+
+private:
+    seccomp_notif* request_ = nullptr;
+    seccomp_notif_resp* response_ = nullptr;
+};
+
+}  // namespace
+
+std::shared_ptr<SyscallListener> SyscallListener::start(asio::any_io_executor executor, Fd listener,
+                                                        Decide decide) {
+    std::shared_ptr<SyscallListener> started(
+        new SyscallListener(std::move(executor), std::move(listener), std::move(decide)));
+    started->await_calls();
+    return started;
+}
+
+SyscallListener::SyscallListener(asio::any_io_executor executor, Fd listener, Decide decide)
+    : listener_(executor, listener.release()), decide_(std::move(decide)) {}
+
+void SyscallListener::close() {
+    boost::system::error_code ignored;
+    listener_.close(ignored);
+}
+
+void SyscallListener::await_calls() {
+    auto ready = [self = shared_from_this()](boost::system::error_code failure) {
+        if (failure || !self->listener_.is_open()) return;
+        self->answer_calls();
+        if (self->listener_.is_open()) self->await_calls();
+    };
+    listener_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(ready));
+}
+
+void SyscallListener::answer_calls() {
+    // A few a turn: a plugin that makes nothing but refused calls must not keep others waiting.
+    constexpr int most_a_turn = 8;
+    for (int count = 0; count < most_a_turn && listener_.is_open(); ++count) {
+        const int fd = listener_.native_handle();
+        // Receiving waits where there is nothing.
+        pollfd entry{fd, POLLIN, 0};
+        if (poll(&entry, 1, 0) != 1) return;
+        if ((entry.revents & POLLIN) == 0) return close();  // nobody is left under these rules
+        Notification notification;
+        if (!notification.receive(fd)) continue;  // its caller died meanwhile
+        const SyscallVerdict verdict = decide_(notification.task(), notification.request());
+        if (listener_.is_open()) notification.answer(fd, verdict);
+    }
+}
+
+}  // namespace certcast

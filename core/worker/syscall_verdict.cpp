@@ -1,0 +1,137 @@
+#include "core/worker/syscall_verdict.hpp"
+
+#include "core/worker/syscalls.hpp"
+
+#include <linux/sched.h>
+#include <seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace certcast {
+
+namespace {
+
+constexpr std::uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+                                     CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+
+SyscallVerdict allowed() {
+    return {};
+}
+
+SyscallVerdict refused(const std::string& call, const std::string& why, int error = EPERM) {
+    return {error, "the sandbox refused " + call + ": " + why};
+}
+
+SyscallVerdict undeclared(const std::string& call, const std::string& need) {
+    return refused(call, "the plugin does not declare " + need);
+}
+
+int as_int(std::uint64_t argument) {
+    return static_cast<int>(static_cast<std::uint32_t>(argument));
+}
+
+SyscallVerdict judge_start(const SyscallRequest& request, const Rights& rights,
+                           const SyscallCaller& caller) {
+    const std::string name = name_of_syscall(request.number);
+    const std::uint64_t flags = request.number == SCMP_SYS(clone) ? request.arguments[0] : 0;
+    if ((flags & namespaces) != 0) {
+        return refused(name, "no plugin may have namespaces of its own");
+    }
+    if ((flags & CLONE_THREAD) != 0) return allowed();
+    if (caller.is_fork_server && caller.may_fork) return allowed();
+    if (caller.is_fork_server) {
+        return refused(name, "a library may start no process while it is loaded");
+    }
+    return rights.exec ? allowed() : undeclared(name + " of a process", "EXEC");
+}
+
+SyscallVerdict judge_signal(const SyscallRequest& request, const SyscallCaller& caller) {
+    const std::string name = name_of_syscall(request.number);
+    if (request.number == SCMP_SYS(pidfd_send_signal)) return undeclared(name, "SIGNALS");
+    const int target = as_int(request.arguments[0]);
+    if (target == 0) return allowed();  // its own group
+    const bool group = target < 0;
+    if (target != -1 && target != INT32_MIN && caller.owns(group ? -target : target)) {
+        return allowed();
+    }
+    return undeclared(name + " of process " + std::to_string(target), "SIGNALS");
+}
+
+SyscallVerdict judge_socket(const SyscallRequest& request) {
+    const int family = as_int(request.arguments[0]);
+    switch (family) {
+        case AF_INET:
+            return undeclared("socket(AF_INET)", "NETWORK");
+        case AF_INET6:
+            return undeclared("socket(AF_INET6)", "NETWORK");
+        case AF_NETLINK:
+            return undeclared("socket(AF_NETLINK)", "NETWORK, or it is not one for routes");
+        case AF_UNIX:
+            return undeclared("socket(AF_UNIX)", "UNIX_SOCKETS");
+        default:
+            return refused("socket of family " + std::to_string(family),
+                           "it is granted to no plugin");
+    }
+}
+
+SyscallVerdict judge_arguments(const SyscallRequest& request, const SyscallCaller& caller) {
+    const int number = request.number;
+    const std::string name = name_of_syscall(number);
+    if (number == SCMP_SYS(socket)) return judge_socket(request);
+    if (number == SCMP_SYS(prctl)) {
+        // A fork server outlives its host by as long as sweeping takes.
+        const bool outlives = as_int(request.arguments[0]) == PR_SET_PDEATHSIG &&
+                              as_int(request.arguments[1]) == 0 && caller.is_fork_server;
+        return outlives ? allowed() : SyscallVerdict{EPERM, {}};
+    }
+    const bool by_group = number == SCMP_SYS(setpriority) || number == SCMP_SYS(ioprio_set);
+    if (by_group || number == SCMP_SYS(sched_setaffinity) ||
+        number == SCMP_SYS(sched_setscheduler) || number == SCMP_SYS(sched_setparam) ||
+        number == SCMP_SYS(sched_setattr) || number == SCMP_SYS(prlimit64)) {
+        const int only_a_process = number == SCMP_SYS(setpriority) ? PRIO_PROCESS : 1;
+        const bool wide = by_group && as_int(request.arguments[0]) != only_a_process;
+        const int target = as_int(request.arguments[by_group ? 1 : 0]);
+        if (!wide && target > 0 && caller.owns(target)) return allowed();
+        return refused(name, "it is meant for a process of somebody else");
+    }
+    if (number == SCMP_SYS(fcntl) || number == SCMP_SYS(ioctl)) {
+        return {number == SCMP_SYS(fcntl) ? EINVAL : ENOTTY, {}};
+    }
+    if (number == SCMP_SYS(open) || number == SCMP_SYS(openat) || number == SCMP_SYS(truncate)) {
+        return refused(name, "it would shorten a file without opening it for writing");
+    }
+    return refused(name, "with these arguments it is granted to no plugin");
+}
+
+}  // namespace
+
+SyscallVerdict judge(const SyscallRequest& request, const Rights& rights,
+                     const SyscallCaller& caller) {
+    const std::string name = name_of_syscall(request.number);
+    switch (kind_of(request.number)) {
+        case SyscallKind::harmless:
+            return allowed();
+        case SyscallKind::looked_at:
+            return judge_arguments(request, caller);
+        case SyscallKind::starts_process:
+            return judge_start(request, rights, caller);
+        case SyscallKind::executes:
+            return undeclared(name, "EXEC");
+        case SyscallKind::signals:
+            return judge_signal(request, caller);
+        case SyscallKind::changes_files:
+            return refused(name,
+                           "no parameter of this deployment names a file that the plugin "
+                           "WRITES");
+        case SyscallKind::never:
+            return refused(name, "it is granted to no plugin");
+        case SyscallKind::unknown:
+            return {ENOSYS, {}};
+    }
+    return {EPERM, {}};
+}
+
+}  // namespace certcast

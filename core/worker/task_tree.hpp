@@ -1,0 +1,17 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <functional>
+
+namespace certcast {
+
+/// The process of this task, or the nearest of its ancestors, that is `wanted`; 0 where none is.
+pid_t nearest_ancestor(pid_t task, const std::function<bool(pid_t)>& wanted);
+
+/// How many tasks a process and all that descends from it are, itself included. Counting ends at
+/// `most`.
+std::size_t count_tasks(pid_t process, std::size_t most);
+
+}  // namespace certcast
