@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/base/secret_memory.hpp"
+
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -7,7 +9,8 @@
 
 namespace certcast {
 
-/// Bytes that are wiped when they are dropped. Copies are explicit, by clone().
+/// Bytes that are wiped when they are dropped and that no core dump shows. Copies are explicit, by
+/// clone().
 class Secret {
 public:
     Secret() = default;
@@ -20,7 +23,7 @@ public:
     Secret& operator=(Secret&& other) noexcept;
     Secret(const Secret&) = delete;
     Secret& operator=(const Secret&) = delete;
-    ~Secret();
+    ~Secret() = default;
 
     Secret clone() const { return Secret(bytes()); }
 
@@ -36,11 +39,7 @@ public:
     void append(std::string_view text);
 
 private:
-    void wipe();
-    std::vector<std::byte> bytes_;
+    std::vector<std::byte, SecretAllocator<std::byte>> bytes_;
 };
-
-/// Overwrites memory in a way that the compiler keeps.
-void wipe(void* data, std::size_t size);
 
 }  // namespace certcast

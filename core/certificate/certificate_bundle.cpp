@@ -81,6 +81,10 @@ std::string CertificateBundle::serial_hex() const {
     return lower_hex(serial_of(*leaf_));
 }
 
+std::vector<Secret> CertificateBundle::private_parts() const {
+    return key_ == nullptr ? std::vector<Secret>() : certcast::private_parts(*key_);
+}
+
 Result<Secret> CertificateBundle::material(std::uint32_t kind, std::string_view password,
                                            std::string_view friendly_name,
                                            Pkcs12Profile profile) const {

@@ -78,6 +78,9 @@ public:
                             std::string_view friendly_name = {},
                             Pkcs12Profile profile = Pkcs12Profile::modern) const;
 
+    /// What of the private key's DER must not be shown: what its certificate tells is left out.
+    std::vector<Secret> private_parts() const;
+
 private:
     CertificateBundle() = default;
 

@@ -6,6 +6,7 @@
 #include <certcast/plugin.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
 #include <string>
 
 namespace certcast {
@@ -48,6 +49,17 @@ Secret bytes_of(std::span<const std::uint8_t> bytes) {
     return Secret(std::as_bytes(bytes));
 }
 
+/// How much of the text's begin stands in `known`, or 0 where that could be chance.
+std::size_t common_run(std::string_view text, std::string_view known) {
+    constexpr std::size_t least = 8;
+    std::size_t run = std::min(least, text.size());
+    if (run < least || known.find(text.substr(0, run)) == std::string_view::npos) return 0;
+    while (run < text.size() && known.find(text.substr(0, run + 1)) != std::string_view::npos) {
+        ++run;
+    }
+    return run;
+}
+
 Secret names_text(const X509& leaf) {
     std::string text;
     for (const std::string& name : names_of(leaf)) text += name + "\n";
@@ -74,6 +86,23 @@ Result<Secret> key_der(const EVP_PKEY& key) {
     const Pkcs8Ptr info(EVP_PKEY2PKCS8(&key));
     if (!info) return conversion_failed("the private key as PKCS#8");
     return encoded(i2d_PKCS8_PRIV_KEY_INFO, *info);
+}
+
+std::vector<Secret> private_parts(const EVP_PKEY& key) {
+    constexpr std::size_t least = 16;  // what is shorter only begins any key of its kind
+    const auto whole = key_der(key);
+    if (whole.has_error()) return {};
+    const Secret known = encoded(i2d_PUBKEY, key);
+    std::vector<Secret> parts;
+    std::string_view rest = whole->text();
+    while (!rest.empty()) {
+        std::size_t size = 0;
+        while (size < rest.size() && common_run(rest.substr(size), known.text()) == 0) ++size;
+        if (size >= least) parts.emplace_back(rest.substr(0, size));
+        rest.remove_prefix(size);
+        rest.remove_prefix(common_run(rest, known.text()));
+    }
+    return parts;
 }
 
 Result<Secret> key_pem(const EVP_PKEY& key) {

@@ -15,6 +15,8 @@ Result<Secret> pem_of(const std::vector<const X509*>& certificates);
 /// PKCS#8, not encrypted.
 Result<Secret> key_der(const EVP_PKEY& key);
 Result<Secret> key_pem(const EVP_PKEY& key);
+/// The runs of the key's PKCS#8 that its public key does not hold as well.
+std::vector<Secret> private_parts(const EVP_PKEY& key);
 
 struct Pkcs12Contents {
     EVP_PKEY& key;

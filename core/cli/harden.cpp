@@ -1,5 +1,7 @@
 #include "core/cli/harden.hpp"
 
+#include "core/certificate/openssl_memory.hpp"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -23,6 +25,7 @@ void harden_process() {
     int fd = 0;
     while (fd >= 0 && fd <= STDERR_FILENO) fd = open("/dev/null", O_RDWR);
     if (fd >= 0) close(fd);
+    keep_openssl_in_secret_memory();
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     rlimit core{};
     getrlimit(RLIMIT_CORE, &core);

@@ -2,14 +2,13 @@
 
 #include "core/base/nearest.hpp"
 #include "core/base/private_folder.hpp"
+#include "core/base/trusted_path.hpp"
 #include "core/certificate/certificate_bundle.hpp"
+#include "core/plugin/loadable.hpp"
 
 #include <certcast/files.hpp>
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <fstream>
 #include <iterator>
 
@@ -26,19 +25,6 @@ Result<std::string> read_whole(const fs::path& file) {
     return text;
 }
 
-// Whoever can write the file runs code as us.
-Result<void> check_safe(const fs::path& file) {
-    struct stat status {};
-    if (stat(file.c_str(), &status) != 0) return system_error("cannot look at", errno, file);
-    if (!S_ISREG(status.st_mode)) return Error{ErrorCode::invalid, "is no file", file.string()};
-    if ((status.st_mode & S_IWOTH) != 0) {
-        return Error{ErrorCode::denied,
-                     "anyone may write to this plugin, so it is not loaded: chmod o-w it",
-                     file.string()};
-    }
-    return {};
-}
-
 }  // namespace
 
 Catalog::Catalog(std::vector<fs::path> folders, Describe describe, fs::path cache_folder)
@@ -47,7 +33,7 @@ Catalog::Catalog(std::vector<fs::path> folders, Describe describe, fs::path cach
       cache_folder_(std::move(cache_folder)) {}
 
 Result<std::vector<std::byte>> Catalog::described(const fs::path& file) {
-    if (auto safe = check_safe(file); !safe) return safe.error();
+    if (auto loadable = check_loadable(file); !loadable) return loadable.error();
     const auto library = read_whole(file);
     if (!library) return library.error();
     // Only what speeds up the next run: a full or read-only disk is no reason to stop.
@@ -66,6 +52,21 @@ Result<std::vector<std::byte>> Catalog::described(const fs::path& file) {
         return fresh;
     }
     return fresh;
+}
+
+// Told once of a folder, not of each library in it.
+bool Catalog::is_trusted(const fs::path& folder) {
+    const auto [known, is_new] = trusted_.try_emplace(folder, true);
+    if (!is_new) return known->second;
+    if (auto real = trusted_path(folder); !real) {
+        Error problem = real.error();
+        const std::string what = problem.where == folder ? "it" : problem.where;
+        problem.message = "no plugin in it is loaded: " + what + " " + problem.message;
+        problem.where = folder.string();
+        problems_.push_back(std::move(problem));
+        known->second = false;
+    }
+    return known->second;
 }
 
 void Catalog::load(const fs::path& file) {
@@ -95,6 +96,7 @@ std::vector<const Library*> Catalog::all() {
         for (const auto& entry : fs::directory_iterator(folder, missing)) {
             if (entry.path().extension() == ".so") files.push_back(entry.path());
         }
+        if (files.empty() || !is_trusted(folder)) continue;
         std::sort(files.begin(), files.end());
         for (const fs::path& file : files) load(file);
     }
@@ -107,7 +109,8 @@ Result<std::pair<const Library*, const Descriptor*>> Catalog::find(const std::st
     if (id.find('/') == std::string::npos) {
         for (const fs::path& folder : folders_) {
             std::error_code missing;
-            if (fs::exists(folder / (id + ".so"), missing)) load(folder / (id + ".so"));
+            const fs::path file = folder / (id + ".so");
+            if (fs::exists(file, missing) && is_trusted(folder)) load(file);
         }
     }
     auto found = lookup(id);
@@ -118,7 +121,9 @@ Result<std::pair<const Library*, const Descriptor*>> Catalog::find(const std::st
     if (found.first != nullptr) return found;
 
     for (const Error& problem : problems_) {
-        if (fs::path(problem.where).stem() != id) continue;
+        std::error_code missing;
+        const fs::path where = problem.where;
+        if (where.stem() != id && !fs::exists(where / (id + ".so"), missing)) continue;
         return Error{
             problem.code, "the plugin \"" + id + "\" cannot be used: " + problem.text(), {}};
     }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -13,7 +14,7 @@
 namespace certcast {
 
 /// The plugins that there are: shared libraries in some folders, and what they say of themselves,
-/// which is remembered by the file's digest.
+/// which is remembered by the file's digest. Those that check_loadable refuses are not described.
 class Catalog {
 public:
     /// Loads a library somewhere safe and returns what decode_library reads.
@@ -31,6 +32,7 @@ public:
     const std::vector<Error>& problems() const { return problems_; }
 
 private:
+    bool is_trusted(const std::filesystem::path& folder);
     void load(const std::filesystem::path& file);
     Result<std::vector<std::byte>> described(const std::filesystem::path& file);
     std::pair<const Library*, const Descriptor*> lookup(const std::string& id) const;
@@ -38,6 +40,7 @@ private:
     std::vector<std::filesystem::path> folders_;
     Describe describe_;
     std::filesystem::path cache_folder_;
+    std::map<std::filesystem::path, bool> trusted_;
     std::set<std::filesystem::path> loaded_;
     std::vector<std::unique_ptr<Library>> libraries_;
     std::vector<Error> problems_;

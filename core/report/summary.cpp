@@ -1,5 +1,6 @@
 #include "core/report/summary.hpp"
 
+#include "core/base/shell_word.hpp"
 #include "core/report/phrases.hpp"
 
 #include <algorithm>
@@ -14,26 +15,6 @@ using Deployments = std::vector<const DeploymentReport*>;
 
 /// Beyond that many failures each gets one line.
 constexpr std::size_t told_in_full = 20;
-
-/// A word for a shell.
-std::string in_single_quotes(std::string_view word) {
-    std::string out = "'";
-    for (const char c : word) {
-        if (c == '\'') {
-            out += "'\\''";
-        } else {
-            out += c;
-        }
-    }
-    return out + "'";
-}
-
-std::string shell_word(std::string_view word) {
-    constexpr std::string_view plain =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:@%,";
-    const bool harmless = !word.empty() && word.find_first_not_of(plain) == std::string_view::npos;
-    return harmless ? std::string(word) : in_single_quotes(word);
-}
 
 std::string some_of(const std::vector<std::string>& names, std::size_t most) {
     std::string text;

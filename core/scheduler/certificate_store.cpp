@@ -91,7 +91,9 @@ asio::awaitable<std::vector<Diagnostic>> CertificateStore::load(const Pipeline& 
         }
         if (bundle->has_key()) {
             const Result<Secret> key = bundle->material(CERTCAST_KEY_PEM);
-            if (key.has_value()) redactor.add(key->text());
+            // Pieces of its lines stand in the certificate too, which may be shown.
+            if (key.has_value()) redactor.add(key->text(), Pieces::harmless);
+            for (const Secret& part : bundle->private_parts()) redactor.add(part.text());
         }
         add(name, std::move(*bundle));
     }

@@ -2,7 +2,8 @@
 
 #include "core/base/regular_file.hpp"
 
-#include <boost/json/parse.hpp>
+#include <boost/json/memory_resource.hpp>
+#include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
@@ -28,13 +29,28 @@ std::string_view unquoted(std::string_view text) {
     return quoted ? text.substr(1, text.size() - 2) : text;
 }
 
+/// Lets a JSON document be kept where secrets are.
+class SecretResource final : public json::memory_resource {
+    void* do_allocate(std::size_t size, std::size_t) override { return take_secret_memory(size); }
+    void do_deallocate(void* memory, std::size_t size, std::size_t) override {
+        return_secret_memory(memory, size);
+    }
+    bool do_is_equal(const json::memory_resource& other) const noexcept override {
+        return this == &other;
+    }
+};
+
 Error no_field(std::string_view field, std::string_view why) {
     return {ErrorCode::invalid, "its field \"" + std::string(field) + "\" " + std::string(why), {}};
 }
 
 Result<Secret> json_field(std::string_view document, std::string_view field) {
+    SecretResource memory;
+    json::parser parser(&memory);
+    parser.reset(&memory);
     boost::system::error_code failure;
-    const json::value parsed = json::parse(document, failure);
+    parser.write(document.data(), document.size(), failure);
+    const json::value parsed = failure ? json::value(&memory) : parser.release();
     if (failure || !parsed.is_object())
         return no_field(field, "is asked for, but it is no JSON object");
     const json::value* found = parsed.get_object().if_contains(field);

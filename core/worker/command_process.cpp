@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 
 namespace certcast {
 
@@ -68,16 +67,15 @@ void CommandProcess::take_output(std::span<const std::byte> piece) {
 
 // False: nothing more will come.
 bool CommandProcess::read_frames() {
-    std::array<std::byte, frame_buffer_size> buffer;
+    Secret buffer = Secret::of_size(frame_buffer_size);
     for (int count = 0; count < 32; ++count) {
-        auto received = receive_frame(socket_.native_handle(), buffer);
+        auto received = receive_frame(socket_.native_handle(), {buffer.data(), buffer.size()});
         broken_ = !received || std::holds_alternative<Closed>(*received);
         if (broken_) return false;
         if (std::holds_alternative<NothingYet>(*received)) return true;
         const Frame& frame = std::get<Frame>(*received);
         if (frame.type == FrameType::command_output) {
             take_output(frame.payload);
-            wipe(buffer.data(), frame_header_size + frame.payload.size());  // it may be a secret
         } else {
             wire::Reader in(frame.payload);
             exec_failure_ = static_cast<int>(in.u32());

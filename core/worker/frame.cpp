@@ -91,7 +91,7 @@ private:
 };
 
 // Seals first, then size, then pread: the sender keeps the descriptor and may be hostile.
-Result<std::vector<std::byte>> read_sealed(int memfd, std::size_t size) {
+Result<Secret> read_sealed(int memfd, std::size_t size) {
     const int seals = fcntl(memfd, F_GET_SEALS);
     if (seals < 0 || (static_cast<unsigned>(seals) & required_seals) != required_seals) {
         return violation("a large frame came in something that is not a sealed memfd");
@@ -101,7 +101,7 @@ Result<std::vector<std::byte>> read_sealed(int memfd, std::size_t size) {
         static_cast<std::size_t>(status.st_size) != size) {
         return violation("a large frame is not as long as its header says");
     }
-    std::vector<std::byte> bytes(size);
+    Secret bytes = Secret::of_size(size);
     for (std::size_t done = 0; done < size;) {
         const ssize_t got =
             pread(memfd, bytes.data() + done, size - done, static_cast<off_t>(done));
@@ -128,14 +128,6 @@ Result<Fd> make_sealed(std::span<const std::byte> payload) {
 }
 
 }  // namespace
-
-Frame::~Frame() {
-    wipe(large.data(), large.size());
-}
-
-OutgoingFrame::~OutgoingFrame() {
-    wipe(bytes.data(), bytes.size());
-}
 
 std::size_t longest_payload_of(FrameType type) {
     constexpr std::size_t mebibyte = 1024 * 1024;
@@ -194,7 +186,7 @@ Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
         auto bytes = read_sealed(fds.front().get(), header.size);
         if (!bytes) return bytes.error();
         frame.large = std::move(*bytes);
-        frame.payload = frame.large;
+        frame.payload = frame.large.bytes();
         return Received(std::move(frame));
     }
     if (inline_size != header.size) {
@@ -243,7 +235,7 @@ Result<OutgoingFrame> make_frame(FrameType type, std::uint32_t call,
         fds.push_back(std::move(*memfd));
         payload = {};
     }
-    frame.bytes.resize(sizeof header + payload.size());
+    frame.bytes = Secret::of_size(sizeof header + payload.size());
     std::memcpy(frame.bytes.data(), &header, sizeof header);
     if (!payload.empty()) {
         std::memcpy(frame.bytes.data() + sizeof header, payload.data(), payload.size());
@@ -253,7 +245,7 @@ Result<OutgoingFrame> make_frame(FrameType type, std::uint32_t call,
 }
 
 Sent send_frame(int socket, const OutgoingFrame& frame) {
-    iovec part{const_cast<std::byte*>(frame.bytes.data()), frame.bytes.size()};
+    iovec part{const_cast<std::byte*>(frame.bytes.bytes().data()), frame.bytes.size()};
     ControlBuffer control{};
     msghdr message{};
     message.msg_iov = &part;

@@ -72,14 +72,7 @@ struct Frame {
     std::uint32_t call = 0;
     std::span<const std::byte> payload;
     std::vector<Fd> fds;
-    std::vector<std::byte> large;
-
-    Frame() = default;
-    Frame(Frame&&) = default;
-    Frame& operator=(Frame&&) = default;
-    Frame(const Frame&) = delete;
-    Frame& operator=(const Frame&) = delete;
-    ~Frame();
+    Secret large;
 };
 
 struct NothingYet {};
@@ -94,18 +87,11 @@ Result<Received> receive_frame(int socket, std::span<std::byte> buffer);
 /// may be a socket that lingers, for as long as its sender likes.
 void drop_frames(int socket);
 
-/// A frame made ready to be sent: header and payload in one piece, or header and memfd. Wiped,
-/// since it may hold a key.
+/// A frame made ready to be sent: header and payload in one piece, or header and memfd. It may hold
+/// a key.
 struct OutgoingFrame {
-    std::vector<std::byte> bytes;
+    Secret bytes;
     std::vector<Fd> fds;
-
-    OutgoingFrame() = default;
-    OutgoingFrame(OutgoingFrame&&) = default;
-    OutgoingFrame& operator=(OutgoingFrame&&) = default;
-    OutgoingFrame(const OutgoingFrame&) = delete;
-    OutgoingFrame& operator=(const OutgoingFrame&) = delete;
-    ~OutgoingFrame();
 };
 Result<OutgoingFrame> make_frame(FrameType type, std::uint32_t call,
                                  std::span<const std::byte> payload, std::vector<Fd> fds = {});

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 
 namespace certcast {
@@ -28,8 +27,8 @@ namespace asio = boost::asio;
 namespace {
 
 std::span<std::byte> shared_buffer() {
-    static std::array<std::byte, frame_buffer_size> buffer;
-    return buffer;
+    static Secret buffer = Secret::of_size(frame_buffer_size);
+    return {buffer.data(), buffer.size()};
 }
 
 constexpr std::uint32_t most_gaps = 16;

@@ -83,9 +83,10 @@ static inline void misbehaving_destroy(void* self) {
     (void)self;
 }
 
-#define MISBEHAVING_ABI(ID, MAJOR)                                               \
+#define MISBEHAVING_DEPLOYER(ID, MAJOR, NEEDS)                                   \
     static const certcast_descriptor descriptor = {                              \
         .size = sizeof(certcast_descriptor),                                     \
+        .needs = NEEDS,                                                          \
         .id = CERTCAST_STR(ID),                                                  \
         .version = CERTCAST_STR("1.0.0"),                                        \
         .name = CERTCAST_STR(ID),                                                \
@@ -112,6 +113,7 @@ static inline void misbehaving_destroy(void* self) {
         return &plugin;                                                          \
     }
 
+#define MISBEHAVING_ABI(ID, MAJOR) MISBEHAVING_DEPLOYER(ID, MAJOR, 0)
 #define MISBEHAVING_PLUGIN(ID) MISBEHAVING_ABI(ID, CERTCAST_ABI_MAJOR)
 
 #endif

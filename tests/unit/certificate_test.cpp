@@ -1,4 +1,5 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "core/base/redactor.hpp"
 #include "tests/unit/test_authority.hpp"
 
 using namespace certcast;
@@ -71,6 +72,45 @@ TEST_CASE("every accepted kind of key is named and converted") {
     CHECK(name_of(KeyKind::ed25519) == "Ed25519");
     CHECK(says(name_of(KeyKind::rsa_1024), "1024 bits: expected at least 2048"));
     CHECK(says(name_of(KeyKind::secp256k1), "secp256k1: expected P-256, P-384 or P-521"));
+}
+
+TEST_CASE("what is private of a key is masked in each of its forms, and its certificate is shown") {
+    for (const KeyKind kind :
+         {KeyKind::rsa_2048, KeyKind::rsa_pss, KeyKind::p256, KeyKind::p384, KeyKind::ed25519}) {
+        CAPTURE(static_cast<int>(kind));
+        const Issued issued = make_certificate({.key_kind = kind});
+        const auto bundle = load_text(pem(issued.certificate) + pem(issued.key));
+        REQUIRE(bundle.has_value());
+        const std::vector<Secret> parts = bundle->private_parts();
+        REQUIRE_FALSE(parts.empty());
+        std::size_t size = 0;
+        Redactor redactor;
+        for (const Secret& part : parts) {
+            size += part.size();
+            redactor.add(part.text());
+        }
+        const bool rsa = kind == KeyKind::rsa_2048 || kind == KeyKind::rsa_pss;
+        CHECK(size >= (rsa ? 256 + 5 * 128 : 32));
+
+        const std::string shown =
+            pem(issued.certificate) + text(*bundle, CERTCAST_LEAF_DER) + pem_of_public(issued.key);
+        CHECK(redactor.redact(shown) == shown);
+        // Without the armour, by which a key is masked whatever it is.
+        std::string body = pem(issued.key).substr(28);
+        body.resize(body.find("-----END"));
+        const std::string masked = redactor.redact("<" + body + ">");
+        CAPTURE(masked);
+        CHECK(masked.size() + size < body.size());
+        CHECK(redactor.redact(text(*bundle, CERTCAST_KEY_DER)).size() <=
+              der(issued.key).size() - size + 3 * parts.size());
+        if (kind == KeyKind::rsa_2048) {
+            const std::string old = traditional_pem(issued.key);
+            const std::string last_line = old.substr(old.size() - 120, 64);
+            CHECK(redactor.redact("<" + last_line + ">").find("***") != std::string::npos);
+        }
+    }
+    CHECK(
+        load_text(pem(ca().leaf.certificate), {}, {.without_key = true})->private_parts().empty());
 }
 
 TEST_CASE("a key that cannot sign is refused") {

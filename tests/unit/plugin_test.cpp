@@ -1,9 +1,12 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "core/plugin/catalog.hpp"
 #include "core/plugin/example.hpp"
 #include "core/plugin/identity.hpp"
 #include "core/plugin/schema.hpp"
 #include "core/plugin/text_rules.hpp"
+#include "tests/unit/elf_file.hpp"
 #include "tests/unit/fake_plugins.hpp"
+#include "tests/unit/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
 
@@ -166,6 +169,32 @@ TEST_CASE("a described library is read as it was written") {
     CHECK(rich.max_certificates == 2);
     CHECK(rich.has(Stage::deploy));
     CHECK_FALSE(rich.has(Stage::inspect));
+}
+
+TEST_CASE("a library is described once, and looked at whenever its description is used again") {
+    namespace fs = std::filesystem;
+    const TemporaryFolder folder;
+    const fs::path good = folder.write("good/x.so", ElfFile().bytes);
+    const fs::path broken = folder.write("broken/x.so", ElfFile({.functions = {}}).bytes);
+    int described = 0;
+    const auto find = [&](const fs::path& library) {
+        Catalog catalog(
+            {library.parent_path()},
+            [&](const fs::path&) -> Result<std::vector<std::byte>> {
+                ++described;
+                return encoded({deployer("x", {})});
+            },
+            folder / "cache");
+        const auto found = catalog.find("x");
+        return found ? found->second->id : found.error().text();
+    };
+    CHECK(find(good) == "x");
+    CHECK(find(good) == "x");
+    CHECK(described == 1);
+    CHECK(contains(find(broken), "exports no function certcast_plugin_v1"));
+    CHECK(described == 1);
+    fs::permissions(good, fs::perms(0666));
+    CHECK(contains(find(good), "chmod g-w,o-w " + good.string()));
 }
 
 TEST_CASE("a description that ends anywhere too early is refused") {

@@ -223,24 +223,45 @@ TEST_CASE("file and name in a proposed command survive a shell") {
           std::string::npos);
 }
 
-TEST_CASE("no output shows a secret") {
+TEST_CASE("no output shows a secret, encoded or not") {
     Redactor redactor;
-    redactor.add("hunter22");
+    redactor.add("hun\"ter 22");
     const TextFilter filter(redactor);
-    const std::string text = "login with hunter22 refused";
+    struct Form {
+        const char* name;
+        std::string said;
+    };
+    const Form forms[] = {
+        {"as it is", "hun\"ter 22"}, {"base64", "aHVuInRlciAyMg=="},  {"percent", "hun%22ter+22"},
+        {"JSON", "hun\\\"ter 22"},   {"hex", "68756e22746572203232"},
+    };
+    std::string text;
+    for (const Form& form : forms) {
+        SUBCASE(form.name) {
+            text = "login with " + form.said + " refused";
+        }
+    }
+    if (text.empty()) return;
     const std::string report = json::serialize([&] {
         DeploymentReport end = failing("edge");
         end.error->failure.message = text;
         end.rollback_message = text;
         end.warnings = {text};
-        end.outputs = {{"token", text}};
+        end.outputs = {{text, text}};
         end.reason = text;
-        return to_json(run_of({end}), filter);
+        DeploymentReport unready = failing("mail");
+        unready.error = Outcome::of(Ended::setup_failed, Stage::deploy, Category::internal, text);
+        return to_json(run_of({end, unready}), filter);
     }());
     for (const std::string& output : {console_output(filter, text), plain_output(filter, text),
                                       json_output(filter, text), report}) {
-        CHECK(output.find("hunter22") == std::string::npos);
+        CAPTURE(output);
         CHECK(output.find("login with *** refused") != std::string::npos);
+        // Nothing else of that text is anywhere.
+        for (std::size_t at = output.find("login with"); at != std::string::npos;
+             at = output.find("login with", at + 1)) {
+            CHECK(output.substr(at, 22) == "login with *** refused");
+        }
     }
 }
 

@@ -168,6 +168,12 @@ inline std::string traditional_pem(const KeyPtr& key, std::string_view passphras
     return text_of(*out);
 }
 
+inline std::string pem_of_public(const KeyPtr& key) {
+    const BioPtr out(BIO_new(BIO_s_mem()));
+    require(PEM_write_bio_PUBKEY(out.get(), key.get()) == 1);
+    return text_of(*out);
+}
+
 inline std::string der(const KeyPtr& key) {
     const BioPtr out(BIO_new(BIO_s_mem()));
     require(i2d_PKCS8PrivateKey_bio(out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) ==

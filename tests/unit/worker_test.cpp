@@ -1,4 +1,5 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "core/base/redactor.hpp"
 #include "core/worker/call_wire.hpp"
 #include "core/worker/frame.hpp"
 #include "core/worker/output_lines.hpp"
@@ -216,6 +217,18 @@ TEST_CASE("what is printed is cut into lines, of which only so much is kept") {
     for (int i = 0; i < 10'000; ++i) kept += flood.take("a line of a hundred bytes or so\n").size();
     CHECK(kept < 10'000);
     CHECK(flood.rest().back().find("dropped") != std::string::npos);
+}
+
+TEST_CASE("a secret that is printed in two writes is masked") {
+    Redactor redactor;
+    redactor.add("hunter22");
+    OutputLines lines;
+    CHECK(lines.take("login with hun").empty());
+    const auto whole = lines.take("ter22 failed\nand with hunter22\nhunter");
+    REQUIRE(whole.size() == 2);
+    CHECK(redactor.redact(whole[0]) == "login with *** failed");
+    CHECK(redactor.redact(whole[1]) == "and with ***");
+    CHECK(redactor.redact(lines.rest().front()) == "***");
 }
 
 TEST_CASE("the way a worker ended is told by its kind") {

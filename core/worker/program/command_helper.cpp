@@ -71,13 +71,14 @@ Request read_request(const Frame& frame) {
 /// Passes on what there is, but only so much at a time, so that the host is heard however much is
 /// printed. True: there is more.
 bool pass_output_on(Connection& host, int output, bool& open) {
-    std::byte buffer[16 * 1024];
+    Secret buffer = Secret::of_size(16 * 1024);  // what is printed may be one
     for (int pieces = 0; pieces < 16; ++pieces) {
-        const ssize_t got = read(output, buffer, sizeof buffer);
+        const ssize_t got = read(output, buffer.data(), buffer.size());
         if (got < 0 && errno == EINTR) continue;
         if (got == 0) open = false;
         if (got <= 0) return false;
-        host.send(FrameType::command_output, 0, {buffer, static_cast<std::size_t>(got)});
+        host.send(FrameType::command_output, 0,
+                  buffer.bytes().first(static_cast<std::size_t>(got)));
     }
     return true;
 }

@@ -2,7 +2,6 @@
 
 #include "core/worker/frame.hpp"
 
-#include <array>
 #include <span>
 #include <string_view>
 
@@ -33,7 +32,7 @@ private:
 
     int socket_;
     End end_;
-    std::array<std::byte, frame_buffer_size> buffer_;
+    Secret buffer_ = Secret::of_size(frame_buffer_size);
 };
 
 }  // namespace certcast::program

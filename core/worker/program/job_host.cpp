@@ -63,7 +63,6 @@ bool JobHost::peek_cancel(CancelMessage& message) {
 
 void JobHost::end_stage() {
     answers_.clear();
-    for (auto& copy : copies_) wipe(copy.data(), copy.size());
     copies_.clear();
 }
 
@@ -86,7 +85,7 @@ JobHost::Answer JobHost::call(FrameType type, std::span<const std::byte> payload
     // The next frame is received into the same buffer, so a short answer is copied.
     std::span<const std::byte> kept = bytes;
     if (frame.large.empty()) {
-        kept = copies_.emplace_back(bytes.begin(), bytes.end());
+        kept = copies_.emplace_back(bytes).bytes();
     } else {
         answers_.push_back(std::move(frame));
     }

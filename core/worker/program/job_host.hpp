@@ -49,7 +49,7 @@ private:
     std::int64_t deadline_ns_ = 0;
     std::string last_error_;
     std::deque<Frame> answers_;
-    std::deque<std::vector<std::byte>> copies_;
+    std::deque<Secret> copies_;
 };
 
 }  // namespace certcast::program

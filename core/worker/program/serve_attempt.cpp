@@ -79,8 +79,8 @@ public:
 private:
     void read_job(const certcast_plugin& plugin, const Frame& frame) {
         if (frame.type != FrameType::job) _exit(exit_protocol);
-        kept_.assign(frame.payload.begin(), frame.payload.end());
-        wire::Reader in(kept_);
+        kept_ = Secret(frame.payload);
+        wire::Reader in(kept_.bytes());
         job_.size = sizeof job_;
         deployer_ = find_deployer(plugin, in.text());
         job_.deployment = ValueTree::text(in);
@@ -113,12 +113,12 @@ private:
         const std::uint32_t count = in.count(13);
         // The frame's buffer is used again while the stage runs, so undo data is copied.
         std::vector<std::string> labels(count);
-        std::vector<std::vector<std::byte>> undos(count);
+        std::vector<Secret> undos(count);
         std::vector<certcast_step> steps(count);
         for (std::uint32_t i = 0; i < count; ++i) {
             labels[i] = in.text();
             const auto undo = in.bytes();
-            undos[i].assign(undo.begin(), undo.end());
+            undos[i] = Secret(undo);
             steps[i] = {{labels[i].data(), labels[i].size()},
                         {reinterpret_cast<const std::uint8_t*>(undos[i].data()), undos[i].size()},
                         in.u32(),
@@ -133,7 +133,7 @@ private:
         const bool out_of_files = !one_more && errno == EMFILE;
         fflush(nullptr);
         host_.end_stage();
-        for (auto& undo : undos) wipe(undo.data(), undo.size());
+        undos.clear();
         job_.steps = nullptr;  // close sees none
         job_.step_count = 0;
         job_.flags = 0;
@@ -213,7 +213,7 @@ private:
     const certcast_deployer* deployer_ = nullptr;
     void* self_ = nullptr;
     certcast_job job_{};
-    std::vector<std::byte> kept_;
+    Secret kept_;
     ValueTree values_;
     certcast_value target_values_{};
     certcast_value config_{};
