@@ -286,13 +286,13 @@ TEST_CASE("a right configuration becomes an object in the schema's order") {
     CHECK(value.type == Type::object);
     REQUIRE(value.entries.size() == every_type().size());
     for (std::size_t i = 0; i < value.entries.size(); ++i) {
-        CHECK(value.entries[i].first == every_type()[i].name);
+        CHECK(value.entries[i].key == every_type()[i].name);
     }
     CHECK(value.find("port")->integer == 443);
     CHECK(value.find("mode")->text == "safe");
     CHECK(value.find("pause")->integer == 20'000);
-    CHECK(value.find("labels")->entries[0].first == "b");
-    const Value& file = value.find("files")->entries[0].second;
+    CHECK(value.find("labels")->entries[0].key == "b");
+    const Value& file = value.find("files")->entries[0].value;
     CHECK(file.find("path")->text == "/etc/pipelines/a.pem");
     CHECK(file.find("certificate")->integer == 1);
     CHECK(value.find("old")->type == Type::none);
