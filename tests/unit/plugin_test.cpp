@@ -212,6 +212,9 @@ TEST_CASE("a wrong descriptor is refused with the names of deployer and paramete
     default_out_of_range.default_value = "11";
     Parameter bad_pattern = parameter("word", Type::text);
     bad_pattern.pattern = "[a-";
+    Parameter long_default = parameter("word", Type::text);
+    long_default.pattern = "a*";
+    long_default.default_value = std::string(129, 'a');
     Parameter unknown_type = parameter("odd", static_cast<Type>(99));
     Parameter empty_range = parameter("port", Type::integer);
     empty_range.min = 5;
@@ -244,6 +247,7 @@ TEST_CASE("a wrong descriptor is refused with the names of deployer and paramete
         {"default", with(wrong_default), "expected a whole number, found \"many\""},
         {"range", with(default_out_of_range), "expected at most 10, found 11"},
         {"pattern", with(bad_pattern), "parameter \"word\": the pattern is no ECMAScript"},
+        {"matched", with(long_default), "parameter \"word\": its default is longer than 128"},
         {"min", with(empty_range), "its min is larger than its max"},
         {"deep", with(nested), "nested deeper than 4"},
         {"twice",
@@ -410,6 +414,11 @@ TEST_CASE("an example of every parameter is one that the schema takes") {
                          "  ") == "  count = 5\n  pairs = [{ key = \"/path/to/key\" }]\n");
     CHECK(example_config(deployer("x", {parameter("when", Type::duration)}), "shop", "") ==
           "when = \"30s\"\n");
+    Parameter note = parameter("note", Type::text);
+    note.default_value = R"(a "b" \ ${c})";
+    CHECK(example_of(note, "shop") == R"("a \"b\" \\ $${c}")");
+    count.default_value = "007";
+    CHECK(example_of(count, "shop") == "7");
 }
 
 TEST_CASE("a pattern that would take for ever is matched in time") {
@@ -418,6 +427,11 @@ TEST_CASE("a pattern that would take for ever is matched in time") {
     CHECK_FALSE(wrong_match("a\\b", "a\\\\b").has_value());
     CHECK(wrong_pattern("(a)\\1").has_value());
     CHECK(wrong_pattern(std::string(500, '(')).has_value());
+    CHECK(contains(wrong_pattern("((?=((?=(.*)*).*)*)a)*c").value_or(""), "looks ahead"));
+    CHECK(contains(wrong_pattern("((?!b)a)*c").value_or(""), "looks ahead"));
+    CHECK(contains(wrong_pattern("(a?){0,9999}").value_or(""), "exceeds limit"));
+    CHECK_FALSE(wrong_pattern("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").has_value());
+    CHECK_FALSE(wrong_pattern("([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]{2,63}").has_value());
 }
 
 TEST_CASE("identities are canonical and there is one for each place") {
