@@ -200,7 +200,7 @@ TEST_CASE("a name is not looked for among any number of others") {
     many[199] = "timeout";
     many[200] = "targets";
     CHECK(nearest("timeuot", many) == "timeout");
-    CHECK(nearest("tragets", many).empty());
+    CHECK(nearest("targetz", many).empty());
 }
 
 TEST_CASE("an endpoint has a host and a port") {

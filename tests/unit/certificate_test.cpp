@@ -221,7 +221,7 @@ std::string with_other_factors(const KeyPtr& key, std::size_t bits) {
     const std::string factor = long_number(bits);
     return pem_of("RSA PRIVATE KEY",
                   der_of("[main]\nversion = INTEGER:0\nn = " + number +
-                         "e = INTEGER:65537\nd = " + number + "p = " + factor + "q = " + factor +
+                         "e = INTEGER:65537\ns = " + number + "p = " + factor + "q = " + factor +
                          "x = " + factor + "y = " + factor + "z = " + factor));
 }
 
