@@ -9,10 +9,12 @@ namespace certcast {
 namespace {
 
 constexpr std::size_t longest_compared = 64;
-constexpr std::size_t most_compared = 1000;
+constexpr std::size_t most_compared = 200;
 
-/// Insertions, deletions, replacements and swaps of neighbours, each counted once.
-std::size_t distance(std::string_view a, std::string_view b) {
+/// Insertions, deletions, replacements and swaps of neighbours, each counted once; `limit` where
+/// there are as many or more.
+std::size_t distance(std::string_view a, std::string_view b, std::size_t limit) {
+    if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) >= limit) return limit;
     std::vector<std::size_t> before_last(b.size() + 1);
     std::vector<std::size_t> last(b.size() + 1);
     std::vector<std::size_t> row(b.size() + 1);
@@ -26,10 +28,15 @@ std::size_t distance(std::string_view a, std::string_view b) {
                 row[j] = std::min(row[j], before_last[j - 2] + 1);
             }
         }
+        // A swap goes two rows back.
+        if (std::min(*std::min_element(row.begin(), row.end()),
+                     *std::min_element(last.begin(), last.end())) >= limit) {
+            return limit;
+        }
         std::swap(before_last, last);
         std::swap(last, row);
     }
-    return last[b.size()];
+    return std::min(last[b.size()], limit);
 }
 
 }  // namespace
@@ -40,7 +47,7 @@ std::string nearest(std::string_view name, std::span<const std::string> known) {
     std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
     for (const std::string& candidate : known.first(std::min(known.size(), most_compared))) {
         if (candidate.size() > longest_compared) continue;
-        const std::size_t apart = distance(name, candidate);
+        const std::size_t apart = distance(name, candidate, best_distance);
         if (apart < best_distance) {
             best_distance = apart;
             best = candidate;

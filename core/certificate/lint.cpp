@@ -2,11 +2,19 @@
 
 #include "core/certificate/openssl.hpp"
 
+#include <openssl/core_names.h>
+
 #include <string_view>
 
 namespace certcast {
 
 namespace {
+
+constexpr int least_rsa_bits = 2048;
+// Checking the private half of a longer one takes a minute, and each handshake most of a second.
+constexpr int most_rsa_bits = 8192;
+// A file may hold any number that take seconds each.
+constexpr int most_broken_keys = 3;
 
 Error refused(std::string message, const std::string& where) {
     return {ErrorCode::invalid, std::move(message), where};
@@ -15,9 +23,11 @@ Error refused(std::string message, const std::string& where) {
 Result<std::string> accepted_rsa(const EVP_PKEY& key, std::string_view name,
                                  const std::string& where) {
     const int bits = EVP_PKEY_get_bits(&key);
-    if (bits < 2048) {
-        return refused("the RSA key has " + std::to_string(bits) +
-                           " bits: expected at least 2048; issue the certificate for a new key",
+    if (bits < least_rsa_bits || bits > most_rsa_bits) {
+        return refused("the RSA key has " + std::to_string(bits) + " bits: expected " +
+                           (bits < least_rsa_bits ? "at least " + std::to_string(least_rsa_bits)
+                                                  : "at most " + std::to_string(most_rsa_bits)) +
+                           "; issue the certificate for a new key",
                        where);
     }
     return std::string(name) + " " + std::to_string(bits);
@@ -36,7 +46,25 @@ Result<std::string> accepted_curve(EVP_PKEY& key, const std::string& where) {
                    where);
 }
 
+/// Proving that a factor is prime takes hours where it is far longer than the key itself says.
+bool has_long_factor(const EVP_PKEY& key) {
+    constexpr const char* factors[] = {OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2,
+                                       OSSL_PKEY_PARAM_RSA_FACTOR3, OSSL_PKEY_PARAM_RSA_FACTOR4,
+                                       OSSL_PKEY_PARAM_RSA_FACTOR5, OSSL_PKEY_PARAM_RSA_FACTOR6,
+                                       OSSL_PKEY_PARAM_RSA_FACTOR7, OSSL_PKEY_PARAM_RSA_FACTOR8,
+                                       OSSL_PKEY_PARAM_RSA_FACTOR9, OSSL_PKEY_PARAM_RSA_FACTOR10};
+    for (const char* name : factors) {
+        BIGNUM* found = nullptr;
+        if (EVP_PKEY_get_bn_param(&key, name, &found) != 1) break;
+        const std::unique_ptr<BIGNUM, FreeWith<BN_clear_free>> factor(found);
+        if (BN_num_bits(factor.get()) > EVP_PKEY_get_bits(&key) / 4 * 3) return true;
+    }
+    ERR_clear_error();
+    return false;
+}
+
 bool halves_match(EVP_PKEY& key) {
+    if (has_long_factor(key)) return false;
     const std::unique_ptr<EVP_PKEY_CTX, FreeWith<EVP_PKEY_CTX_free>> context(
         EVP_PKEY_CTX_new(&key, nullptr));
     return context && EVP_PKEY_pairwise_check(context.get()) == 1;
@@ -81,15 +109,15 @@ Result<void> check_validity(const X509& certificate, const Validity& validity,
 
 Result<KeyPtr> take_matching_key(std::vector<KeyPtr>& keys, const X509& certificate,
                                  const std::string& where) {
-    bool is_broken = false;
+    int broken = 0;
     for (KeyPtr& key : keys) {
         if (X509_check_private_key(&certificate, key.get()) != 1) continue;
         // That compared public halves; a damaged file may hold a private half of another key.
         if (halves_match(*key)) return std::move(key);
-        is_broken = true;
+        if (++broken == most_broken_keys) break;
     }
     ERR_clear_error();
-    if (is_broken) {
+    if (broken != 0) {
         return refused("the private key for " + describe(certificate) +
                            " is damaged: its private half does not go with its public half; take "
                            "it from the renewal again",

@@ -9,8 +9,8 @@
 
 namespace certcast {
 
-/// "RSA 2048" and the like. Refuses what clients refuse: RSA below 2048 bits, curves other than
-/// P-256, P-384 and P-521, keys that cannot sign.
+/// "RSA 2048" and the like. Refuses what clients refuse: RSA below 2048 or above 8192 bits, curves
+/// other than P-256, P-384 and P-521, keys that cannot sign.
 Result<std::string> accepted_key_type(const X509& certificate, const std::string& where);
 
 Result<void> check_validity(const X509& certificate, const Validity& validity,

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t most_certificates = 100;
 constexpr int deepest_safe = 4;
 // A few seconds' work; OpenSSL itself writes 2,048, and those who are careful a million.
-constexpr std::uint64_t most_password_rounds = 10'000'000;
+constexpr std::uint64_t most_password_rounds = 5'000'000;
 
 struct FreeSafes {
     void operator()(STACK_OF(PKCS7) * safes) const { sk_PKCS7_pop_free(safes, PKCS7_free); }
@@ -54,6 +54,37 @@ Handle decode_whole(std::span<const std::byte> der, Decode decode) {
     Handle handle(decode(nullptr, &at, static_cast<long>(der.size())));
     ERR_clear_error();
     return at == end ? std::move(handle) : Handle();
+}
+
+/// Nothing where it is of a kind (DSA, DH) that no TLS server has. OpenSSL works out the public
+/// half of those as it reads them, for hours where the numbers in them are long.
+KeyPtr key_of(const PKCS8_PRIV_KEY_INFO* info) {
+    const ASN1_OBJECT* algorithm = nullptr;
+    if (info == nullptr) return nullptr;
+    PKCS8_pkey_get0(&algorithm, nullptr, nullptr, nullptr, info);
+    switch (OBJ_obj2nid(algorithm)) {
+        case NID_rsaEncryption:
+        case NID_rsassaPss:
+        case NID_X9_62_id_ecPublicKey:
+        case NID_ED25519:
+        case NID_ED448:
+        case NID_X25519:
+        case NID_X448:
+            return KeyPtr(EVP_PKCS82PKEY(info));
+        default:
+            return nullptr;
+    }
+}
+
+/// PKCS#8, or as each algorithm had it before. As OpenSSL's own d2i functions.
+EVP_PKEY* d2i_server_key(EVP_PKEY** /*reused*/, const unsigned char** at, long size) {
+    const unsigned char* const begin = *at;
+    if (const Pkcs8Ptr info(d2i_PKCS8_PRIV_KEY_INFO(nullptr, at, size)); info) {
+        return key_of(info.get()).release();
+    }
+    ERR_clear_error();
+    *at = begin;
+    return d2i_AutoPrivateKey(nullptr, at, size);
 }
 
 /// Goes through one file.
@@ -148,7 +179,7 @@ Result<void> Parser::encrypted_key(const X509_SIG& sealed) {
     const auto text = passphrase_.text();
     const Pkcs8Ptr info(PKCS8_decrypt(&sealed, text.data(), static_cast<int>(text.size())));
     if (!info) return not_decrypted("the private key");
-    return add(KeyPtr(EVP_PKCS82PKEY(info.get())));
+    return add(key_of(info.get()));
 }
 
 /// Before a password is tried: a file may ask for so much work that it never ends.
@@ -179,7 +210,7 @@ Result<void> Parser::bag(const PKCS12_SAFEBAG& bag, int depth) {
             if (PKCS12_SAFEBAG_get_bag_nid(&bag) != NID_x509Certificate) return {};
             return add(X509Ptr(PKCS12_SAFEBAG_get1_cert(&bag)));
         case NID_keyBag:
-            return add(KeyPtr(EVP_PKCS82PKEY(PKCS12_SAFEBAG_get0_p8inf(&bag))));
+            return add(key_of(PKCS12_SAFEBAG_get0_p8inf(&bag)));
         case NID_safeContentsBag:
             return bags(PKCS12_SAFEBAG_get0_safes(&bag), depth + 1);
         case NID_pkcs8ShroudedKeyBag:
@@ -193,7 +224,7 @@ Result<void> Parser::bag(const PKCS12_SAFEBAG& bag, int depth) {
     if (auto can = afford(*algorithm, "the PKCS#12 file"); !can) return can;
     const Pkcs8Ptr info(PKCS8_decrypt(sealed, password_, password_size_));
     if (!info) return not_decrypted("the PKCS#12 file");
-    return add(KeyPtr(EVP_PKCS82PKEY(info.get())));
+    return add(key_of(info.get()));
 }
 
 Result<void> Parser::bags(const STACK_OF(PKCS12_SAFEBAG) * all, int depth) {
@@ -264,7 +295,7 @@ Result<void> Parser::block(PemBlock& block) {
         return sealed ? encrypted_key(*sealed) : damaged("the encrypted private key");
     }
     if (block.name.ends_with("PRIVATE KEY")) {
-        return add(KeyPtr(d2i_AutoPrivateKey(nullptr, &at, block.size)));
+        return add(KeyPtr(d2i_server_key(nullptr, &at, block.size)));
     }
     return {};
 }
@@ -301,7 +332,7 @@ Result<void> Parser::der(std::span<const std::byte> content) {
     if (const auto sealed = decode_whole<EncryptedKeyPtr>(content, d2i_X509_SIG)) {
         return encrypted_key(*sealed);
     }
-    if (auto key = decode_whole<KeyPtr>(content, d2i_AutoPrivateKey)) return add(std::move(key));
+    if (auto key = decode_whole<KeyPtr>(content, d2i_server_key)) return add(std::move(key));
     return {};
 }
 

@@ -32,19 +32,24 @@ std::uint64_t product(std::uint64_t a, std::uint64_t b) {
     return b != 0 && a > endless / b ? endless : a * b;
 }
 
-}  // namespace
+struct Algorithm {
+    explicit Algorithm(const X509_ALGOR& algorithm) {
+        const ASN1_OBJECT* object = nullptr;
+        int type = V_ASN1_UNDEF;
+        const void* found = nullptr;
+        X509_ALGOR_get0(&object, &type, &found, &algorithm);
+        name = OBJ_obj2nid(object);
+        if (type == V_ASN1_SEQUENCE) sequence = found;
+    }
 
-std::uint64_t password_rounds(const X509_ALGOR& algorithm) {
-    const ASN1_OBJECT* name = nullptr;
-    const void* value = nullptr;
-    int type = V_ASN1_UNDEF;
-    X509_ALGOR_get0(&name, &type, &value, &algorithm);
-    if (type != V_ASN1_SEQUENCE) return 0;
-    switch (OBJ_obj2nid(name)) {
-        case NID_pbes2: {
-            const auto scheme = parameters<SchemePtr>(value, ASN1_ITEM_rptr(PBE2PARAM));
-            return scheme ? password_rounds(*scheme->keyfunc) : 0;
-        }
+    int name = NID_undef;
+    const void* sequence = nullptr;  ///< of parameters
+};
+
+std::uint64_t rounds_of(const Algorithm& algorithm) {
+    const void* const value = algorithm.sequence;
+    if (value == nullptr) return 0;
+    switch (algorithm.name) {
         case NID_id_pbkdf2: {
             const auto given = parameters<Pbkdf2Ptr>(value, ASN1_ITEM_rptr(PBKDF2PARAM));
             return given ? number(given->iter) : 0;
@@ -60,6 +65,16 @@ std::uint64_t password_rounds(const X509_ALGOR& algorithm) {
             return given ? number(given->iter) : 0;
         }
     }
+}
+
+}  // namespace
+
+std::uint64_t password_rounds(const X509_ALGOR& algorithm) {
+    const Algorithm outer(algorithm);
+    if (outer.name != NID_pbes2 || outer.sequence == nullptr) return rounds_of(outer);
+    const auto scheme = parameters<SchemePtr>(outer.sequence, ASN1_ITEM_rptr(PBE2PARAM));
+    // One scheme within another is none, and a file could nest them without end.
+    return scheme ? rounds_of(Algorithm(*scheme->keyfunc)) : 0;
 }
 
 }  // namespace certcast

@@ -16,6 +16,9 @@ namespace certcast {
 
 namespace {
 
+/// Everything in an entry counts once for each of its targets.
+constexpr std::size_t most_expanded = std::size_t{512} * 1024 * 1024;
+
 /// Today's date in UTC, spelled as in TOML, so that dates compare as texts.
 std::string today() {
     const std::time_t now = std::time(nullptr);
@@ -299,19 +302,31 @@ void read_deploy_entry(const RawEntry& entry, const DeployContext& context,
         return substitution;
     };
     const FoundDeployer deployer = find_deployer(entry, context);
+    const std::size_t size_of_vars = context.size_of_vars + (vars == nullptr ? 0 : size_of(*vars));
     const auto add = [&](const Target* target) {
+        context.expanded += size_of_vars;
+        if (context.expanded > most_expanded) return false;
         Substitution substitution = substitution_for(target);
         const RawValue table = substituted(entry, substitution);
+        context.expanded += size_of(table);
+        if (context.expanded > most_expanded) return false;
         deployments.push_back(DeploymentReader(entry, table, deployer, target, context)
                                   .read(deployments.size(), needs));
+        return true;
     };
-    const RawValue* targets = entry.value.find("targets");
-    if (targets == nullptr) return add(nullptr);
-    const RawValue written = substitution_for(nullptr).apply(*targets);
-    for (const Target& target :
-         read_targets(written, path + ".targets", context.folder, diagnostics)) {
-        add(&target);
-    }
+    const auto add_all = [&] {
+        const RawValue* targets = entry.value.find("targets");
+        if (targets == nullptr) return add(nullptr);
+        const RawValue written = substitution_for(nullptr).apply(*targets);
+        const auto all = read_targets(written, path + ".targets", context.folder, diagnostics);
+        return std::all_of(all.begin(), all.end(), [&](const Target& one) { return add(&one); });
+    };
+    const bool was_too_much = context.expanded > most_expanded;
+    if (add_all() || was_too_much) return;
+    diagnostics.error(entry.key_location,
+                      path +
+                          ": with this entry written out for each of its targets, and those before "
+                          "it, the pipeline is larger than 512 MiB; split it into several");
 }
 
 }  // namespace certcast

@@ -18,12 +18,14 @@ struct DeployContext {
     std::filesystem::path folder;
     const FindDeployer& find;
     const RawValue& vars;  ///< a table
+    std::size_t size_of_vars;
     Timing defaults;
     Limits limits;  ///< the defaults
     SandboxChoices sandboxes;
     std::vector<std::string> certificates;  ///< names of all
     SecretReading& secrets;
     Diagnostics& diagnostics;
+    std::size_t& expanded;  ///< bytes of all entries so far, written out for each target
 };
 
 /// Reads one [deploy.NAME] and adds a deployment for each of its targets, or one without targets.

@@ -209,9 +209,10 @@ private:
                                       (section.kind == RawValue::Kind::table ? std::string("none")
                                                                              : in_words(section)));
         }
-        const DeployContext context{
-            folder_,  find_,       vars_, defaults_, limits_, sandboxes_, certificate_names_,
-            secrets_, diagnostics_};
+        std::size_t expanded = 0;
+        const DeployContext context{folder_,   find_,     vars_,      size_of(vars_),
+                                    defaults_, limits_,   sandboxes_, certificate_names_,
+                                    secrets_,  diagnostics_, expanded};
         std::vector<WrittenNeed> needs;
         std::vector<std::string> names;
         for (const RawEntry& entry : section.entries) {

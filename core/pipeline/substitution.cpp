@@ -37,13 +37,6 @@ std::size_t closing_brace(std::string_view text) {
     return std::string_view::npos;
 }
 
-/// About how many bytes a copy takes.
-std::size_t size_of(const RawValue& value) {
-    std::size_t size = sizeof value + value.text.size();
-    for (const RawEntry& entry : value.entries) size += entry.key.size() + size_of(entry.value);
-    return size;
-}
-
 bool is_empty_text(const RawValue& value) {
     return value.kind == RawValue::Kind::text && value.text.empty();
 }

@@ -204,7 +204,7 @@ Value value_of(const RawValue& raw) {
     value.integer = raw.integer;
     value.text = raw.text;
     for (const RawEntry& entry : raw.entries) {
-        value.entries.emplace_back(entry.key, value_of(entry.value));
+        value.entries.push_back({entry.key, value_of(entry.value)});
     }
     return value;
 }

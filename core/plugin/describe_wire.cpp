@@ -20,6 +20,8 @@ constexpr std::uint32_t most_names = 256;
 constexpr std::uint32_t most_stages = 64;
 constexpr std::size_t longest_text = 4096;
 constexpr std::size_t longest_name = 64;
+/// Matching takes time, and everything that is described is matched at once.
+constexpr std::size_t longest_matched_default = 128;
 constexpr int deepest_params = 4;
 constexpr std::uint64_t longest_ms = 10ULL * 366 * 24 * 3'600'000;
 
@@ -163,6 +165,9 @@ void LibraryDecoder::check_param(const Parameter& param, const std::string& path
     if (!param.pattern.empty()) {
         if (scalar != ParameterType::text) fail(name + "only a TEXT has a pattern");
         if (const auto wrong = wrong_pattern(param.pattern)) fail(name + *wrong);
+        if (param.default_value && param.default_value->size() > longest_matched_default) {
+            fail(name + "its default is longer than 128 bytes, which a pattern is not applied to");
+        }
     }
     // What was refused so far would only come again as a default that does not fit.
     if (!ok()) return;

@@ -3,13 +3,28 @@
 #include <certcast/plugin.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace certcast {
 
 namespace {
 
+/// A string as a pipeline has it; no text of a descriptor holds a control character.
 std::string quoted(const std::string& text) {
-    return "\"" + text + "\"";
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        if (c == '$') out += '$';
+        out += c;
+    }
+    return out + "\"";
+}
+
+/// Without the zeros in front that a default may have and TOML refuses.
+std::string integer(const std::string& text) {
+    std::int64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return std::to_string(number);
 }
 
 std::int64_t within(const Parameter& param, std::int64_t number) {
@@ -47,7 +62,7 @@ std::string example_of(const Parameter& param, const std::string& certificate) {
         case ParameterType::boolean:
             return param.default_value.value_or("true");
         case ParameterType::integer:
-            return param.default_value.value_or(std::to_string(within(param, 1)));
+            return integer(param.default_value.value_or(std::to_string(within(param, 1))));
         case ParameterType::text:
             return quoted(param.default_value.value_or(param.name));
         case ParameterType::secret:

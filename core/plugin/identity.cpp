@@ -60,7 +60,7 @@ public:
 
     void object(const Value& value, const std::vector<Parameter>& params, const std::string& path) {
         for (std::size_t i = 0; i < params.size() && i < value.entries.size(); ++i) {
-            parameter(value.entries[i].second, params[i], path + params[i].name);
+            parameter(value.entries[i].value, params[i], path + params[i].name);
         }
     }
 

@@ -18,6 +18,12 @@ const RawValue* RawValue::find(std::string_view key) const {
     return entry == nullptr ? nullptr : &entry->value;
 }
 
+std::size_t size_of(const RawValue& value) {
+    std::size_t size = sizeof value + value.text.size();
+    for (const RawEntry& entry : value.entries) size += entry.key.size() + size_of(entry.value);
+    return size;
+}
+
 RawValue as_integer(const RawValue& value) {
     if (value.kind != RawValue::Kind::text || !value.untyped) return value;
     const char* const last = value.text.data() + value.text.size();

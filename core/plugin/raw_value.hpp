@@ -33,6 +33,9 @@ struct RawEntry {
     RawValue value;
 };
 
+/// About how many bytes a copy takes.
+std::size_t size_of(const RawValue& value);
+
 /// The value, or what an untyped text stands for where an integer or a boolean is wanted.
 RawValue as_integer(const RawValue& value);
 RawValue as_boolean(const RawValue& value);

@@ -150,7 +150,7 @@ Value ConfigCheck::object(const RawValue& table, std::span<const Parameter> para
                                    expected(param) +
                                    (param.doc.empty() ? std::string() : " (" + param.doc + ")"));
         }
-        out.entries.emplace_back(param.name, std::move(checked));
+        out.entries.push_back({param.name, std::move(checked)});
     }
     return out;
 }
@@ -313,7 +313,7 @@ void ConfigCheck::command(const RawValue& raw, const Parameter& param, const std
         Value checked;
         checked.type = ParameterType::text;
         checked.text = word.value.text;
-        out.entries.emplace_back(std::string(), std::move(checked));
+        out.entries.push_back({{}, std::move(checked)});
     }
 }
 
@@ -329,7 +329,7 @@ void ConfigCheck::elements(const RawValue& raw, const Parameter& param, const st
         const RawEntry& entry = raw.entries[i];
         const std::string name =
             is_list ? path + "[" + std::to_string(i) + "]" : path + "." + entry.key;
-        out.entries.emplace_back(entry.key, value(entry.value, element, name));
+        out.entries.push_back({entry.key, value(entry.value, element, name)});
     }
 }
 

@@ -20,6 +20,12 @@ constexpr std::size_t longest_matched = 1024;
 /// it cannot do (back references) is refused when it is compiled.
 constexpr auto syntax = std::regex::ECMAScript | std::regex_constants::__polynomial;
 
+/// Each level of look-ahead goes through the rest of the text again, from every character.
+bool looks_ahead(std::string_view pattern) {
+    return pattern.find("(?=") != std::string_view::npos ||
+           pattern.find("(?!") != std::string_view::npos;
+}
+
 }  // namespace
 
 std::optional<std::string> wrong_url(std::string_view url) {
@@ -62,6 +68,10 @@ std::optional<std::string> wrong_url(std::string_view url) {
 
 std::optional<std::string> wrong_pattern(const std::string& pattern) {
     if (pattern.size() > longest_pattern) return "the pattern is longer than 512 bytes";
+    if (looks_ahead(pattern)) {
+        return "the pattern looks ahead, with \"(?=\" or \"(?!\", which is not supported; write "
+               "\"[(]\" where a parenthesis is meant";
+    }
     try {
         const std::regex compiled(pattern, syntax);
     } catch (const std::regex_error& failure) {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace certcast {
@@ -32,17 +31,24 @@ enum class ParameterType : std::uint32_t {
 /// "a path", "a duration, like 30s": for messages.
 std::string_view in_words(ParameterType type);
 
+struct ValueEntry;
+
 /// One configuration value after it was checked against its schema; the mirror of certcast_value.
 struct Value {
     ParameterType type = ParameterType::none;
     std::int64_t integer = 0;
     std::string text;
-    std::vector<std::pair<std::string, Value>> entries;
+    std::vector<ValueEntry> entries;
 
     /// The entry with this key, or nullptr.
     const Value* find(std::string_view key) const;
     /// LIST or COMMAND: the texts of the entries.
     std::vector<std::string> texts() const;
+};
+
+struct ValueEntry {
+    std::string key;
+    Value value;
 };
 
 void encode(const Value& value, wire::Writer& out);

@@ -38,7 +38,7 @@ bool holds_key(std::uint32_t kind) {
 bool names_secret(const Value& config, const std::string& name) {
     if (config.type == ParameterType::secret && config.text == name) return true;
     return std::any_of(config.entries.begin(), config.entries.end(),
-                       [&](const auto& entry) { return names_secret(entry.second, name); });
+                       [&](const ValueEntry& entry) { return names_secret(entry.value, name); });
 }
 
 void collect_commands(const Value& config, std::vector<std::vector<std::string>>& commands) {

@@ -44,11 +44,11 @@ Value probe_config(const Deployment& deployment, const std::vector<ProbeCheck>& 
             {"timeout", number(ParameterType::duration, check.timeout.count())},
             {"consecutive", number(ParameterType::integer, check.consecutive)},
         };
-        list.entries.emplace_back("", std::move(one));
+        list.entries.push_back({{}, std::move(one)});
     }
     Value config;
     config.type = ParameterType::object;
-    config.entries.emplace_back("checks", std::move(list));
+    config.entries.push_back({"checks", std::move(list)});
     return config;
 }
 

@@ -1,4 +1,5 @@
 /* Succeeds and leaves a daemon behind, in a session of its own and with another parent. */
+#define MISBEHAVING_NEEDS CERTCAST_NEEDS_EXEC
 #include "misbehaving.h"
 
 #include <sys/wait.h>

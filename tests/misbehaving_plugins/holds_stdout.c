@@ -1,4 +1,5 @@
 /* Succeeds while a child of its own keeps standard output and every other descriptor open. */
+#define MISBEHAVING_NEEDS CERTCAST_NEEDS_EXEC
 #include "misbehaving.h"
 
 static int32_t deploy(void* self, const certcast_job* job) {

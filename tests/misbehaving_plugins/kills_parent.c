@@ -1,4 +1,5 @@
 /* Kills the process that it was forked from. */
+#define MISBEHAVING_NEEDS CERTCAST_NEEDS_SIGNALS
 #include "misbehaving.h"
 
 #include <signal.h>

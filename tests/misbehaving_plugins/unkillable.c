@@ -1,5 +1,6 @@
 /* Has its end held up by a tracer, as the kernel holds up that of a process which waits for a dead
  * disk. */
+#define MISBEHAVING_NEEDS CERTCAST_NEEDS_EXEC
 #include "misbehaving.h"
 
 #include <sys/ptrace.h>

@@ -25,7 +25,7 @@ Value command_of(const std::vector<std::string>& argv) {
     Value value;
     value.type = ParameterType::command;
     for (const std::string& word : argv) {
-        value.entries.emplace_back("", value_of(ParameterType::text, word));
+        value.entries.push_back({{}, value_of(ParameterType::text, word)});
     }
     return value;
 }
@@ -43,7 +43,7 @@ struct Calls : AttemptBench {
             {"login", value_of(ParameterType::object, "")},
             {"path", value_of(ParameterType::path, "/etc")},
         };
-        deployment.config.entries[2].second.entries.emplace_back(
+        deployment.config.entries[2].value.entries.emplace_back(
             "password", value_of(ParameterType::secret, "fleet"));
         auto bundle = load_text(fullchain() + pem(ca().leaf.key));
         certificates.add("shop", std::move(bundle.value()));

@@ -191,6 +191,16 @@ TEST_CASE("the nearest name is found and a far one is not") {
     CHECK(nearest("window", known).empty());
     CHECK(suggestion("xyz", known) == "; expected one of timeout, targets, tags");
     CHECK(nearest(std::string(100'000, 'x'), known).empty());
+    CHECK(nearest("tgas", known) == "tags");
+    CHECK(nearest("agts", known).empty());
+}
+
+TEST_CASE("a name is not looked for among any number of others") {
+    std::vector<std::string> many(1000, std::string(64, 'a'));
+    many[199] = "timeout";
+    many[200] = "targets";
+    CHECK(nearest("timeuot", many) == "timeout");
+    CHECK(nearest("targetz", many).empty());
 }
 
 TEST_CASE("an endpoint has a host and a port") {

@@ -1,6 +1,10 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "core/base/redactor.hpp"
+#include "core/certificate/password_rounds.hpp"
 #include "tests/unit/test_authority.hpp"
+
+#include <openssl/conf.h>
+#include <openssl/core_names.h>
 
 using namespace certcast;
 using namespace certcast::testing;
@@ -215,6 +219,64 @@ std::string with_other_private_half(const KeyPtr& key) {
     return pem_of("EC PRIVATE KEY", der);
 }
 
+/// DER from OpenSSL's own notation, section "main" first.
+std::string der_of(const std::string& sections) {
+    const std::unique_ptr<CONF, FreeWith<NCONF_free>> notation(NCONF_new(nullptr));
+    const BioPtr in(BIO_new_mem_buf(sections.data(), static_cast<int>(sections.size())));
+    long line = 0;
+    require(NCONF_load_bio(notation.get(), in.get(), &line) == 1);
+    const std::unique_ptr<ASN1_TYPE, FreeWith<ASN1_TYPE_free>> made(
+        ASN1_generate_nconf("SEQUENCE:main", notation.get()));
+    require(made != nullptr);
+    const ASN1_STRING* sequence = made->value.sequence;
+    return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(sequence)),
+            static_cast<std::size_t>(ASN1_STRING_length(sequence))};
+}
+
+/// 2^bits - 1, with bits of 4n + 3. Where they are a prime number, it has no small factor.
+std::string long_number(std::size_t bits) {
+    return "INTEGER:0x7" + std::string(bits / 4, 'f') + "\n";
+}
+
+/// A DSA key without its public half, as PKCS#8 has it.
+std::string dsa_key(std::size_t bits) {
+    const std::string number = long_number(bits);
+    return pem_of("PRIVATE KEY", der_of("[main]\nversion = INTEGER:0\nkind = SEQUENCE:kind\n"
+                                        "key = OCTWRAP," +
+                                        number +
+                                        "[kind]\nname = OID:1.2.840.10040.4.1\n"
+                                        "parameters = SEQUENCE:parameters\n"
+                                        "[parameters]\np = " +
+                                        number + "q = " + long_number(255) + "g = " + number));
+}
+
+/// The public half of an RSA key, and factors that have nothing to do with it.
+std::string with_other_factors(const KeyPtr& key, std::size_t bits) {
+    BIGNUM* modulus = nullptr;
+    require(EVP_PKEY_get_bn_param(key.get(), OSSL_PKEY_PARAM_RSA_N, &modulus) == 1);
+    const BignumPtr owned(modulus);
+    char* const digits = BN_bn2hex(modulus);
+    const std::string number = "INTEGER:0x" + std::string(digits) + "\n";
+    OPENSSL_free(digits);
+    const std::string factor = long_number(bits);
+    return pem_of("RSA PRIVATE KEY",
+                  der_of("[main]\nversion = INTEGER:0\nn = " + number +
+                         "e = INTEGER:65537\ns = " + number + "p = " + factor + "q = " + factor +
+                         "x = " + factor + "y = " + factor + "z = " + factor));
+}
+
+/// A certificate for an RSA key of which nobody knows the private half.
+X509Ptr with_long_modulus(std::size_t bits) {
+    const std::string spki = der_of(
+        "[main]\nkind = SEQUENCE:kind\nkey = BITWRAP,SEQUENCE:key\n"
+        "[kind]\nname = OID:rsaEncryption\nparameters = NULL\n"
+        "[key]\nn = " +
+        long_number(bits) + "e = INTEGER:65537\n");
+    const auto* at = reinterpret_cast<const unsigned char*>(spki.data());
+    const Issued holder{nullptr, KeyPtr(d2i_PUBKEY(nullptr, &at, static_cast<long>(spki.size())))};
+    return make_certificate({.issuer = &ca().middle, .same_key_as = &holder}).certificate;
+}
+
 using AlgorithmPtr = std::unique_ptr<X509_ALGOR, FreeWith<X509_ALGOR_free>>;
 
 AlgorithmPtr pbkdf2(int rounds) {
@@ -223,6 +285,18 @@ AlgorithmPtr pbkdf2(int rounds) {
 
 AlgorithmPtr scrypt(std::uint64_t n, std::uint64_t r, std::uint64_t p) {
     return AlgorithmPtr(PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, 8, nullptr, n, r, p));
+}
+
+/// A scheme that derives its key by another scheme, which OpenSSL does not take.
+AlgorithmPtr nested(const X509_ALGOR& inner) {
+    const std::unique_ptr<PBE2PARAM, FreeWith<PBE2PARAM_free>> scheme(PBE2PARAM_new());
+    require(X509_ALGOR_copy(scheme->keyfunc, &inner) == 1 &&
+            X509_ALGOR_set0(scheme->encryption, OBJ_nid2obj(NID_aes_256_cbc), V_ASN1_NULL,
+                            nullptr) == 1);
+    AlgorithmPtr outer(X509_ALGOR_new());
+    require(X509_ALGOR_set0(outer.get(), OBJ_nid2obj(NID_pbes2), V_ASN1_SEQUENCE,
+                            ASN1_item_pack(scheme.get(), ASN1_ITEM_rptr(PBE2PARAM), nullptr)) == 1);
+    return outer;
 }
 
 /// Something that says it was encrypted like this; nobody did the work.
@@ -256,6 +330,11 @@ std::string with_long_mac(const std::string& file) {
 
 }  // namespace
 
+TEST_CASE("a scheme within a scheme is not followed, since a file could nest them without end") {
+    CHECK(password_rounds(*pbkdf2(50'000)) == 50'000);
+    CHECK(password_rounds(*nested(*pbkdf2(50'000))) == 0);
+}
+
 TEST_CASE("what would not serve is refused, and the message says why") {
     const std::string key = pem(ca().leaf.key);
     const std::string leaf = pem(ca().leaf.certificate);
@@ -270,6 +349,21 @@ TEST_CASE("what would not serve is refused, and the message says why") {
     SUBCASE("a key whose private half is damaged") {
         message = message_of(load_text(fullchain() + with_other_private_half(ca().leaf.key)));
         expected = "its private half does not go with its public half";
+    }
+    SUBCASE("an RSA key with factors that would take hours to prove") {
+        const Issued issued =
+            make_certificate({.issuer = &ca().middle, .key_kind = KeyKind::rsa_2048});
+        message = message_of(
+            load_text(pem(issued.certificate) + middle + with_other_factors(issued.key, 60'091)));
+        expected = "its private half does not go with its public half";
+    }
+    SUBCASE("a DSA key that would take hours to read") {
+        message = message_of(load_text(fullchain() + dsa_key(60'091)));
+        expected = "the private key cannot be read";
+    }
+    SUBCASE("an RSA key that would take a minute to check") {
+        message = message_of(load_text(pem(with_long_modulus(16'383)) + middle));
+        expected = "the RSA key has 16383 bits: expected at most 8192";
     }
     SUBCASE("a chain that never ends") {
         std::vector<Issued> authorities;
@@ -287,17 +381,17 @@ TEST_CASE("what would not serve is refused, and the message says why") {
     }
     SUBCASE("a key that asks for too much hashing") {
         message = message_of(load_text(fullchain() + encrypted_key(pbkdf2(50'000'000)), "pass"));
-        expected = "the private key asks for more than 10000000 rounds";
+        expected = "the private key asks for more than 5000000 rounds";
     }
     SUBCASE("a key that asks for too much scrypt") {
         message =
             message_of(load_text(fullchain() + encrypted_key(scrypt(1u << 14, 8, 10'000)), "pass"));
-        expected = "the private key asks for more than 10000000 rounds";
+        expected = "the private key asks for more than 5000000 rounds";
     }
     SUBCASE("PKCS#12 that asks for too much hashing") {
         message =
             message_of(load_text(with_long_mac(pkcs12("pass", Pkcs12Profile::modern)), "pass"));
-        expected = "the PKCS#12 file asks for more than 10000000 rounds";
+        expected = "the PKCS#12 file asks for more than 5000000 rounds";
     }
     SUBCASE("no key") {
         message = message_of(load_text(fullchain()));

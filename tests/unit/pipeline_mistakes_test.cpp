@@ -323,3 +323,15 @@ address = ["h:1"]
         }
     }
 }
+
+TEST_CASE("a short pipeline cannot ask for more memory than there is") {
+    std::string targets;
+    for (int i = 0; i < 6000; ++i) targets += "\"t" + std::to_string(i) + "\", ";
+    const PipelineReading reading = read(
+        entry + "targets = [" + targets + "]\nconfig = { path = \"/${target.name}\", note = \"" +
+        std::string(100'000, 'x') + "\" }\n[deploy.other]\nplugin = \"place\"\n");
+    CHECK_FALSE(reading.pipeline.has_value());
+    const std::string text = all_of(reading);
+    CHECK(contains(text, "deploy.edge: with this entry written out for each of its targets"));
+    CHECK_FALSE(contains(text, "deploy.other: with this entry"));
+}

@@ -241,6 +241,9 @@ TEST_CASE("a wrong descriptor is refused with the names of deployer and paramete
     default_out_of_range.default_value = "11";
     Parameter bad_pattern = parameter("word", Type::text);
     bad_pattern.pattern = "[a-";
+    Parameter long_default = parameter("word", Type::text);
+    long_default.pattern = "a*";
+    long_default.default_value = std::string(129, 'a');
     Parameter unknown_type = parameter("odd", static_cast<Type>(99));
     Parameter empty_range = parameter("port", Type::integer);
     empty_range.min = 5;
@@ -273,6 +276,7 @@ TEST_CASE("a wrong descriptor is refused with the names of deployer and paramete
         {"default", with(wrong_default), "expected a whole number, found \"many\""},
         {"range", with(default_out_of_range), "expected at most 10, found 11"},
         {"pattern", with(bad_pattern), "parameter \"word\": the pattern is no ECMAScript"},
+        {"matched", with(long_default), "parameter \"word\": its default is longer than 128"},
         {"min", with(empty_range), "its min is larger than its max"},
         {"deep", with(nested), "nested deeper than 4"},
         {"twice",
@@ -315,13 +319,13 @@ TEST_CASE("a right configuration becomes an object in the schema's order") {
     CHECK(value.type == Type::object);
     REQUIRE(value.entries.size() == every_type().size());
     for (std::size_t i = 0; i < value.entries.size(); ++i) {
-        CHECK(value.entries[i].first == every_type()[i].name);
+        CHECK(value.entries[i].key == every_type()[i].name);
     }
     CHECK(value.find("port")->integer == 443);
     CHECK(value.find("mode")->text == "safe");
     CHECK(value.find("pause")->integer == 20'000);
-    CHECK(value.find("labels")->entries[0].first == "b");
-    const Value& file = value.find("files")->entries[0].second;
+    CHECK(value.find("labels")->entries[0].key == "b");
+    const Value& file = value.find("files")->entries[0].value;
     CHECK(file.find("path")->text == "/etc/pipelines/a.pem");
     CHECK(file.find("certificate")->integer == 1);
     CHECK(value.find("old")->type == Type::none);
@@ -439,6 +443,11 @@ TEST_CASE("an example of every parameter is one that the schema takes") {
                          "  ") == "  count = 5\n  pairs = [{ key = \"/path/to/key\" }]\n");
     CHECK(example_config(deployer("x", {parameter("when", Type::duration)}), "shop", "") ==
           "when = \"30s\"\n");
+    Parameter note = parameter("note", Type::text);
+    note.default_value = R"(a "b" \ ${c})";
+    CHECK(example_of(note, "shop") == R"("a \"b\" \\ $${c}")");
+    count.default_value = "007";
+    CHECK(example_of(count, "shop") == "7");
 }
 
 TEST_CASE("a pattern that would take for ever is matched in time") {
@@ -447,6 +456,11 @@ TEST_CASE("a pattern that would take for ever is matched in time") {
     CHECK_FALSE(wrong_match("a\\b", "a\\\\b").has_value());
     CHECK(wrong_pattern("(a)\\1").has_value());
     CHECK(wrong_pattern(std::string(500, '(')).has_value());
+    CHECK(contains(wrong_pattern("((?=((?=(.*)*).*)*)a)*c").value_or(""), "looks ahead"));
+    CHECK(contains(wrong_pattern("((?!b)a)*c").value_or(""), "looks ahead"));
+    CHECK(contains(wrong_pattern("(a?){0,9999}").value_or(""), "exceeds limit"));
+    CHECK_FALSE(wrong_pattern("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").has_value());
+    CHECK_FALSE(wrong_pattern("([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])+[a-z]{2,63}").has_value());
 }
 
 TEST_CASE("identities are canonical and there is one for each place") {

@@ -34,7 +34,7 @@ TEST_CASE("the probe is told what to check") {
     const Value* checks = edge.sessions.probe_configs[0].find("checks");
     REQUIRE(checks != nullptr);
     REQUIRE(checks->entries.size() == 2);
-    const Value& second = checks->entries[1].second;
+    const Value& second = checks->entries[1].value;
     CHECK(second.find("address")->text == "127.0.0.1:443");
     CHECK(second.find("server_name")->text == "shop.example");
     CHECK(second.find("protocol")->text == "tls");

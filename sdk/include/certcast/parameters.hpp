@@ -60,7 +60,7 @@ public:
         copy.raw_.max = most;
         return copy;
     }
-    /// An ECMAScript regular expression that must match the whole value.
+    /// An ECMAScript regular expression that must match the whole value; plugin.h says how large.
     constexpr Param matching(std::string_view pattern) const requires(Kind::type == CERTCAST_TEXT) {
         Param copy = *this;
         copy.raw_.pattern = detail::str(pattern);

@@ -155,7 +155,9 @@ typedef struct certcast_param {
     int64_t max;
     /** As an operator would write it, without quotes: "30s", "443", "true". data NULL: none. */
     certcast_str default_value;
-    /** TEXT: an ECMAScript regular expression that must match the whole value. */
+    /** TEXT: an ECMAScript regular expression that must match the whole value. At most 512 bytes,
+     *  without look-ahead and back references, and with small counts in {}; a default beside it
+     *  has at most 128 bytes. Whatever takes longer to match is refused. */
     certcast_str pattern;
     /** OBJECT, and LIST or MAP of OBJECT. */
     const struct certcast_param* fields;
