@@ -210,8 +210,8 @@ private:
                                                                              : in_words(section)));
         }
         std::size_t expanded = 0;
-        const DeployContext context{folder_,   find_,     vars_,      size_of(vars_),
-                                    defaults_, limits_,   sandboxes_, certificate_names_,
+        const DeployContext context{folder_,   find_,        vars_,      size_of(vars_),
+                                    defaults_, limits_,      sandboxes_, certificate_names_,
                                     secrets_,  diagnostics_, expanded};
         std::vector<WrittenNeed> needs;
         std::vector<std::string> names;

@@ -1,5 +1,7 @@
 #include "core/worker/granting.hpp"
 
+#include "core/plugin/loadable.hpp"
+
 #include <certcast/plugin.h>
 
 #include <sys/stat.h>
@@ -30,7 +32,7 @@ public:
 
     void object(const Value& value, const std::vector<Parameter>& params) {
         for (std::size_t i = 0; i < params.size() && i < value.entries.size(); ++i) {
-            parameter(value.entries[i].second, params[i]);
+            parameter(value.entries[i].value, params[i]);
         }
     }
 
@@ -55,7 +57,7 @@ private:
                 return object(value, param.fields);
             case ParameterType::list:
             case ParameterType::map:
-                for (const auto& [key, element] : value.entries) parameter(element, param);
+                for (const auto& entry : value.entries) parameter(entry.value, param);
                 return;
             case ParameterType::none:
             case ParameterType::boolean:
@@ -87,11 +89,15 @@ PathGrant granted(Access access, const fs::path& path) {
     return grant;
 }
 
-std::set<PathGrant> files_of(const Library& library) {
-    return {granted(Access::read, library.path)};
+std::set<PathGrant> files_of(const fs::path& library) {
+    std::set<PathGrant> files{granted(Access::read, library)};
+    for (const fs::path& file : libraries_beside(library)) {
+        files.insert(granted(Access::read, file));
+    }
+    return files;
 }
 
-Grants grants_of(const Library& library, const Descriptor& descriptor, const Value& config) {
+Grants grants_of(const Descriptor& descriptor, const Value& config) {
     Grants grants;
     Rights& rights = grants.rights;
     rights.network = descriptor.needs_flag(CERTCAST_NEEDS_NETWORK);
@@ -104,7 +110,6 @@ Grants grants_of(const Library& library, const Descriptor& descriptor, const Val
     for (const PathGrant& grant : grants.paths) {
         rights.keeps_user = rights.keeps_user || grant.access != Access::read;
     }
-    grants.paths.merge(files_of(library));
     return grants;
 }
 

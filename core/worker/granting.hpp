@@ -7,14 +7,14 @@ namespace certcast {
 
 /// What a deployer is granted for one configuration: what its descriptor declares, and the paths
 /// that its parameters name.
-Grants grants_of(const Library& library, const Descriptor& descriptor, const Value& config);
+Grants grants_of(const Descriptor& descriptor, const Value& config);
 
 /// What remains of that for looking at a configuration: it may read what it could write, and no
 /// more.
 Grants for_validation(const Grants& grants);
 
-/// What every process that loads the library is granted.
-std::set<PathGrant> files_of(const Library& library);
+/// What every process that loads the library is granted. Reads the library.
+std::set<PathGrant> files_of(const std::filesystem::path& library);
 
 /// The path with what stands there now.
 PathGrant granted(Access access, const std::filesystem::path& path);

@@ -15,17 +15,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-Grants grants_of(const SessionRequest& request) {
-    Grants grants = certcast::grants_of(*request.library, *request.descriptor, request.config);
-    grants.rights.sandbox = request.sandbox;
-    if (request.sandbox == Sandbox::off) {
-        Grants all;  // everything is, so one server does for all
-        all.rights.sandbox = request.sandbox;
-        return all;
-    }
-    return request.only_validates ? for_validation(grants) : grants;
-}
-
 Error interrupted() {
     return {ErrorCode::cancelled, "the run was interrupted", {}};
 }
@@ -62,6 +51,20 @@ ForkServerSetup WorkerHost::setup(std::uint32_t newest_landlock) {
         if (gaps_.size() < most_gaps) gaps_.insert(std::move(gap));
     };
     return setup;
+}
+
+Grants WorkerHost::grants_of(const SessionRequest& request) {
+    Grants grants;
+    // With the sandbox off everything is granted, so that one server does for all.
+    if (request.sandbox != Sandbox::off) {
+        const auto [files, is_new] = files_.try_emplace(request.library->path);
+        if (is_new) files->second = files_of(request.library->path);
+        grants = certcast::grants_of(*request.descriptor, request.config);
+        grants.paths.insert(files->second.begin(), files->second.end());
+        if (request.only_validates) grants = for_validation(grants);
+    }
+    grants.rights.sandbox = request.sandbox;
+    return grants;
 }
 
 void WorkerHost::expect(const SessionRequest& request) {

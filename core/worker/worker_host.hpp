@@ -8,6 +8,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -40,6 +41,7 @@ public:
 
 private:
     ForkServerSetup setup(std::uint32_t newest_landlock);
+    Grants grants_of(const SessionRequest& request);
     void sweep();
 
     boost::asio::any_io_executor executor_;
@@ -47,6 +49,7 @@ private:
     std::filesystem::path work_parent_;
     std::optional<WorkRoot> work_root_;
     ForkServers servers_;
+    std::map<std::filesystem::path, std::set<PathGrant>> files_;  ///< of libraries
     std::set<std::string> gaps_;
     std::set<pid_t> not_ours_;  ///< children that were there before, or that do not die
     std::set<pid_t> children_;

@@ -135,7 +135,7 @@ void end_process(Process& process) {
 Result<std::vector<std::byte>> describe_library(const std::filesystem::path& program,
                                                 const std::filesystem::path& library, int seconds) {
     Confinement confinement;
-    confinement.grants.paths = {granted(Access::read, library)};
+    confinement.grants.paths = files_of(library);
     confinement.user = geteuid() == 0 ? describing_user : 0;
     become_subreaper();
     const std::set<pid_t> others = children();

@@ -59,7 +59,7 @@ void send_message(int socket, unsigned how, Bytes bytes) {
     while (message.fds.size() < std::min<std::size_t>(how & fd_count, most_frame_fds)) {
         message.fds.emplace_back(dup(socket));
     }
-    message.bytes.assign(inline_bytes.begin(), inline_bytes.end());
+    message.bytes = Secret(inline_bytes);
     expect(send_frame(socket, message) != Sent::closed, "a message can be sent");
 }
 

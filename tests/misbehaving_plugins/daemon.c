@@ -1,5 +1,4 @@
 /* Succeeds and leaves a daemon behind, in a session of its own and with another parent. */
-#define MISBEHAVING_NEEDS CERTCAST_NEEDS_EXEC
 #include "misbehaving.h"
 
 #include <sys/wait.h>
@@ -23,4 +22,4 @@ static int32_t deploy(void* self, const certcast_job* job) {
     take((long)config_of(job, "milliseconds")->integer);
     return changed(job);
 }
-MISBEHAVING_PLUGIN("test-daemon")
+MISBEHAVING_DEPLOYER("test-daemon", CERTCAST_ABI_MAJOR, CERTCAST_NEEDS_EXEC)

@@ -1,5 +1,4 @@
 /* Succeeds while a child of its own keeps standard output and every other descriptor open. */
-#define MISBEHAVING_NEEDS CERTCAST_NEEDS_EXEC
 #include "misbehaving.h"
 
 static int32_t deploy(void* self, const certcast_job* job) {
@@ -13,4 +12,4 @@ static int32_t deploy(void* self, const certcast_job* job) {
     }
     return read(link[0], &byte, 1) == 1 ? changed(job) : CERTCAST_FAILED;
 }
-MISBEHAVING_PLUGIN("test-holds-stdout")
+MISBEHAVING_DEPLOYER("test-holds-stdout", CERTCAST_ABI_MAJOR, CERTCAST_NEEDS_EXEC)

@@ -1,5 +1,4 @@
 /* Kills the process that it was forked from. */
-#define MISBEHAVING_NEEDS CERTCAST_NEEDS_SIGNALS
 #include "misbehaving.h"
 
 #include <signal.h>
@@ -10,4 +9,4 @@ static int32_t deploy(void* self, const certcast_job* job) {
     }
     return CERTCAST_OK;
 }
-MISBEHAVING_PLUGIN("test-kills-parent")
+MISBEHAVING_DEPLOYER("test-kills-parent", CERTCAST_ABI_MAJOR, CERTCAST_NEEDS_SIGNALS)

@@ -1,14 +1,9 @@
 /* The boilerplate that the plugins here share: one deployer that has nothing but a deploy stage.
- * A source defines `deploy` and ends with MISBEHAVING_PLUGIN("test-its-name"). What its sandbox is
- * to grant it defines as MISBEHAVING_NEEDS before it includes this. */
+ * A source defines `deploy` and ends with MISBEHAVING_PLUGIN("test-its-name"). */
 #ifndef CERTCAST_TESTS_MISBEHAVING_H
 #define CERTCAST_TESTS_MISBEHAVING_H
 
 #include <certcast/plugin.h>
-
-#ifndef MISBEHAVING_NEEDS
-#define MISBEHAVING_NEEDS 0
-#endif
 
 #include <fcntl.h>
 #include <poll.h>
@@ -92,7 +87,6 @@ static inline void misbehaving_destroy(void* self) {
     static const certcast_descriptor descriptor = {                              \
         .size = sizeof(certcast_descriptor),                                     \
         .needs = NEEDS,                                                          \
-        .needs = MISBEHAVING_NEEDS,                                              \
         .id = CERTCAST_STR(ID),                                                  \
         .version = CERTCAST_STR("1.0.0"),                                        \
         .name = CERTCAST_STR(ID),                                                \

@@ -1,6 +1,5 @@
 /* Has its end held up by a tracer, as the kernel holds up that of a process which waits for a dead
  * disk. */
-#define MISBEHAVING_NEEDS CERTCAST_NEEDS_EXEC
 #include "misbehaving.h"
 
 #include <sys/ptrace.h>
@@ -25,4 +24,4 @@ static int32_t deploy(void* self, const certcast_job* job) {
     for (;;) pause();
     return CERTCAST_OK;
 }
-MISBEHAVING_PLUGIN("test-unkillable")
+MISBEHAVING_DEPLOYER("test-unkillable", CERTCAST_ABI_MAJOR, CERTCAST_NEEDS_EXEC)

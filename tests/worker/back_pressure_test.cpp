@@ -15,8 +15,10 @@ constexpr long most_host_memory_kb = 200 * 1024;
 std::string flood(const Workspace& workspace, const std::string& plugin,
                   const std::string& config = {}) {
     std::string text = workspace.head();
-    text +=
-        deployment("flood", plugin).text("timeout", "100s").value("config", "{ " + config + " }");
+    text += deployment("flood", plugin)
+                .text("timeout", "100s")
+                .value("limits", "{ output = \"none\" }")
+                .value("config", "{ " + config + " }");
     return text + std::string(deployment("good", "test-works"));
 }
 

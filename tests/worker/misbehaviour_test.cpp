@@ -16,8 +16,9 @@ namespace {
 
 /// One deployment of `plugin` called "bad", with a deadline of a second, among neighbours.
 std::string among_neighbours(const Workspace& workspace, const std::string& plugin,
-                             const std::string& config = {}) {
+                             const std::string& config = {}, const std::string& sandbox = "on") {
     std::string text = workspace.head();
+    text += Toml().table("defaults.plugin." + plugin).text("sandbox", sandbox);
     text += deployment("bad", plugin).text("timeout", "1s").value("config", "{ " + config + " }");
     for (const char* name : {"good1", "good2", "good3", "good4"})
         text += deployment(name, "test-works").value("config", "{ milliseconds = 100 }");
@@ -200,7 +201,8 @@ TEST_CASE(
         CHECK(process->wait().status == 0);
         CHECK(leftovers().empty());
     }
-    const Run run = workspace.run(among_neighbours(workspace, "test-daemon-in-constructor"));
+    const Run run =
+        workspace.run(among_neighbours(workspace, "test-daemon-in-constructor", {}, "off"));
     CHECK(run.text("bad", "status") == "changed");
     CHECK(leftovers().empty());
 }
@@ -300,6 +302,7 @@ TEST_CASE("a worker that cannot be killed is given up, and others of its plugin 
     const Announcements announcements(workspace / "announce");
     const std::string announce = "announce = \"" + announcements.path().string() + "\"";
     std::string text = workspace.head();
+    text += Toml().table("defaults.plugin.test-unkillable").text("sandbox", "off");
     text += deployment("bad", "test-unkillable")
                 .text("timeout", "500ms")
                 .text("grace", "100ms")
@@ -326,7 +329,7 @@ TEST_CASE("a fork server that is killed takes only its own deployments with it")
         workspace.environment()["CERTCAST_PLUGIN_PATH"] +=
             ":" CERTCAST_BROKEN_PLUGINS "/child_in_constructor";
     }
-    const Run run = workspace.run(among_neighbours(workspace, plugin));
+    const Run run = workspace.run(among_neighbours(workspace, plugin, {}, "off"));
     CAPTURE(run.output);
     CAPTURE(run.errors);
     const std::string status = run.text("bad", "status");

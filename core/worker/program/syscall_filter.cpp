@@ -120,7 +120,7 @@ void allow_prctl(Rules& rules) {
          Values{PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_GET_SECCOMP,
                 PR_CAPBSET_READ, PR_GET_SECUREBITS, PR_SET_TIMERSLACK, PR_GET_TIMERSLACK,
                 PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_THP_DISABLE, PR_GET_THP_DISABLE,
-                PR_CAP_AMBIENT, PR_SET_VMA}) {
+                PR_GET_CHILD_SUBREAPER, PR_CAP_AMBIENT, PR_SET_VMA}) {
         rules.allow(call, equals(0, option));
     }
     // What a worker sets up cannot be undone.
