@@ -3,6 +3,7 @@
 #include "core/base/secret.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -162,7 +163,13 @@ Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
         if (size < 0) return Received(Closed{});
     }
     std::vector<Fd> fds = incoming.take_fds();
-    if (size == 0) return Received(Closed{});
+    if (size == 0) {
+        // A message without a byte looks like the end of a connection that goes on.
+        pollfd end{socket, POLLRDHUP, 0};
+        poll(&end, 1, 0);
+        if (end.revents == 0) return violation("a frame is empty");
+        return Received(Closed{});
+    }
     if (incoming.has(MSG_CTRUNC)) {
         return violation("a descriptor could not be received; are too many files open?");
     }

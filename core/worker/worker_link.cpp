@@ -285,7 +285,7 @@ SyscallVerdict WorkerLink::decide(const SyscallRequest& request, const SyscallCa
                "it had " + std::to_string(most) + " processes and threads at once and wanted more");
         return {EAGAIN, {}};
     }
-    constexpr std::size_t most_told = 16;
+    constexpr std::size_t most_told = 64;
     if (!verdict.denial.empty() && denials_.size() < most_told &&
         denials_.insert(verdict.denial).second && calls_ != nullptr) {
         calls_->log({LogLevel::warning, verdict.denial, {}, false});

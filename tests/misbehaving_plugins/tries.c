@@ -67,6 +67,7 @@ static void try_files(const certcast_job* job) {
     const char* const read_only = path_of(job, "read");
     char beside[4200];
     struct stat status;
+    tell(job, "user", (long)getuid());
     opened(job, "read /etc/shadow", open("/etc/shadow", O_RDONLY));
     opened(job, "read granted", open(read_only, O_RDONLY));
     opened(job, "write what may be read", open(read_only, O_WRONLY));
@@ -134,7 +135,7 @@ static void try_processes(const certcast_job* job) {
 static void try_kernel(const certcast_job* job) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct capabilities[2] = {{0, 0, 0}, {0, 0, 0}};
-    tried(job, "ptrace", ptrace(PTRACE_ATTACH, getppid(), 0, 0));
+    tried(job, "ptrace", ptrace(PTRACE_SEIZE, getppid(), 0, 0));
     tried(job, "read memory", syscall(SYS_process_vm_readv, getppid(), 0, 0, 0, 0, 0));
     tried(job, "io_uring", syscall(SYS_io_uring_setup, 1, 0));
     tried(job, "namespace", unshare(CLONE_NEWUSER));
@@ -151,7 +152,6 @@ static void try_kernel(const certcast_job* job) {
     tried(job, "a call of the future", syscall(999));
     syscall(SYS_capget, &header, capabilities);
     tell(job, "capabilities", (long)(capabilities[0].effective | capabilities[1].effective));
-    tell(job, "user", (long)getuid());
 }
 
 static int32_t deploy(void* self, const certcast_job* job) {

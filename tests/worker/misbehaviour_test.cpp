@@ -63,6 +63,24 @@ TEST_CASE("each misbehaviour has its own outcome, spares its neighbours and leav
         {"test-outlasting-call", "failed", "protocol_error", "in the middle of a call"},
         {"test-sends-descriptor", "failed", "protocol_error", "sent a descriptor"},
         {"test-floods-memory", "failed", "protocol_error", "it sends too much"},
+        {"test-floods-stdout", "failed", "limit:output", "more than 64MiB"},
+        {"test-stack-overflow", "crashed", "", "SIGSEGV"},
+        {"test-exits-from-thread", "failed", "failed", "exit status 0"},
+        {"test-terminates", "crashed", "", "SIGABRT"},
+        {"test-throws-in-destructor", "crashed", "", "SIGABRT"},
+        {"test-jumps-out", "timed_out", "", "not done after 1.0 s"},
+        {"test-unsealed-memfd", "failed", "protocol_error", "not a sealed memfd"},
+        {"test-zero-length-frame", "failed", "protocol_error", ""},
+        {"test-oversized-frame", "failed", "protocol_error", "longer than a frame can be"},
+        {"test-forged-frame", "failed", "protocol_error", ""},
+        {"test-sends-result-twice", "failed", "failed", "without saying why"},
+        {"test-result-then-crash", "crashed", "", "SIGSEGV"},
+        {"test-endless-progress", "timed_out", "", "not done after 1.0 s"},
+        {"test-waits-a-year", "timed_out", "", "1.0 s"},
+        {"test-invalid-utf8", "changed", "", ""},
+        {"test-long-line", "changed", "", ""},
+        {"test-disturbs-its-process", "changed", "", ""},
+        {"test-reads-in-constructor", "changed", "", ""},
         {"test-daemon", "changed", "", ""},
         {"test-holds-stdout", "changed", "", ""},
         {"test-ignores-sigchld", "changed", "", ""},
@@ -101,6 +119,8 @@ TEST_CASE("a library that cannot be loaded fails what names it, with the reason,
         {"not-elf", "is no ELF file; expected a shared library for"},
         {"truncated", "test-truncated.so: is cut off: it has 5000 bytes of at least"},
         {"spins-in-constructor", "test-spins-in-constructor.so"},
+        {"crashes-in-constructor", "test-crashes-in-constructor.so"},
+        {"deadlocks-in-constructor", "test-deadlocks-in-constructor.so"},
     };
     Workspace workspace;
     for (const Broken& one : all) {
@@ -140,6 +160,52 @@ TEST_CASE("a library that cannot be loaded fails what names it, with the reason,
             CHECK(leftovers().empty());
         }
     }
+}
+
+TEST_CASE("an attempt that goes over a limit ends as that limit, and spares its neighbours") {
+    struct Limited {
+        std::string plugin;
+        std::string limits;
+        std::string limit;
+    };
+    const Limited all[] = {
+        {"test-fork-bomb", "processes = 40", "processes"},
+        {"test-thread-bomb", "processes = 40", "processes"},
+#ifndef __SANITIZE_ADDRESS__
+        {"test-memory-bomb", "memory = \"64MiB\"", "memory"},
+        {"test-memory-bomb-in-c", "memory = \"64MiB\"", "memory"},
+#endif
+        {"test-file-bomb", "file_size = \"8MiB\"", "file_size"},
+        {"test-descriptor-leak", "files = 64", "files"},
+        {"test-floods-stdout", "output = \"1MiB\"", "output"},
+        {"test-million-logs", "output = \"1MiB\"", "output"},
+        {"test-spins", "cpu = \"1s\"", "cpu"},
+    };
+    const Workspace workspace;
+    for (const Limited& one : all) {
+        SUBCASE((one.plugin + " with " + one.limits).c_str()) {
+            std::string text = workspace.head();
+            text += deployment("bad", one.plugin).value("limits", "{ " + one.limits + " }");
+            for (const char* name : {"good1", "good2", "good3", "good4"})
+                text += deployment(name, "test-works").value("config", "{ milliseconds = 100 }");
+            const Run run = workspace.run(text);
+            CAPTURE(run.output);
+            CAPTURE(run.errors);
+            CHECK(run.text("bad", "status") == "failed");
+            CHECK(run.text("bad", "reason") == "limit:" + one.limit);
+            CHECK(run.status == 1);
+            CHECK(run.number("bad", "duration_ms") < 5000);
+            check_neighbours(run);
+            CHECK(leftovers().empty());
+        }
+    }
+}
+
+TEST_CASE("what is read while a library is loaded is nobody's secret") {
+    const Workspace workspace;
+    const Run run = workspace.run(among_neighbours(workspace, "test-reads-in-constructor"));
+    REQUIRE(run.text("bad", "status") == "changed");
+    CHECK(run["bad"].at("outputs").at("shadow") == "hidden");
 }
 
 TEST_CASE("a daemon that a plugin leaves behind is dead before the run ends") {
