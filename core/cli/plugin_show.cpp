@@ -48,6 +48,7 @@ public:
         for (const FileGrant& file : deployer_.files)
             files += (files.empty() ? "" : " ") + file.path;
         line("files beside its parameters", files.empty() ? "none" : files);
+        sandbox();
         std::cout << "parameters:" << (deployer_.params.empty() ? " none" : "") << '\n';
         params(deployer_.params, "    ");
         example();
@@ -56,6 +57,56 @@ public:
 private:
     void line(std::string_view label, std::string_view text) const {
         std::cout << label << ": " << filter_.line(text) << '\n';
+    }
+
+    /// What its sandbox lets it do, which is never more than it declares.
+    void sandbox() const {
+        struct Right {
+            std::uint64_t need;
+            std::string_view granted;
+            std::string_view refused;
+        };
+        constexpr Right all[] = {
+            {CERTCAST_NEEDS_NETWORK, "connect to any address and listen", "use the network"},
+            {CERTCAST_NEEDS_UNIX_SOCKETS, "connect to the sockets of local services",
+             "connect to local services"},
+            {CERTCAST_NEEDS_EXEC, "run the system's programs", "run programs"},
+            {CERTCAST_NEEDS_SIGNALS, "send signals to other processes",
+             "send signals to other processes"},
+            {CERTCAST_NEEDS_KEY, "ask for the private key", "ask for the private key"},
+        };
+        std::cout << "its sandbox lets it:\n";
+        for (const Right& right : all) {
+            const bool has = deployer_.needs_flag(right.need);
+            std::cout << "    " << (has ? "" : "not ") << (has ? right.granted : right.refused)
+                      << '\n';
+        }
+        paths(CERTCAST_READS, "read");
+        paths(CERTCAST_WRITES, "make, write and remove files in the folder of");
+        paths(CERTCAST_DEVICE, "use the device");
+    }
+
+    void paths(std::uint64_t flag, std::string_view what) const {
+        std::string names;
+        const auto add = [&names](const std::string& name) {
+            names += (names.empty() ? "" : ", ") + name;
+        };
+        for (const FileGrant& file : deployer_.files) {
+            if ((file.flags & flag) != 0) add(file.path);
+        }
+        gather(flag, deployer_.params, {}, add);
+        if (!names.empty()) std::cout << "    " << what << ' ' << filter_.line(names) << '\n';
+    }
+
+    template <typename Add>
+    static void gather(std::uint64_t flag, const std::vector<Parameter>& params,
+                       const std::string& path, const Add& add) {
+        for (const Parameter& param : params) {
+            const bool is_path =
+                param.type == ParameterType::path || param.element_type == ParameterType::path;
+            if (is_path && param.has(flag)) add(path + param.name);
+            gather(flag, param.fields, path + param.name + ".", add);
+        }
     }
 
     void times() const {

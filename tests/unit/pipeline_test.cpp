@@ -113,6 +113,40 @@ probe = false
     CHECK(edge.identities == std::vector<std::string>{"every|deployment=edge"});
 }
 
+TEST_CASE("limits and sandboxes are the deployment's, else the defaults', else the host's") {
+    const Pipeline pipeline = good(R"(
+format = 1
+[certificate.shop]
+source = "/live/shop.example"
+[defaults]
+sandbox = "required"
+limits = { memory = "1GiB", files = "none" }
+plugin.place.sandbox = "off"
+[deploy.one]
+plugin = "place"
+certificate = "shop"
+probe = false
+config = { path = "/one" }
+limits = { memory = "64MiB", cpu = "none" }
+[deploy.two]
+plugin = "every"
+certificate = "shop"
+probe = false
+config = { port = 1, password = { env = "P" }, word = "x" }
+)");
+    const Deployment& one = pipeline.deployments.at(0);
+    CHECK(one.sandbox == Sandbox::off);
+    CHECK(one.limits.memory == 64u << 20);
+    CHECK(one.limits.files == 0);
+    CHECK(one.limits.cpu == Duration(0));
+    CHECK(one.limits.processes == Limits{}.processes);
+    const Deployment& two = pipeline.deployments.at(1);
+    CHECK(two.sandbox == Sandbox::required);
+    CHECK(two.limits.memory == 1u << 30);
+    CHECK(two.limits.cpu == Limits{}.cpu);
+    CHECK(pipeline.probe_sandbox == Sandbox::on);
+}
+
 TEST_CASE("a deployment without a probe is warned about unless that is meant") {
     const std::string start = head + "certificate = \"shop\"\n";
     const PipelineReading warned = read(start + "plugin = \"every\"\n");
