@@ -182,7 +182,7 @@ SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
         const auto owns = [this](pid_t target) {
             return nearest_ancestor(target, [this](pid_t pid) { return pid == process_.pid; }) != 0;
         };
-        const SyscallVerdict verdict = judge(request, rights, {task, true, forks_due_ > 0, owns});
+        SyscallVerdict verdict = judge(request, rights, {task, true, forks_due_ > 0, owns});
         const bool forks = kind_of(request.number) == SyscallKind::starts_process;
         if (forks && verdict.allowed() && forks_due_ > 0) --forks_due_;
         if (!verdict.denial.empty())

@@ -3,10 +3,10 @@
 #include "core/base/sandbox.hpp"
 #include "core/base/wire.hpp"
 
-#include <compare>
 #include <cstdint>
 #include <set>
 #include <string>
+#include <tuple>
 
 namespace certcast {
 
@@ -21,7 +21,10 @@ struct PathGrant {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;  ///< 0: nothing was there
 
-    auto operator<=>(const PathGrant&) const = default;
+    bool operator<(const PathGrant& other) const {
+        return std::tie(access, path, device, inode) <
+               std::tie(other.access, other.path, other.device, other.inode);
+    }
 };
 
 /// What a process may do beside reading what every program reads, and writing its work folder.
@@ -34,7 +37,10 @@ struct Rights {
     bool keeps_user = false;
     Sandbox sandbox = Sandbox::on;
 
-    auto operator<=>(const Rights&) const = default;
+    bool operator<(const Rights& other) const { return members() < other.members(); }
+    std::tuple<bool, bool, bool, bool, bool, Sandbox> members() const {
+        return {network, unix_sockets, exec, signals, keeps_user, sandbox};
+    }
 };
 
 struct Grants {

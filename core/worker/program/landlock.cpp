@@ -72,7 +72,7 @@ Result<Landlock> Landlock::make(std::uint32_t version, Scope scope) {
     Fd ruleset(
         static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, size_of(version), 0)));
     if (!ruleset) return system_error("cannot make Landlock rules", errno);
-    return Landlock(version, attributes.handled_access_fs, std::move(ruleset));
+    return Landlock(attributes.handled_access_fs, std::move(ruleset));
 }
 
 std::uint64_t Landlock::rights(Reach reach) const {

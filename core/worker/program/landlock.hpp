@@ -34,11 +34,9 @@ public:
     Result<void> enforce();
 
 private:
-    Landlock(std::uint32_t version, std::uint64_t handled, Fd ruleset)
-        : version_(version), handled_(handled), ruleset_(std::move(ruleset)) {}
+    Landlock(std::uint64_t handled, Fd ruleset) : handled_(handled), ruleset_(std::move(ruleset)) {}
     std::uint64_t rights(Reach reach) const;
 
-    std::uint32_t version_;
     std::uint64_t handled_;
     Fd ruleset_;
 };

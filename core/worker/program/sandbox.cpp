@@ -147,7 +147,7 @@ Result<Confined> confine(const Confinement& confinement, Denied denied) {
         if (!made) return made.error();
         rules.emplace(std::move(*made));
     } else {
-        confined.gaps.push_back(
+        confined.gaps.emplace_back(
             "files are protected by their owners and modes alone: this kernel "
             "has no Landlock, or was started without it (lsm=landlock)");
     }
