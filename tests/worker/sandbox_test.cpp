@@ -124,26 +124,33 @@ private:
         return decode_library(*described, copy).value();
     }
 
-    asio::awaitable<void> deploy(WorkerHost& host, std::string deployer, bool writes,
-                                 Sandbox sandbox) {
+    SessionRequest request_for(const std::string& deployer, bool writes, Sandbox sandbox,
+                               const char* read) const {
         SessionRequest request;
         request.library = &library_;
         for (const Descriptor& one : library_.deployers) {
             if (one.id == deployer) request.descriptor = &one;
         }
-        REQUIRE(request.descriptor != nullptr);
-        const auto path = [](std::string text) {
+        const auto path = [this](const std::string& name) {
             Value value;
-            value.type = text.empty() ? ParameterType::none : ParameterType::path;
-            value.text = std::move(text);
+            value.type = name.empty() ? ParameterType::none : ParameterType::path;
+            value.text = (folder_ / name).string();
             return value;
         };
         request.config.type = ParameterType::object;
-        request.config.entries.push_back({"read", path((folder_ / "in/read").string())});
-        request.config.entries.push_back(
-            {"written", path(writes ? (folder_ / "out/new").string() : std::string())});
-        request.config.entries.push_back({"other", path((folder_ / "other/file").string())});
+        request.config.entries.push_back({"read", path(read)});
+        request.config.entries.push_back({"written", path(writes ? "out/new" : "")});
+        request.config.entries.push_back({"other", path("other/file")});
         request.sandbox = sandbox;
+        return request;
+    }
+
+    asio::awaitable<void> deploy(WorkerHost& host, std::string deployer, bool writes,
+                                 Sandbox sandbox) {
+        SessionRequest request = request_for(deployer, writes, sandbox, "in/read");
+        // Its fork server is granted what a neighbour may read, too: each worker is not.
+        host.expect(request);
+        host.expect(request_for(deployer, writes, sandbox, "other/file"));
         auto session = co_await host.start(std::move(request), calls);
         if (!session) {
             outcome.ended = Ended::setup_failed;
