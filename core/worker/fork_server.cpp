@@ -22,7 +22,6 @@ std::span<std::byte> shared_buffer() {
     return buffer;
 }
 
-constexpr std::uint32_t most_gaps = 16;
 const std::string unexpected_end = "its fork server ended unexpectedly";
 
 }  // namespace
@@ -133,6 +132,9 @@ void ForkServer::handle(Frame& frame) {
     if (frame.type == FrameType::started && frame.fds.size() == 1) {
         if (worker == workers_.end()) return;
         const auto process = static_cast<pid_t>(in.u32());
+        if (!in.finished() || worker->second.process != 0 || attempts_.contains(process)) {
+            return end("its fork server broke the protocol");
+        }
         worker->second.process = process;
         attempts_[process] = attempt;
         worker->second.events.started(std::move(frame.fds[0]), process);
@@ -159,14 +161,12 @@ void ForkServer::handle(Frame& frame) {
 // Said once, before the library is loaded; what comes later comes from foreign code.
 void ForkServer::listen(Frame& frame) {
     wire::Reader in(frame.payload);
-    const std::uint32_t gaps = in.count(4, most_gaps);
-    std::vector<std::string> texts;
-    for (std::uint32_t i = 0; i < gaps; ++i) texts.emplace_back(in.text());
+    std::vector<std::string> gaps = read_gaps(in);
     if (!in.finished() || confined_ || setup_.cold_start || frame.fds.size() > 1) {
         return end("its fork server broke the protocol");
     }
     confined_ = true;
-    for (std::string& gap : texts) setup_.tell_gap(std::move(gap));
+    for (std::string& gap : gaps) setup_.tell_gap(std::move(gap));
     if (frame.fds.empty()) return;
     listener_ = SyscallListener::start(
         socket_.get_executor(), std::move(frame.fds.front()),
@@ -179,9 +179,7 @@ void ForkServer::listen(Frame& frame) {
 SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
     const Rights& rights = setup_.confinement.grants.rights;
     if (task == process_.pid) {
-        const auto owns = [this](pid_t target) {
-            return nearest_ancestor(target, [this](pid_t pid) { return pid == process_.pid; }) != 0;
-        };
+        const auto owns = [task](pid_t target) { return is_within(target, task); };
         SyscallVerdict verdict = judge(request, rights, {task, true, forks_due_ > 0, owns});
         const bool forks = kind_of(request.number) == SyscallKind::starts_process;
         if (forks && verdict.allowed() && forks_due_ > 0) --forks_due_;
@@ -192,13 +190,14 @@ SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
     // It may ask before it was heard of.
     const auto is_worker = [this](pid_t pid) { return attempts_.contains(pid); };
     pid_t worker = nearest_ancestor(task, is_worker);
-    if (worker == 0 && read_frames()) worker = nearest_ancestor(task, is_worker);
-    if (worker == 0) worker = nearest_ancestor(task, is_worker);
+    if (worker == 0) {
+        read_frames();
+        worker = nearest_ancestor(task, is_worker);
+    }
+    // The server's word for it, which may be a lie: that a stranger is its worker, for instance.
     const auto attempt = attempts_.find(worker);
-    if (attempt == attempts_.end() || gone_) return {EPERM, {}};
-    const auto owns = [worker](pid_t target) {
-        return nearest_ancestor(target, [worker](pid_t pid) { return pid == worker; }) != 0;
-    };
+    if (gone_ || attempt == attempts_.end() || !is_within(worker, process_.pid)) return {EPERM, {}};
+    const auto owns = [worker](pid_t target) { return is_within(target, worker); };
     return workers_.at(attempt->second).events.asks(request, {worker, false, false, owns});
 }
 

@@ -30,6 +30,15 @@ std::set<PathGrant> read_paths(wire::Reader& in) {
     return paths;
 }
 
+std::vector<std::string> read_gaps(wire::Reader& in) {
+    constexpr std::uint32_t most_gaps = 16;
+    std::vector<std::string> gaps;
+    const std::uint32_t count = in.count(4, most_gaps);
+    gaps.reserve(count);
+    for (std::uint32_t i = 0; i < count; ++i) gaps.emplace_back(in.text());
+    return gaps;
+}
+
 Secret Confinement::encoded() const {
     wire::Writer out;
     const Rights& rights = grants.rights;

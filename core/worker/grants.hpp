@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <vector>
 
 namespace certcast {
 
@@ -60,6 +61,9 @@ struct Confinement {
     /// Nothing usable: the frame ends early.
     static bool read(wire::Reader& in, Confinement& confinement);
 };
+
+/// Reads what of a sandbox is not enforced, from a process that has confined itself.
+std::vector<std::string> read_gaps(wire::Reader& in);
 
 void encode_paths(const std::set<PathGrant>& paths, wire::Writer& out);
 std::set<PathGrant> read_paths(wire::Reader& in);

@@ -14,9 +14,6 @@ namespace certcast {
 
 namespace {
 
-constexpr std::uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-                                     CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-
 SyscallVerdict allowed() {
     return {};
 }
@@ -37,7 +34,7 @@ SyscallVerdict judge_start(const SyscallRequest& request, const Rights& rights,
                            const SyscallCaller& caller) {
     const std::string name = name_of_syscall(request.number);
     const std::uint64_t flags = request.number == SCMP_SYS(clone) ? request.arguments[0] : 0;
-    if ((flags & namespaces) != 0) {
+    if ((flags & namespace_flags) != 0) {
         return refused(name, "no plugin may have namespaces of its own");
     }
     if ((flags & CLONE_THREAD) != 0) return allowed();

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <linux/sched.h>
+
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,6 +25,11 @@ SyscallKind kind_of(int number);
 std::vector<int> of_kind(SyscallKind kind);
 /// "connect", or "system call 500".
 std::string name_of_syscall(int number);
+
+/// The flags of clone that make a namespace.
+inline constexpr std::uint64_t namespace_flags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
+                                                 CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
+                                                 CLONE_NEWNET;
 
 /// Newer than the oldest libseccomp that is supported, so that it knows no name for it.
 inline constexpr int syscall_fchmodat2 = 452;

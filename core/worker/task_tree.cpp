@@ -52,6 +52,10 @@ pid_t nearest_ancestor(pid_t task, const std::function<bool(pid_t)>& wanted) {
     return 0;
 }
 
+bool is_within(pid_t task, pid_t process) {
+    return nearest_ancestor(task, [process](pid_t pid) { return pid == process; }) != 0;
+}
+
 std::size_t count_tasks(pid_t process, std::size_t most) {
     std::vector<pid_t> processes{process};
     std::size_t tasks = 0;

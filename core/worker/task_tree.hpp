@@ -10,6 +10,9 @@ namespace certcast {
 /// The process of this task, or the nearest of its ancestors, that is `wanted`; 0 where none is.
 pid_t nearest_ancestor(pid_t task, const std::function<bool(pid_t)>& wanted);
 
+/// Whether this task belongs to the process or to one that descends from it.
+bool is_within(pid_t task, pid_t process);
+
 /// How many tasks a process and all that descends from it are, itself included. Counting ends at
 /// `most`.
 std::size_t count_tasks(pid_t process, std::size_t most);

@@ -31,7 +31,6 @@ std::span<std::byte> shared_buffer() {
     return {buffer.data(), buffer.size()};
 }
 
-constexpr std::uint32_t most_gaps = 16;
 constexpr std::uint64_t most_log_frames = 10'000;
 constexpr std::uint64_t most_log_bytes = std::uint64_t{4} * 1024 * 1024;
 constexpr std::uint64_t most_progress_frames = 10'000;
@@ -254,14 +253,12 @@ bool WorkerLink::read_output() {
 // Said once, by a worker that has not loaded anything yet.
 void WorkerLink::listen(Frame frame) {
     wire::Reader in(frame.payload);
-    const std::uint32_t gaps = in.count(4, most_gaps);
-    std::vector<std::string> texts;
-    for (std::uint32_t i = 0; i < gaps; ++i) texts.emplace_back(in.text());
+    std::vector<std::string> gaps = read_gaps(in);
     if (!in.finished() || confined_ || !server_->is_cold() || frame.fds.size() > 1) {
         return violate("it says that it is confined");
     }
     confined_ = true;
-    for (std::string& gap : texts) server_->tell_gap(std::move(gap));
+    for (std::string& gap : gaps) server_->tell_gap(std::move(gap));
     if (frame.fds.empty()) return;
     listener_ = SyscallListener::start(
         wake_.get_executor(), std::move(frame.fds.front()),
@@ -269,7 +266,7 @@ void WorkerLink::listen(Frame frame) {
             const auto self = weak.lock();
             if (!self) return SyscallVerdict{ENOSYS, {}};
             const auto owns = [worker = self->process_](pid_t target) {
-                return nearest_ancestor(target, [worker](pid_t pid) { return pid == worker; }) != 0;
+                return is_within(target, worker);
             };
             return self->decide(request, {self->process_, false, false, owns});
         });

@@ -178,10 +178,7 @@ Result<Fd> filter_system_calls(const Rights& rights, std::uint32_t version, Deni
     // Its flags cannot be looked at; whoever tries it first falls back on clone.
     rules.refuse(SCMP_SYS(clone3), ENOSYS);
     if (denied == Denied::refused) {
-        constexpr std::uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
-                                             CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
-                                             CLONE_NEWNET;
-        rules.allow(SCMP_SYS(clone), equals(0, CLONE_THREAD, CLONE_THREAD | namespaces));
+        rules.allow(SCMP_SYS(clone), equals(0, CLONE_THREAD, CLONE_THREAD | namespace_flags));
     }
     if (rights.keeps_user) {
         for (const int call : of_kind(SyscallKind::changes_files)) rules.allow(call);
