@@ -3,6 +3,7 @@
 #include "core/plugin/loadable.hpp"
 
 #include <certcast/plugin.h>
+#include <certcast/files.hpp>
 
 #include <sys/stat.h>
 
@@ -12,18 +13,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where the symlinks in its last part lead, as whoever writes the file follows them. A plugin
-/// cannot make the links: its sandbox grants no right to.
-fs::path followed(fs::path path) {
-    constexpr int most_links = 40;
-    std::error_code failure;
-    for (int links = 0; links < most_links; ++links) {
-        if (!fs::is_symlink(fs::symlink_status(path, failure))) break;
-        const fs::path target = fs::read_symlink(path, failure);
-        if (failure) break;
-        path = path.parent_path() / target;
+/// Where the SDK writes what is to be written to `path`. A plugin cannot make the links that are
+/// followed: its sandbox grants no right to.
+fs::path written_at(const fs::path& path) {
+    try {
+        return detail::followed(path);
+    } catch (const std::exception&) {
+        return path;  // whoever writes fails too
     }
-    return path;
 }
 
 class Gathering {
@@ -41,7 +38,7 @@ public:
         if ((flags & CERTCAST_READS) != 0) paths_.insert(granted(Access::read, path));
         if ((flags & CERTCAST_DEVICE) != 0) paths_.insert(granted(Access::device, path));
         if ((flags & CERTCAST_WRITES) != 0) {
-            const fs::path file = followed(fs::path(path).lexically_normal());
+            const fs::path file = written_at(fs::path(path).lexically_normal());
             paths_.insert(granted(Access::write, file.has_filename()
                                                      ? file.parent_path()
                                                      : file.parent_path().parent_path()));

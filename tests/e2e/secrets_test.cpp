@@ -1,4 +1,5 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "tests/unit/each_byte.hpp"
 #include "tests/worker/workspace.hpp"
 
 #include <doctest/doctest.h>
@@ -29,17 +30,6 @@ std::string base64(const std::string& text) {
                     reinterpret_cast<const unsigned char*>(text.data()),
                     static_cast<int>(text.size()));
     out.pop_back();
-    return out;
-}
-
-std::string each_byte(const std::string& text, const char* format) {
-    std::string out;
-    for (const char byte : text) {
-        char one[8];
-        std::snprintf(one, sizeof one, format,
-                      static_cast<unsigned>(static_cast<unsigned char>(byte)));
-        out += one;
-    }
     return out;
 }
 

@@ -1,5 +1,6 @@
 #include "core/base/redactor.hpp"
 #include "core/base/secret.hpp"
+#include "tests/unit/each_byte.hpp"
 
 #include <doctest/doctest.h>
 
@@ -9,6 +10,7 @@
 #include <vector>
 
 using namespace certcast;
+using certcast::testing::each_byte;
 
 namespace {
 
@@ -28,17 +30,6 @@ std::string base64(const std::string& text, const char* alphabet, bool padded) {
             if (i < digits) out += alphabet[(bits >> (18 - 6 * i)) & 63];
             if (i >= digits && padded) out += '=';
         }
-    }
-    return out;
-}
-
-std::string each_byte(const std::string& text, const char* format) {
-    std::string out;
-    for (const char byte : text) {
-        char one[8];
-        std::snprintf(one, sizeof one, format,
-                      static_cast<unsigned>(static_cast<unsigned char>(byte)));
-        out += one;
     }
     return out;
 }
