@@ -103,6 +103,7 @@ private:
             display_->note("sandbox: " + gap);
             report.sandbox_gaps.push_back(gap);
         }
+        report.control_groups = context_.host.group_powers();
         if (!arguments_.report.empty()) {
             if (auto written = write_report(arguments_.report, report, filter_); !written) {
                 std::cerr << "certcast: " << written.error().text() << '\n';

@@ -91,6 +91,7 @@ json::object to_json(const RunReport& report, const TextFilter& filter) {
         {"started", rfc3339(report.started)},
         {"finished", rfc3339(report.finished)},
         {"sandbox_gaps", texts(report.sandbox_gaps, filter)},
+        {"control_groups", texts(report.control_groups, filter)},
         {"deployments", std::move(deployments)},
     };
 }

@@ -67,6 +67,10 @@ void ForkServer::spawn(std::uint64_t attempt, const WorkerPlace& place, std::vec
     out.text(place.work_folder);
     place.limits.encode(out);
     encode_paths(place.paths, out);
+    if (place.group) {
+        fds.push_back(place.group->entrance());
+        fds.push_back(place.group->killer());
+    }
     ++forks_due_;
     auto frame = make_frame(FrameType::spawn, 0, out.data(), std::move(fds));
     workers_.emplace(attempt, Worker{std::move(events)});

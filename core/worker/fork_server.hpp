@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/limits.hpp"
+#include "core/worker/control_groups.hpp"
 #include "core/worker/frame_queue.hpp"
 #include "core/worker/grants.hpp"
 #include "core/worker/syscall_listener.hpp"
@@ -31,6 +32,7 @@ struct WorkerPlace {
     std::string work_folder;
     std::set<PathGrant> paths;
     Limits limits;
+    std::unique_ptr<ControlGroup> group;  ///< nullptr: this run has none
 };
 
 /// What to start a fork server with.

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/base/error.hpp"
-#include "core/base/fd.hpp"
+#include "core/base/folder_lock.hpp"
 
 #include <filesystem>
 
@@ -19,14 +19,12 @@ public:
     WorkRoot& operator=(const WorkRoot&) = delete;
     ~WorkRoot();
 
-    const std::filesystem::path& path() const { return path_; }
+    const std::filesystem::path& path() const { return folder_.path; }
 
 private:
-    WorkRoot(std::filesystem::path path, Fd lock)
-        : path_(std::move(path)), lock_(std::move(lock)) {}
+    explicit WorkRoot(LockedFolder folder) : folder_(std::move(folder)) {}
 
-    std::filesystem::path path_;
-    Fd lock_;
+    LockedFolder folder_;
 };
 
 }  // namespace certcast

@@ -32,8 +32,9 @@ std::optional<Outcome> reached_limit(const WorkerExit& exit, const Limits& limit
     // Near the limit counts too: what does not fit any more is not there to be seen.
     const std::uint64_t nearly_all = limits.memory - limits.memory / 8;
     const bool ended_badly = exit.signal != 0 || exit.status != 0;
-    if (limits.memory != 0 &&
-        (exit.status == exit_out_of_memory || (ended_badly && exit.most_memory >= nearly_all))) {
+    const bool too_much = exit.group_out_of_memory || exit.status == exit_out_of_memory ||
+                          (ended_badly && exit.most_memory >= nearly_all);
+    if (limits.memory != 0 && too_much) {
         return limit_outcome(stage, "memory",
                              "it wanted more than " + to_byte_size(limits.memory) + " of memory");
     }

@@ -13,7 +13,9 @@ struct WorkerExit {
     int signal = 0;
     Duration cpu{};                 ///< processor time that it used
     std::uint64_t most_memory = 0;  ///< bytes that were resident at once
-    std::string setup_error;        ///< it never became a worker, or its fork server is gone: why
+    bool group_out_of_memory =
+        false;                ///< all its processes were killed, for what they had together
+    std::string setup_error;  ///< it never became a worker, or its fork server is gone: why
     bool server_gone = false;
     bool interrupted = false;  ///< its fork server was killed because the run was
 };

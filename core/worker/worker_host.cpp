@@ -78,6 +78,7 @@ asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionReque
         auto made = WorkRoot::make(work_parent_);
         if (!made) co_return made.error();
         work_root_.emplace(std::move(*made));
+        groups_ = ControlGroups::find();
     }
     Grants grants = grants_of(request);
     auto server = servers_.serving(*request.library, grants, work_root_->path());
@@ -88,6 +89,11 @@ asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionReque
     place.work_folder = (*server)->confinement().work_folder + "/" + std::to_string(attempt);
     place.paths = std::move(grants.paths);
     place.limits = request.limits;
+    if (groups_) {
+        auto group = groups_->take(place.limits);
+        if (!group) co_return group.error();
+        place.group = std::move(*group);
+    }
     co_return WorkerSession::start(executor_, std::move(*server), attempt, std::move(place),
                                    std::move(request), calls);
 }
@@ -104,6 +110,10 @@ asio::awaitable<Result<CommandResult>> WorkerHost::run(Command command) {
     sweep();  // what its helper could not end, because it was killed itself
     if (killed_) co_return interrupted();
     co_return result;
+}
+
+std::vector<std::string> WorkerHost::group_powers() const {
+    return groups_ ? groups_->powers() : std::vector<std::string>{};
 }
 
 void WorkerHost::kill_all() {

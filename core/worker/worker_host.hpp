@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace certcast {
 
@@ -36,6 +37,9 @@ public:
     /// What of the sandbox this machine could not enforce, each once.
     const std::set<std::string>& sandbox_gaps() const { return gaps_; }
 
+    /// What control groups do for it: see ControlGroups. Empty: there are none.
+    std::vector<std::string> group_powers() const;
+
     /// Kills every process at once and starts none any more: all of it ends as cancelled.
     void kill_all();
 
@@ -48,6 +52,7 @@ private:
     std::filesystem::path program_;
     std::filesystem::path work_parent_;
     std::optional<WorkRoot> work_root_;
+    std::shared_ptr<ControlGroups> groups_;
     ForkServers servers_;
     std::map<std::filesystem::path, std::set<PathGrant>> files_;  ///< of libraries
     std::set<std::string> gaps_;

@@ -318,6 +318,8 @@ void WorkerLink::kill() {
 void WorkerLink::on_exit(WorkerExit exit) {
     if (gone_) return;  // given up before
     exit_ = std::move(exit);
+    exit_.group_out_of_memory = place_.group && place_.group->ran_out_of_memory();
+    place_.group.reset();
     draining_ = true;
     // What it said before it died lies in the socket and the pipe; nobody else can add to it.
     most_received_ = received_ + most_large_bytes_of_the_dead;

@@ -9,15 +9,17 @@ shopt -s inherit_errexit
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 
-readonly all_names=(noop_rate_ratio waiting_wall_ratio waiting_worker_kb kill_late_ms_median
+readonly all_names=(noop_rate_ratio sandbox_rate_ratio waiting_wall_ratio waiting_worker_kb kill_late_ms_median
     kill_late_ms_worst single_run_ratio cold_start_ratio)
 declare -Ar limit_of=(
     [noop_rate_ratio]='>= 0.5'
+    [sandbox_rate_ratio]='>= 0.8'
     [waiting_wall_ratio]='<= 1.5'
     [waiting_worker_kb]='<= 250'
     [single_run_ratio]='<= 60')
 declare -Ar meaning_of=(
     [noop_rate_ratio]='attempts a second, against bare fork+exit+wait; 5,000 at 64 in parallel'
+    [sandbox_rate_ratio]='attempts a second, against the same with the sandbox off'
     [waiting_wall_ratio]='wall time of 2,000 that wait 1 s at 1,000 in parallel, against 2 s'
     [waiting_worker_kb]='PSS and page tables of everything, for each of 1,000 that wait'
     [kill_late_ms_median]='a hung attempt is dead so long after deadline + grace; 64 others run'
@@ -122,6 +124,21 @@ measure_noop() {
     done | median)
 }
 
+measure_sandbox() {
+    local confined open
+    pipeline "$work/confined.toml" 64
+    entry "$work/confined.toml" confined bench-noop 5000
+    pipeline "$work/open.toml" 64
+    printf 'plugin.bench-noop.sandbox = "off"\n' >>"$work/open.toml"
+    entry "$work/open.toml" open bench-noop 5000
+    value_of[sandbox_rate_ratio]=$(for _ in 1 2 3 4 5; do
+        open=$(seconds run "$work/open.toml")
+        confined=$(seconds run "$work/confined.toml")
+        calculate "$open / $confined"
+        echo
+    done | median)
+}
+
 measure_waiting_wall() {
     local wall
     pipeline "$work/waiting.toml" 1000
@@ -187,6 +204,7 @@ measure_cold_start() {
 
 declare -Ar measured_by=(
     [noop_rate_ratio]=measure_noop
+    [sandbox_rate_ratio]=measure_sandbox
     [waiting_wall_ratio]=measure_waiting_wall
     [waiting_worker_kb]=measure_waiting_memory
     [kill_late_ms_median]=measure_kills

@@ -389,6 +389,7 @@ TEST_CASE("a report has the members that programs rely on") {
         {"started", "2026-11-23T09:44:59.800Z"},
         {"finished", "2026-11-23T09:45:04.000Z"},
         {"sandbox_gaps", json::array()},
+        {"control_groups", json::array()},
         {"deployments", json::array{{{"name", "edge/web1"},
                                      {"plugin", "nginx"},
                                      {"target", "web1"},

@@ -14,11 +14,14 @@ struct AttemptFds {
     Fd attempt;
     Fd cancel;
     Fd output;
+    Fd entrance;  ///< of its control group; none where it has no group
 };
 
-/// Turns a fresh child of the fork server into a worker: session, death signal, limits,
-/// descriptors, folder, environment. What went wrong, or success.
-Result<void> become_worker(AttemptFds fds, const std::string& work_folder, const Limits& limits);
+/// Turns a fresh child of the fork server into a worker: session, death signal, descriptors,
+/// control group, folder, environment. What went wrong, or success.
+Result<void> become_worker(AttemptFds fds, const std::string& work_folder);
+/// Closes what it had of its fork server, and keeps it to its limits.
+void keep_to_its_own(const Limits& limits);
 
 /// Serves the host's stage frames with the given plugin until it says finish. Never returns.
 [[noreturn]] void serve_attempt(const certcast_plugin& plugin);

@@ -35,7 +35,6 @@ Result<void> place_fds(AttemptFds fds) {
     fds.attempt.release();
     fds.cancel.release();
     fds.output.release();
-    close_range(static_cast<unsigned>(cancel_fd) + 1, ~0U, 0);
     return {};
 }
 
@@ -63,7 +62,7 @@ void keep_to(const Limits& limits) {
 
 }  // namespace
 
-Result<void> become_worker(AttemptFds fds, const std::string& work_folder, const Limits& limits) {
+Result<void> become_worker(AttemptFds fds, const std::string& work_folder) {
     const pid_t parent = getppid();
     // The fork server has put everything else back; what it needs blocked a worker does not.
     sigset_t none;
@@ -78,8 +77,11 @@ Result<void> become_worker(AttemptFds fds, const std::string& work_folder, const
 
     const rlimit no_core{0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
-    keep_to(limits);
+    const Fd entrance = std::move(fds.entrance);
     if (auto placed = place_fds(std::move(fds)); !placed) return placed;
+    if (entrance && write(entrance.get(), "0", 1) != 1) {
+        return system_error("cannot join the attempt's control group", errno);
+    }
     if (mkdir(work_folder.c_str(), 0700) != 0) {
         return system_error("cannot make the work folder", errno, work_folder);
     }
@@ -88,6 +90,11 @@ Result<void> become_worker(AttemptFds fds, const std::string& work_folder, const
     }
     setenv("TMPDIR", work_folder.c_str(), 1);
     return {};
+}
+
+void keep_to_its_own(const Limits& limits) {
+    close_range(static_cast<unsigned>(cancel_fd) + 1, ~0U, 0);
+    keep_to(limits);
 }
 
 }  // namespace certcast::program

@@ -88,6 +88,12 @@ private:
         std::string work_folder;
         Limits limits;
         std::set<PathGrant> paths;
+        Fd killer;  ///< of all in its control group; none where it has no group
+    };
+
+    struct Worker {
+        std::uint64_t attempt;
+        Fd killer;
     };
 
     // The listener of refused calls goes to the host before foreign code could get hold of it.
@@ -126,6 +132,7 @@ private:
             end_everything(1);
         }
         plugin_ = *plugin;
+        if (landlock_ > 0) common_.emplace(rights_);
     }
 
     void take_requests() {
@@ -135,7 +142,9 @@ private:
             if (!received || std::holds_alternative<Closed>(*received)) end_everything(0);
             if (std::holds_alternative<NothingYet>(*received)) return;
             Frame frame = std::move(std::get<Frame>(*received));
-            if (frame.type != FrameType::spawn || frame.fds.size() != 3) {
+            std::vector<Fd>& fds = frame.fds;
+            const bool grouped = fds.size() == 5;
+            if (frame.type != FrameType::spawn || (fds.size() != 3 && !grouped)) {
                 end_everything(exit_protocol);
             }
             wire::Reader in(frame.payload);
@@ -145,12 +154,14 @@ private:
             placement.limits = Limits::read(in);
             placement.paths = read_paths(in);
             if (!in.finished()) end_everything(exit_protocol);
-            spawn(attempt, placement,
-                  {std::move(frame.fds[0]), std::move(frame.fds[1]), std::move(frame.fds[2])});
+            if (grouped) placement.killer = std::move(fds[4]);
+            spawn(attempt, std::move(placement),
+                  {std::move(fds[0]), std::move(fds[1]), std::move(fds[2]),
+                   grouped ? std::move(fds[3]) : Fd()});
         }
     }
 
-    void spawn(std::uint64_t attempt, const Placement& placement, AttemptFds fds) {
+    void spawn(std::uint64_t attempt, Placement placement, AttemptFds fds) {
         const pid_t pid = fork();
         if (pid == 0) run_worker(placement, std::move(fds));
         wire::Writer out;
@@ -160,7 +171,7 @@ private:
             host_.send(FrameType::spawn_failed, 0, out.data());
             return;
         }
-        workers_.emplace(pid, attempt);
+        workers_.emplace(pid, Worker{attempt, std::move(placement.killer)});
         out.u32(static_cast<std::uint32_t>(pid));
         std::vector<Fd> pidfd;
         pidfd.emplace_back(pidfd_open(pid, 0));
@@ -168,12 +179,15 @@ private:
     }
 
     [[noreturn]] void run_worker(const Placement& placement, AttemptFds fds) {
-        auto ready = become_worker(std::move(fds), placement.work_folder, placement.limits);
-        if (ready) ready = narrow(landlock_, rights_, placement.paths, placement.work_folder);
+        auto ready = become_worker(std::move(fds), placement.work_folder);
+        if (ready && common_) {
+            ready = narrow(landlock_, rights_, *common_, placement.paths, placement.work_folder);
+        }
         if (!ready) {
             dprintf(STDERR_FILENO, "%s\n", ready.error().text().c_str());
             _exit(exit_setup);
         }
+        keep_to_its_own(placement.limits);
         if (plugin_ != nullptr) serve_attempt(*plugin_);
         execl("/proc/self/exe", "certcast-worker", "--attempt", options_.library.c_str(),
               static_cast<char*>(nullptr));
@@ -199,10 +213,14 @@ private:
                 // Without EXEC there is nobody else in its group.
                 const bool alone =
                     rights_.sandbox != Sandbox::off && !rights_.exec && !options_.cold;
-                if (!alone) kill(-info.si_pid, SIGKILL);
+                const int killer = worker->second.killer.get();
+                const bool killed = killer >= 0 && write(killer, "1", 1) == 1;
+                if (!killed && !alone) kill(-info.si_pid, SIGKILL);
                 const bool exited = info.si_code == CLD_EXITED;
-                ended_.push_back(
-                    {worker->second, exited ? info.si_status : 0, exited ? 0 : info.si_status, {}});
+                ended_.push_back({worker->second.attempt,
+                                  exited ? info.si_status : 0,
+                                  exited ? 0 : info.si_status,
+                                  {}});
                 wait4(info.si_pid, nullptr, WNOHANG, &ended_.back().used);
                 workers_.erase(worker);
             }
@@ -247,9 +265,10 @@ private:
     Connection host_;
     std::array<std::byte, frame_buffer_size> buffer_;
     Rights rights_;
-    std::uint32_t landlock_ = 0;
+    std::uint32_t landlock_ = 0;  ///< 0: there is nothing to be narrowed
+    std::optional<CommonPlaces> common_;
     const certcast_plugin* plugin_ = nullptr;
-    std::unordered_map<pid_t, std::uint64_t> workers_;
+    std::unordered_map<pid_t, Worker> workers_;
     std::vector<Ended> ended_;
     std::optional<std::chrono::steady_clock::time_point> sweeping_since_;
     std::set<pid_t> undying_;  ///< killed, and there all the same

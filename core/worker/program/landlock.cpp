@@ -63,6 +63,11 @@ std::size_t size_of(std::uint32_t version) {
 
 }  // namespace
 
+Place::Place(const std::string& path) : fd_(open(path.c_str(), O_PATH | O_CLOEXEC)) {
+    struct stat status {};
+    is_folder_ = fd_ && fstat(fd_.get(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 Result<Landlock> Landlock::make(std::uint32_t version, Scope scope) {
     RulesetAttributes attributes{};
     attributes.handled_access_fs = fs_rights_of(version);
@@ -95,12 +100,10 @@ std::uint64_t Landlock::rights(Reach reach) const {
     return 0;
 }
 
-void Landlock::allow(const std::string& path, Reach reach) {
-    const Fd place(open(path.c_str(), O_PATH | O_CLOEXEC));
-    struct stat status {};
-    if (!place || fstat(place.get(), &status) != 0) return;
-    PathBeneath rule{rights(reach) & handled_, place.get()};
-    if (!S_ISDIR(status.st_mode)) rule.allowed_access &= fs_right::of_files;
+void Landlock::allow(const Place& place, Reach reach) {
+    if (place.missing()) return;
+    PathBeneath rule{rights(reach) & handled_, place.fd()};
+    if (!place.is_folder()) rule.allowed_access &= fs_right::of_files;
     if (rule.allowed_access == 0) return;
     syscall(SYS_landlock_add_rule, ruleset_.get(), rule_path_beneath, &rule, 0);
 }

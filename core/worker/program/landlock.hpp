@@ -17,6 +17,20 @@ enum class Reach {
     device,  ///< read, write and ioctl of a device
 };
 
+/// What stands at a path, found once and named by any number of rules.
+class Place {
+public:
+    explicit Place(const std::string& path);
+    /// Nothing is there, or nothing that could be found.
+    bool missing() const { return !fd_; }
+    int fd() const { return fd_.get(); }
+    bool is_folder() const { return is_folder_; }
+
+private:
+    Fd fd_;
+    bool is_folder_ = false;
+};
+
 /// A set of rules that is made first and enforced then, on this thread and all that it starts. From
 /// then on only what a rule allows can be opened, made or removed, whoever the user is.
 class Landlock {
@@ -29,8 +43,8 @@ public:
     /// No newer version than `version` is used, which is at least 1.
     static Result<Landlock> make(std::uint32_t version, Scope scope);
 
-    /// What is not there is left out: nothing can be made in its place either.
-    void allow(const std::string& path, Reach reach);
+    /// What is missing is left out: nothing can be made in its place either.
+    void allow(const Place& place, Reach reach);
     Result<void> enforce();
 
 private:

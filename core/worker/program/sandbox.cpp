@@ -1,7 +1,6 @@
 #include "core/worker/program/sandbox.hpp"
 
 #include "core/worker/landlock_version.hpp"
-#include "core/worker/program/landlock.hpp"
 #include "core/worker/program/privileges.hpp"
 #include "core/worker/program/read_only_mounts.hpp"
 #include "core/worker/worker_wire.hpp"
@@ -63,29 +62,18 @@ Reach reach_of(Access access) {
     return Reach::read;
 }
 
-Result<Landlock> rules_for(std::uint32_t version, const Rights& rights,
+Result<Landlock> rules_for(std::uint32_t version, const Rights& rights, const CommonPlaces& common,
                            const std::set<PathGrant>& paths, const std::string& work_folder) {
     auto rules = Landlock::make(version, {.network = rights.network,
                                           .unix_sockets = rights.unix_sockets,
                                           .signals = rights.signals});
     if (!rules) return rules;
-    for (const char* path : read_by_all) rules->allow(path, Reach::read);
-    for (const char* path : used_by_all) rules->allow(path, Reach::device);
-#ifdef __SANITIZE_ADDRESS__
-    rules->allow("/proc", Reach::read);  // a report names what is mapped where
-#endif
-    if (rights.network) {
-        for (const char* path : read_for_network) rules->allow(path, Reach::read);
-    }
-    if (rights.exec) {
-        for (const char* path : run_with_exec) rules->allow(path, Reach::run);
-    }
+    common.allow_in(*rules);
     for (const PathGrant& grant : paths) {
-        rules->allow(grant.path, grant.access == Access::read && rights.exec
-                                     ? Reach::run
-                                     : reach_of(grant.access));
+        const bool runs = grant.access == Access::read && rights.exec;
+        rules->allow(Place(grant.path), runs ? Reach::run : reach_of(grant.access));
     }
-    if (!work_folder.empty()) rules->allow(work_folder, Reach::own);
+    if (!work_folder.empty()) rules->allow(Place(work_folder), Reach::own);
     return rules;
 }
 
@@ -115,6 +103,29 @@ void confine_root(const Confinement& confinement, Confined& confined) {
 
 }  // namespace
 
+CommonPlaces::CommonPlaces(const Rights& rights) {
+    for (const char* path : read_by_all) add(path, Reach::read);
+    for (const char* path : used_by_all) add(path, Reach::device);
+#ifdef __SANITIZE_ADDRESS__
+    add("/proc", Reach::read);  // a report names what is mapped where
+#endif
+    if (rights.network) {
+        for (const char* path : read_for_network) add(path, Reach::read);
+    }
+    if (rights.exec) {
+        for (const char* path : run_with_exec) add(path, Reach::run);
+    }
+}
+
+void CommonPlaces::add(const char* path, Reach reach) {
+    Place place(path);
+    if (!place.missing()) places_.emplace_back(std::move(place), reach);
+}
+
+void CommonPlaces::allow_in(Landlock& rules) const {
+    for (const auto& [place, reach] : places_) rules.allow(place, reach);
+}
+
 Confinement receive_confinement(Connection& host) {
     const Frame frame = host.receive();
     wire::Reader in(frame.payload);
@@ -143,7 +154,8 @@ Result<Confined> confine(const Confinement& confinement, Denied denied) {
     confined.landlock = std::min(landlock_version(), confinement.newest_landlock);
     std::optional<Landlock> rules;
     if (confined.landlock > 0) {
-        auto made = rules_for(confined.landlock, rights, paths, confinement.work_folder);
+        auto made = rules_for(confined.landlock, rights, CommonPlaces(rights), paths,
+                              confinement.work_folder);
         if (!made) return made.error();
         rules.emplace(std::move(*made));
     } else {
@@ -183,10 +195,10 @@ Result<Confined> confine(const Confinement& confinement, Denied denied) {
     return confined;
 }
 
-Result<void> narrow(std::uint32_t landlock, const Rights& rights, const std::set<PathGrant>& paths,
-                    const std::string& work_folder) {
+Result<void> narrow(std::uint32_t landlock, const Rights& rights, const CommonPlaces& common,
+                    const std::set<PathGrant>& paths, const std::string& work_folder) {
     if (landlock == 0) return {};
-    auto rules = rules_for(landlock, rights, paths, work_folder);
+    auto rules = rules_for(landlock, rights, common, paths, work_folder);
     if (!rules) return rules.error();
     return rules->enforce();
 }

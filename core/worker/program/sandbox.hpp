@@ -4,9 +4,11 @@
 #include "core/base/fd.hpp"
 #include "core/worker/grants.hpp"
 #include "core/worker/program/connection.hpp"
+#include "core/worker/program/landlock.hpp"
 #include "core/worker/program/syscall_filter.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace certcast::program {
@@ -16,6 +18,19 @@ struct Confined {
     Fd listener;                    ///< of the system calls that are asked about
     std::uint32_t landlock = 0;     ///< version in force; 0: none
     std::vector<std::string> gaps;  ///< what could not be enforced, each a sentence
+};
+
+/// What every plugin with certain rights may reach beside its own paths. Found once for all workers
+/// of a fork server, since finding it costs more than allowing it.
+class CommonPlaces {
+public:
+    explicit CommonPlaces(const Rights& rights);
+    void allow_in(Landlock& rules) const;
+
+private:
+    void add(const char* path, Reach reach);
+
+    std::vector<std::pair<Place, Reach>> places_;
 };
 
 /// Waits for the frame that says how to confine this process.
@@ -28,7 +43,7 @@ void send_confined(Connection& host, Confined confined);
 Result<Confined> confine(const Confinement& confinement, Denied denied);
 
 /// Narrows a worker of a confined fork server to the paths of its own deployment.
-Result<void> narrow(std::uint32_t landlock, const Rights& rights, const std::set<PathGrant>& paths,
-                    const std::string& work_folder);
+Result<void> narrow(std::uint32_t landlock, const Rights& rights, const CommonPlaces& common,
+                    const std::set<PathGrant>& paths, const std::string& work_folder);
 
 }  // namespace certcast::program
