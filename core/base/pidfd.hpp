@@ -4,3 +4,15 @@
 extern "C" {
 #include <sys/pidfd.h>
 }
+
+#include <poll.h>
+
+namespace certcast {
+
+/// Whether the process of a pidfd has ended, reaped or not.
+inline bool has_ended(int pidfd) {
+    pollfd entry{pidfd, POLLIN, 0};
+    return poll(&entry, 1, 0) == 1;
+}
+
+}  // namespace certcast

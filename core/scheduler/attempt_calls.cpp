@@ -20,6 +20,7 @@ static_assert(largest_steps + overhead_of_steps <= longest_payload);
 constexpr std::size_t largest_state = 1024 * 1024;
 constexpr std::size_t largest_evidence = 64 * 1024;
 constexpr std::size_t most_facts = 1'000;  // steps, outputs, findings: of each
+constexpr std::size_t most_output_bytes = 256 * 1024;
 constexpr std::size_t most_output_lines = 200;
 
 Error refused(ErrorCode code, std::string message) {
@@ -321,8 +322,13 @@ Result<void> AttemptCalls::set_changed(std::uint64_t certificate, bool yes) {
 }
 
 void AttemptCalls::output(std::string name, std::string value) {
-    if (facts_.outputs.size() < most_facts) {
+    // They are kept until the run has ended.
+    output_bytes_ += name.size() + value.size();
+    if (facts_.outputs.size() < most_facts && output_bytes_ <= most_output_bytes) {
         facts_.outputs.emplace_back(std::move(name), std::move(value));
+    } else if (!lost_outputs_) {
+        lost_outputs_ = true;
+        log({LogLevel::warning, "it has too many outputs: no more are kept", {}, false});
     }
 }
 

@@ -66,6 +66,8 @@ private:
     Stage stage_ = Stage::validate;
     Clock::time_point deadline_;
     AttemptFacts facts_;
+    std::size_t output_bytes_ = 0;
+    bool lost_outputs_ = false;
 };
 
 /// The key of a plugin's state: what it is and what it deploys to, so that renaming a deployment

@@ -1,5 +1,6 @@
 #include "core/worker/fork_server.hpp"
 
+#include "core/base/pidfd.hpp"
 #include "core/worker/syscalls.hpp"
 #include "core/worker/task_tree.hpp"
 
@@ -133,15 +134,22 @@ void ForkServer::handle(Frame& frame) {
     if (frame.type == FrameType::confined) return listen(frame);
     const std::uint64_t attempt = in.u64();
     const auto worker = workers_.find(attempt);
-    if (frame.type == FrameType::started && frame.fds.size() == 1) {
-        if (worker == workers_.end()) return;
+    if (frame.type == FrameType::started) {
         const auto process = static_cast<pid_t>(in.u32());
-        if (!in.finished() || worker->second.process != 0 || attempts_.contains(process)) {
+        if (!in.finished() || worker == workers_.end() || worker->second.process != 0 ||
+            attempts_.contains(process)) {
+            return end("its fork server broke the protocol");
+        }
+        Fd pidfd(pidfd_open(process, 0));
+        // Its word is not taken for it: what the number names must be its child, and still live
+        // after that was seen. One that has ended already needs no killing.
+        if (pidfd && parent_of(process) != process_.pid && !has_ended(pidfd.get())) {
             return end("its fork server broke the protocol");
         }
         worker->second.process = process;
+        worker->second.pidfd = pidfd.get();
         attempts_[process] = attempt;
-        worker->second.events.started(std::move(frame.fds[0]), process);
+        worker->second.events.started(std::move(pidfd), process);
         return;
     }
     WorkerExit exit;
@@ -154,8 +162,11 @@ void ForkServer::handle(Frame& frame) {
         exit.setup_error = in.text();
     }
     const bool known = frame.type == FrameType::exited || frame.type == FrameType::spawn_failed;
-    if (!known || !in.finished()) return end("its fork server broke the protocol");
-    if (worker == workers_.end()) return;
+    if (!known || !in.finished() || worker == workers_.end()) {
+        return end("its fork server broke the protocol");
+    }
+    const bool lives = worker->second.pidfd >= 0 && !has_ended(worker->second.pidfd);
+    if (lives) return end("its fork server broke the protocol");
     const auto exited = std::move(worker->second.events.exited);
     attempts_.erase(worker->second.process);
     workers_.erase(worker);
@@ -200,8 +211,10 @@ SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
     }
     // The server's word for it, which may be a lie: that a stranger is its worker, for instance.
     const auto attempt = attempts_.find(worker);
-    if (gone_ || attempt == attempts_.end() || !is_within(worker, process_.pid)) return {EPERM, {}};
-    const auto owns = [worker](pid_t target) { return is_within(target, worker); };
+    if (gone_ || attempt == attempts_.end() || parent_of(worker) != process_.pid) {
+        return {EPERM, {}};
+    }
+    const auto owns = [worker](pid_t target) { return is_own_number(worker, target); };
     return workers_.at(attempt->second).events.asks(request, {worker, false, false, owns});
 }
 

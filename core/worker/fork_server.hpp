@@ -72,6 +72,7 @@ private:
     struct Worker {
         WorkerEvents events;
         pid_t process = 0;
+        int pidfd = -1;  ///< of whoever was told that it started
     };
 
     ForkServer(boost::asio::any_io_executor executor, Fd socket, Process process,

@@ -31,37 +31,45 @@ bool covers(const std::set<PathGrant>& all, const std::set<PathGrant>& some) {
     return std::includes(all.begin(), all.end(), some.begin(), some.end());
 }
 
+/// Of limits, of which 0 is none.
+bool suffices(std::uint64_t limit, std::uint64_t wanted) {
+    return limit == 0 || (wanted != 0 && wanted <= limit);
+}
+
 }  // namespace
 
 ForkServers::ForkServers(boost::asio::any_io_executor executor, ForkServerSetup common)
     : executor_(std::move(executor)), common_(std::move(common)), first_user_(random_number()) {}
 
-void ForkServers::expect(const Library& library, const Grants& grants) {
+void ForkServers::expect(const Library& library, const Grants& grants, std::uint64_t memory) {
     const Key key{library.path, grants.rights};
-    if (find(key, grants.paths) != nullptr) return;
+    if (find(key, grants.paths, memory) != nullptr) return;
     std::vector<Group>& groups = groups_[key];
     const bool has_room = !groups.empty() && groups.back().server == nullptr &&
                           groups.back().paths.size() + grants.paths.size() <= most_paths;
-    if (!has_room) groups.emplace_back();
-    groups.back().paths.insert(grants.paths.begin(), grants.paths.end());
+    if (!has_room) groups.push_back({{}, memory, nullptr});
+    Group& group = groups.back();
+    group.paths.insert(grants.paths.begin(), grants.paths.end());
+    group.memory = suffices(memory, group.memory) ? memory : group.memory;
 }
 
-ForkServers::Group* ForkServers::find(const Key& key, const std::set<PathGrant>& paths) {
+ForkServers::Group* ForkServers::find(const Key& key, const std::set<PathGrant>& paths,
+                                      std::uint64_t memory) {
     const auto groups = groups_.find(key);
     if (groups == groups_.end()) return nullptr;
     for (Group& group : groups->second) {
-        if (covers(group.paths, paths)) return &group;
+        if (covers(group.paths, paths) && suffices(group.memory, memory)) return &group;
     }
     return nullptr;
 }
 
 Result<std::shared_ptr<ForkServer>> ForkServers::serving(const Library& library,
-                                                         const Grants& grants,
+                                                         const Grants& grants, std::uint64_t memory,
                                                          const std::filesystem::path& work_root) {
     const Key key{library.path, grants.rights};
-    Group* group = find(key, grants.paths);
+    Group* group = find(key, grants.paths, memory);
     if (group == nullptr) {
-        groups_[key].push_back({grants.paths, nullptr});
+        groups_[key].push_back({grants.paths, memory, nullptr});
         group = &groups_[key].back();
     }
     if (group->server && group->server->usable()) return group->server;
@@ -77,6 +85,7 @@ Result<std::shared_ptr<ForkServer>> ForkServers::start(const Library& library, c
     setup.library = library.path;
     Confinement& own = setup.confinement;
     own.grants = {rights, group.paths};
+    own.memory = group.memory;
     const std::uint32_t number = started_++;
     const bool drops_root = geteuid() == 0 && rights.sandbox != Sandbox::off && !rights.keeps_user;
     if (drops_root) own.user = first_dynamic_user + (first_user_ + number) % dynamic_users;
@@ -90,7 +99,16 @@ Result<std::shared_ptr<ForkServer>> ForkServers::start(const Library& library, c
     if (mkdir(folder.c_str(), 0700) != 0) {
         return system_error("cannot make a folder for work folders", errno, folder);
     }
-    if (own.user != 0 && chown(folder.c_str(), own.user, own.user) != 0) own.user = 0;
+    if (own.user != 0 && chown(folder.c_str(), own.user, own.user) != 0) {
+        const std::string why = system_error("cannot give its work folder away", errno).text();
+        if (rights.sandbox == Sandbox::required) {
+            return Error{ErrorCode::denied,
+                         "sandbox = \"required\", but it would run as root: " + why,
+                         library.path.string()};
+        }
+        setup.tell_gap("plugins that write no files run as root all the same: " + why);
+        own.user = 0;
+    }
     own.work_folder = folder.string();
     return ForkServer::start(executor_, std::move(setup));
 }

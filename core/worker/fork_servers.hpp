@@ -3,6 +3,7 @@
 #include "core/plugin/descriptor.hpp"
 #include "core/worker/fork_server.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -23,10 +24,11 @@ public:
     /// be.
     ForkServers(boost::asio::any_io_executor executor, ForkServerSetup common);
 
-    /// An attempt with these grants will come.
-    void expect(const Library& library, const Grants& grants);
+    /// An attempt with these grants, that may use so much memory (0: no limit), will come.
+    void expect(const Library& library, const Grants& grants, std::uint64_t memory);
     /// `work_root` holds the folders in which workers make their work folders.
     Result<std::shared_ptr<ForkServer>> serving(const Library& library, const Grants& grants,
+                                                std::uint64_t memory,
                                                 const std::filesystem::path& work_root);
     void kill_all();
     void drop_all() { groups_.clear(); }
@@ -34,11 +36,12 @@ public:
 private:
     struct Group {
         std::set<PathGrant> paths;
+        std::uint64_t memory = 0;  ///< the most that one of its attempts may use; 0: no limit
         std::shared_ptr<ForkServer> server;  ///< nullptr: none was needed yet
     };
     using Key = std::pair<std::filesystem::path, Rights>;
 
-    Group* find(const Key& key, const std::set<PathGrant>& paths);
+    Group* find(const Key& key, const std::set<PathGrant>& paths, std::uint64_t memory);
     Result<std::shared_ptr<ForkServer>> start(const Library& library, const Rights& rights,
                                               const Group& group,
                                               const std::filesystem::path& work_root);

@@ -208,7 +208,8 @@ void drop_frames(int socket) {
     // With credentials asked for, an empty message is told from the end.
     const int yes = 1;
     setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
-    for (;;) {
+    constexpr int most_left = 4096;  // more than a socket holds
+    for (int count = 0; count < most_left; ++count) {
         std::byte ignored{};
         Incoming incoming({&ignored, 1});
         const ssize_t size = incoming.receive(socket);
@@ -271,10 +272,10 @@ Sent send_frame(int socket, const OutgoingFrame& frame) {
     }
     while (sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         if (errno == EINTR) continue;
-        // ETOOMANYREFS: too many descriptors are on their way; they arrive in a moment.
-        const bool later =
-            errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ETOOMANYREFS;
-        return later ? Sent::not_yet : Sent::closed;
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return Sent::not_yet;
+        // Too many descriptors of this user are on their way, or too little memory is there: the
+        // socket takes them all the same, and nothing tells when.
+        return errno == ENOBUFS || errno == ETOOMANYREFS ? Sent::later : Sent::closed;
     }
     return Sent::yes;
 }

@@ -96,7 +96,12 @@ struct OutgoingFrame {
 Result<OutgoingFrame> make_frame(FrameType type, std::uint32_t call,
                                  std::span<const std::byte> payload, std::vector<Fd> fds = {});
 
-enum class Sent { yes, not_yet, closed };
+enum class Sent {
+    yes,
+    not_yet,  ///< it is full
+    later,    ///< the system is short of something: in a moment
+    closed,
+};
 /// Sends one frame without waiting.
 Sent send_frame(int socket, const OutgoingFrame& frame);
 

@@ -1,5 +1,6 @@
 #include "core/worker/frame_queue.hpp"
 
+#include <chrono>
 #include <utility>
 
 namespace certcast {
@@ -14,6 +15,7 @@ void FrameQueue::push(OutgoingFrame frame, std::shared_ptr<void> owner) {
 
 void FrameQueue::close() {
     closed_ = true;
+    pause_.cancel();
     frames_.clear();
 }
 
@@ -22,16 +24,22 @@ void FrameQueue::flush(std::shared_ptr<void> owner) {
     while (!frames_.empty()) {
         const Sent sent = send_frame(socket_.native_handle(), frames_.front());
         if (sent == Sent::closed) return;
-        if (sent == Sent::not_yet) {
-            waiting_ = true;
-            auto again = [this, owner = std::move(owner)](boost::system::error_code failure) {
-                waiting_ = false;
-                if (!failure) flush(owner);
-            };
-            socket_.async_wait(stream_descriptor::wait_write, std::move(again));
-            return;
+        if (sent == Sent::yes) {
+            frames_.pop_front();
+            continue;
         }
-        frames_.pop_front();
+        waiting_ = true;
+        auto again = [this, owner = std::move(owner)](boost::system::error_code failure) {
+            waiting_ = false;
+            if (!failure) flush(owner);
+        };
+        if (sent == Sent::not_yet) {
+            socket_.async_wait(stream_descriptor::wait_write, std::move(again));
+        } else {
+            pause_.expires_after(std::chrono::milliseconds(1));
+            pause_.async_wait(std::move(again));
+        }
+        return;
     }
 }
 

@@ -3,6 +3,7 @@
 #include "core/worker/frame.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <deque>
 #include <memory>
@@ -25,6 +26,7 @@ private:
     void flush(std::shared_ptr<void> owner);
 
     boost::asio::posix::stream_descriptor& socket_;
+    boost::asio::steady_timer pause_{socket_.get_executor()};
     std::deque<OutgoingFrame> frames_;
     bool waiting_ = false;
     bool closed_ = false;

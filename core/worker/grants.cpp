@@ -4,7 +4,7 @@ namespace certcast {
 
 namespace {
 
-constexpr std::size_t least_path_size = 1 + 4;
+constexpr std::size_t least_path_size = 1 + 4 + 8 + 8;
 
 bool flag(wire::Reader& in) {
     return in.u8() != 0;
@@ -17,6 +17,8 @@ void encode_paths(const std::set<PathGrant>& paths, wire::Writer& out) {
     for (const PathGrant& grant : paths) {
         out.u8(static_cast<std::uint8_t>(grant.access));
         out.text(grant.path);
+        out.u64(grant.device);
+        out.u64(grant.inode);
     }
 }
 
@@ -24,8 +26,12 @@ std::set<PathGrant> read_paths(wire::Reader& in) {
     std::set<PathGrant> paths;
     const std::uint32_t count = in.count(least_path_size);
     for (std::uint32_t i = 0; i < count; ++i) {
-        const auto access = static_cast<Access>(in.u8());
-        paths.insert({access, std::string(in.text())});
+        PathGrant grant;
+        grant.access = static_cast<Access>(in.u8());
+        grant.path = in.text();
+        grant.device = in.u64();
+        grant.inode = in.u64();
+        paths.insert(std::move(grant));
     }
     return paths;
 }
@@ -49,6 +55,7 @@ Secret Confinement::encoded() const {
     out.u8(static_cast<std::uint8_t>(rights.sandbox));
     encode_paths(grants.paths, out);
     out.text(work_folder);
+    out.u64(memory);
     out.u32(user);
     out.u32(newest_landlock);
     return out.take();
@@ -64,6 +71,7 @@ bool Confinement::read(wire::Reader& in, Confinement& confinement) {
     rights.sandbox = static_cast<Sandbox>(in.u8());
     confinement.grants.paths = read_paths(in);
     confinement.work_folder = in.text();
+    confinement.memory = in.u64();
     confinement.user = in.u32();
     confinement.newest_landlock = in.u32();
     return in.finished();

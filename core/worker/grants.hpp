@@ -53,7 +53,8 @@ struct Grants {
 struct Confinement {
     Grants grants;
     std::string work_folder;
-    std::uint32_t user = 0;  ///< becomes this user and group; 0: stays who it is
+    std::uint64_t memory = 0;  ///< bytes that it may use; 0: no limit
+    std::uint32_t user = 0;    ///< becomes this user and group; 0: stays who it is
     /// Newer versions of Landlock are not used.
     std::uint32_t newest_landlock = UINT32_MAX;
 

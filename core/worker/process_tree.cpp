@@ -32,22 +32,34 @@ std::string read_all(int fd) {
     return text;
 }
 
+Fd open_children_file(pid_t parent) {
+    char path[64];
+    std::snprintf(path, sizeof path, "/proc/%d/task/%d/children", parent, parent);
+    return Fd(open(path, O_RDONLY | O_CLOEXEC));
+}
+
 /// Opened once and kept, since a sandbox may bar the way to it later.
 int children_file() {
-    static int file = -1;
+    static Fd file;
     static pid_t owner = -1;
-    if (owner == getpid()) return file;
-    char path[64];
-    std::snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
-    if (file >= 0) close(file);
-    file = open(path, O_RDONLY | O_CLOEXEC);
+    if (owner == getpid()) return file.get();
+    file = open_children_file(getpid());
     owner = getpid();
-    return file;
+    return file.get();
+}
+
+struct Adopter {
+    pid_t process = 0;
+    Fd children;
+};
+
+Adopter& adopter() {
+    static Adopter one;
+    return one;
 }
 
 // Kernels with CONFIG_PROC_CHILDREN tell at once; false where this one has no such file.
-bool read_children_file(std::vector<pid_t>& children) {
-    const int file = children_file();
+bool read_children_file(int file, std::vector<pid_t>& children) {
     if (file < 0 || lseek(file, 0, SEEK_SET) != 0) return false;
     const std::string text = read_all(file);
     const char* position = text.data();
@@ -97,10 +109,17 @@ void become_subreaper() {
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
+void count_orphans_of(pid_t process) {
+    adopter() = {process, open_children_file(process)};
+}
+
 std::set<pid_t> children() {
     std::vector<pid_t> found;
-    if (!read_children_file(found)) scan_proc(found);
-    return {found.begin(), found.end()};
+    if (!read_children_file(children_file(), found)) scan_proc(found);
+    read_children_file(adopter().children.get(), found);
+    std::set<pid_t> all(found.begin(), found.end());
+    all.erase(adopter().process);
+    return all;
 }
 
 bool sweep_children(const std::function<bool(pid_t)>& is_known) {

@@ -10,6 +10,10 @@ namespace certcast {
 /// Makes orphans among this process's descendants become its children.
 void become_subreaper();
 
+/// From now on the children of `adopter`, a child of this process to which orphans come in its
+/// stead and which reaps them, count as its own; the adopter itself does not.
+void count_orphans_of(pid_t adopter);
+
 /// All children of this process, the dead and unreaped included.
 std::set<pid_t> children();
 

@@ -32,17 +32,20 @@ int as_int(std::uint64_t argument) {
 
 SyscallVerdict judge_start(const SyscallRequest& request, const Rights& rights,
                            const SyscallCaller& caller) {
-    const std::string name = name_of_syscall(request.number);
+    const auto name = [&request] { return name_of_syscall(request.number); };
     const std::uint64_t flags = request.number == SCMP_SYS(clone) ? request.arguments[0] : 0;
     if ((flags & namespace_flags) != 0) {
-        return refused(name, "no plugin may have namespaces of its own");
+        return refused(name(), "no plugin may have namespaces of its own");
     }
     if ((flags & CLONE_THREAD) != 0) return allowed();
+    if ((flags & CLONE_PARENT) != 0) {
+        return refused(name(), "no plugin may start a process that is not its child");
+    }
     if (caller.is_fork_server && caller.may_fork) return allowed();
     if (caller.is_fork_server) {
-        return refused(name, "a library may start no process while it is loaded");
+        return refused(name(), "a library may start no process while it is loaded");
     }
-    return rights.exec ? allowed() : undeclared(name + " of a process", "EXEC");
+    return rights.exec ? allowed() : undeclared(name() + " of a process", "EXEC");
 }
 
 SyscallVerdict judge_signal(const SyscallRequest& request, const SyscallCaller& caller) {
@@ -74,14 +77,16 @@ SyscallVerdict judge_socket(const SyscallRequest& request) {
     }
 }
 
-SyscallVerdict judge_arguments(const SyscallRequest& request, const SyscallCaller& caller) {
+SyscallVerdict judge_arguments(const SyscallRequest& request, const Rights& rights,
+                               const SyscallCaller& caller) {
     const int number = request.number;
     const std::string name = name_of_syscall(number);
     if (number == SCMP_SYS(socket)) return judge_socket(request);
     if (number == SCMP_SYS(prctl)) {
-        // A fork server outlives its host by as long as sweeping takes.
-        const bool outlives = as_int(request.arguments[0]) == PR_SET_PDEATHSIG &&
-                              as_int(request.arguments[1]) == 0 && caller.is_fork_server;
+        // A fork server of plugins that start programs outlives its host until it has swept.
+        const bool outlives = rights.exec && caller.is_fork_server &&
+                              as_int(request.arguments[0]) == PR_SET_PDEATHSIG &&
+                              as_int(request.arguments[1]) == 0;
         return outlives ? allowed() : SyscallVerdict{EPERM, {}};
     }
     const bool by_group = number == SCMP_SYS(setpriority) || number == SCMP_SYS(ioprio_set);
@@ -97,8 +102,13 @@ SyscallVerdict judge_arguments(const SyscallRequest& request, const SyscallCalle
     if (number == SCMP_SYS(fcntl) || number == SCMP_SYS(ioctl)) {
         return {number == SCMP_SYS(fcntl) ? EINVAL : ENOTTY, {}};
     }
-    if (number == SCMP_SYS(open) || number == SCMP_SYS(openat) || number == SCMP_SYS(truncate)) {
+    if (number == SCMP_SYS(truncate)) {
         return refused(name, "it would shorten a file without opening it for writing");
+    }
+    if (number == SCMP_SYS(open) || number == SCMP_SYS(openat)) {
+        return refused(name,
+                       "it would shorten a file without opening it for writing, or make one "
+                       "that runs as its owner (setuid, setgid)");
     }
     return refused(name, "with these arguments it is granted to no plugin");
 }
@@ -107,24 +117,26 @@ SyscallVerdict judge_arguments(const SyscallRequest& request, const SyscallCalle
 
 SyscallVerdict judge(const SyscallRequest& request, const Rights& rights,
                      const SyscallCaller& caller) {
-    const std::string name = name_of_syscall(request.number);
+    const auto name = [&request] { return name_of_syscall(request.number); };
     switch (kind_of(request.number)) {
         case SyscallKind::harmless:
             return allowed();
         case SyscallKind::looked_at:
-            return judge_arguments(request, caller);
+            return judge_arguments(request, rights, caller);
         case SyscallKind::starts_process:
             return judge_start(request, rights, caller);
         case SyscallKind::executes:
-            return undeclared(name, "EXEC");
+            return undeclared(name(), "EXEC");
         case SyscallKind::signals:
             return judge_signal(request, caller);
         case SyscallKind::changes_files:
-            return refused(name,
-                           "no parameter of this deployment names a file that the plugin "
-                           "WRITES");
+            return refused(name(),
+                           rights.keeps_user
+                               ? "no plugin may make a file run as its owner (setuid, setgid)"
+                               : "no parameter of this deployment names a file that the plugin "
+                                 "WRITES");
         case SyscallKind::never:
-            return refused(name, "it is granted to no plugin");
+            return refused(name(), "it is granted to no plugin");
         case SyscallKind::unknown:
             return {ENOSYS, {}};
     }

@@ -68,7 +68,7 @@ Grants WorkerHost::grants_of(const SessionRequest& request) {
 }
 
 void WorkerHost::expect(const SessionRequest& request) {
-    servers_.expect(*request.library, grants_of(request));
+    servers_.expect(*request.library, grants_of(request), request.limits.memory);
 }
 
 asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionRequest request,
@@ -81,7 +81,8 @@ asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionReque
         groups_ = ControlGroups::find();
     }
     Grants grants = grants_of(request);
-    auto server = servers_.serving(*request.library, grants, work_root_->path());
+    auto server =
+        servers_.serving(*request.library, grants, request.limits.memory, work_root_->path());
     if (!server) co_return server.error();
     children_.insert((*server)->pid());
     const std::uint64_t attempt = next_attempt_++;

@@ -266,7 +266,7 @@ void WorkerLink::listen(Frame frame) {
             const auto self = weak.lock();
             if (!self) return SyscallVerdict{ENOSYS, {}};
             const auto owns = [worker = self->process_](pid_t target) {
-                return is_within(target, worker);
+                return is_own_number(worker, target);
             };
             return self->decide(request, {self->process_, false, false, owns});
         });
@@ -275,12 +275,23 @@ void WorkerLink::listen(Frame frame) {
 SyscallVerdict WorkerLink::decide(const SyscallRequest& request, const SyscallCaller& caller) {
     SyscallVerdict verdict = judge(request, server_->confinement().grants.rights, caller);
     const std::uint64_t most = place_.limits.processes;
-    if (verdict.allowed() && most != 0 && caller.process > 0 &&
-        kind_of(request.number) == SyscallKind::starts_process &&
-        count_tasks(caller.process, most) >= most) {
-        exceed("processes",
-               "it had " + std::to_string(most) + " processes and threads at once and wanted more");
-        return {EAGAIN, {}};
+    if (verdict.allowed() && kind_of(request.number) == SyscallKind::starts_process) {
+        // At most so many are there; how many there are is looked at when it matters.
+        if (most != 0 && tasks_ >= most) {
+            const bool has_children = server_->confinement().grants.rights.exec;
+            tasks_ =
+                has_children ? count_tasks(caller.process, most) : count_threads(caller.process);
+        }
+        if (most != 0 && tasks_ >= most) {
+            exceed("processes", "it had " + std::to_string(most) +
+                                    " processes and threads at once and wanted more");
+            return {EAGAIN, {}};
+        }
+        ++tasks_;
+    }
+    constexpr std::size_t most_refused = 50'000;
+    if (!verdict.allowed() && ++refused_ > most_refused) {
+        violate("it does nothing but make system calls that are refused");
     }
     constexpr std::size_t most_told = 64;
     if (!verdict.denial.empty() && denials_.size() < most_told &&
@@ -323,7 +334,8 @@ void WorkerLink::on_exit(WorkerExit exit) {
     draining_ = true;
     // What it said before it died lies in the socket and the pipe; nobody else can add to it.
     most_received_ = received_ + most_large_bytes_of_the_dead;
-    read_frames(1 << 20, 1 << 20);
+    constexpr int most_left = 4096;  // more than a socket holds
+    read_frames(most_left, most_left);
     for (int count = 0; count < 64; ++count) {
         const auto before = lines_.seen();
         if (!read_output() || lines_.seen() == before) break;

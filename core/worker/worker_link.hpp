@@ -86,6 +86,8 @@ private:
     std::shared_ptr<SyscallListener> listener_;  ///< of a cold worker
     bool confined_ = false;
     std::set<std::string> denials_;  ///< what its sandbox refused
+    std::size_t refused_ = 0;        ///< how often it did
+    std::size_t tasks_ = 1;          ///< processes and threads, at most
     std::uint64_t output_bytes_ = 0;
     std::optional<Outcome> limit_;
     OutputLines lines_;

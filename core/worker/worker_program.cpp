@@ -1,5 +1,6 @@
 #include "core/worker/worker_program.hpp"
 
+#include "core/base/limits.hpp"
 #include "core/base/pidfd.hpp"
 #include "core/worker/frame.hpp"
 #include "core/worker/granting.hpp"
@@ -136,6 +137,7 @@ Result<std::vector<std::byte>> describe_library(const std::filesystem::path& pro
                                                 const std::filesystem::path& library, int seconds) {
     Confinement confinement;
     confinement.grants.paths = files_of(library);
+    confinement.memory = Limits{}.memory;
     confinement.user = geteuid() == 0 ? describing_user : 0;
     become_subreaper();
     const std::set<pid_t> others = children();

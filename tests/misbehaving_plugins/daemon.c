@@ -13,7 +13,7 @@ static int32_t deploy(void* self, const certcast_job* job) {
         setsid();
         if (fork() != 0) _exit(0);
         setsid();
-        announce(job, getpid(), getppid());
+        announce(job);
         if (write(link[1], &byte, 1) != 1) _exit(1);
         for (;;) pause();
     }

@@ -11,7 +11,7 @@ static int32_t deploy(void* self, const certcast_job* job) {
     if (host->secret(host, config_of(job, "password")->text, 0, &password) != CERTCAST_OK ||
         host->material(host, &query, &key) != CERTCAST_OK)
         return CERTCAST_FAILED;
-    announce(job, getpid(), getppid());
+    announce(job);
     wait_for_cancel(job);
     return changed(job);
 }

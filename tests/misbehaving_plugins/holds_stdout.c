@@ -6,7 +6,7 @@ static int32_t deploy(void* self, const certcast_job* job) {
     char byte = 0;
     if (pipe(link) != 0) return CERTCAST_FAILED;
     if (fork() == 0) {
-        announce(job, getpid(), getppid());
+        announce(job);
         if (write(link[1], &byte, 1) != 1) _exit(1);
         for (;;) pause();
     }

@@ -7,7 +7,7 @@ static int32_t deploy(void* self, const certcast_job* job) {
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    announce(job, getpid(), getppid());
+    announce(job);
     while (pause() == -1) {
     }
     return CERTCAST_OK;

@@ -2,9 +2,9 @@
 #include "misbehaving.h"
 
 static int32_t deploy(void* self, const certcast_job* job) {
-    announce(job, getpid(), getppid());
+    announce(job);
     wait_for_cancel(job);
-    announce(job, getpid(), getppid());
+    announce(job);
     take((long)config_of(job, "milliseconds")->integer);
     return changed(job);
 }

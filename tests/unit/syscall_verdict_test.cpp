@@ -34,6 +34,7 @@ SyscallRequest call(int number, std::uint64_t first = 0, std::uint64_t second = 
 TEST_CASE("a waiting system call is decided by what was declared and by who makes it") {
     const Rights nothing;
     const Rights exec{.exec = true};
+    const Rights writes{.keeps_user = true};
     struct Decision {
         const char* what;
         SyscallRequest request;
@@ -70,7 +71,14 @@ TEST_CASE("a waiting system call is decided by what was declared and by who make
         {"ptrace", call(SCMP_SYS(ptrace)), exec, caller(), EPERM, "no plugin"},
         {"outliving", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0), nothing, caller(), EPERM, ""},
         {"outliving its host", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0), nothing,
+         caller(true, false), EPERM, ""},
+        {"outliving it to sweep", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0), exec,
          caller(true, false), 0, ""},
+        {"a sibling with EXEC", call(SCMP_SYS(clone), CLONE_PARENT | SIGCHLD), exec, caller(),
+         EPERM, "not its child"},
+        {"a file that runs as its owner", call(SCMP_SYS(chmod), 0, 04755), writes, caller(), EPERM,
+         "setuid"},
+        {"asynchronous input", call(SCMP_SYS(io_setup)), exec, caller(), EPERM, "no plugin"},
         {"the future", call(5000), nothing, caller(), ENOSYS, ""},
     };
     for (const Decision& one : all) {

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <system_error>
 
@@ -76,7 +77,9 @@ struct Status {
 
 Status status_of(pid_t process) {
     std::ifstream in("/proc/" + std::to_string(process) + "/stat");
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    std::ostringstream all;
+    all << in.rdbuf();  // nothing where the process ends meanwhile
+    const std::string text = all.str();
     const std::size_t name_end = text.rfind(") ");  // the name may hold anything, brackets too
     if (name_end == std::string::npos || text.size() < name_end + 4) return {};
     return {process, std::stoi(text.substr(name_end + 4)), text[name_end + 2]};

@@ -20,6 +20,8 @@ struct AttemptFds {
 /// Turns a fresh child of the fork server into a worker: session, death signal, descriptors,
 /// control group, folder, environment. What went wrong, or success.
 Result<void> become_worker(AttemptFds fds, const std::string& work_folder);
+/// 0: no limit.
+void limit_memory(std::uint64_t bytes);
 /// Closes what it had of its fork server, and keeps it to its limits.
 void keep_to_its_own(const Limits& limits);
 

@@ -55,12 +55,16 @@ void keep_to(const Limits& limits) {
         // The first is a signal that may be ignored.
         keep_to(RLIMIT_CPU, seconds, seconds + 1);
     }
-#ifndef __SANITIZE_ADDRESS__  // whose shadow of all memory would count
-    if (limits.memory != 0) keep_to(RLIMIT_DATA, limits.memory, limits.memory);
-#endif
+    limit_memory(limits.memory);
 }
 
 }  // namespace
+
+void limit_memory(std::uint64_t bytes) {
+#ifndef __SANITIZE_ADDRESS__  // whose shadow of all memory would count
+    if (bytes != 0) keep_to(RLIMIT_DATA, bytes, bytes);
+#endif
+}
 
 Result<void> become_worker(AttemptFds fds, const std::string& work_folder) {
     const pid_t parent = getppid();

@@ -35,6 +35,9 @@ void Connection::send(FrameType type, std::uint32_t call, std::span<const std::b
             case Sent::not_yet:
                 wait(POLLOUT);
                 break;
+            case Sent::later:
+                poll(nullptr, 0, 1);
+                break;
             case Sent::closed:
                 end(exit_host_gone);
         }

@@ -1,10 +1,10 @@
 #include "core/worker/program/fork_server.hpp"
 
 #include "core/base/limits.hpp"
-#include "core/base/pidfd.hpp"
 #include "core/worker/process_tree.hpp"
 #include "core/worker/program/attempt_process.hpp"
 #include "core/worker/program/connection.hpp"
+#include "core/worker/program/keeper.hpp"
 #include "core/worker/program/library.hpp"
 #include "core/worker/program/orphanage.hpp"
 #include "core/worker/program/process_state.hpp"
@@ -99,14 +99,19 @@ private:
     // The listener of refused calls goes to the host before foreign code could get hold of it.
     void enter_sandbox() {
         const Confinement confinement = receive_confinement(host_);
+        // Its signals would reach nothing but itself.
+        const Rights& rights = confinement.grants.rights;
+        if (geteuid() == 0 && rights.exec && !rights.signals) keeper_ = start_keeper(options_.host);
+        if (keeper_ != 0) count_orphans_of(keeper_);
         if (options_.cold) return;  // its workers do, each for itself
-        rights_ = confinement.grants.rights;
+        rights_ = rights;
         auto confined = confine(confinement, Denied::asked);
         if (!confined) {
             host_.send_text(FrameType::load_failed, confined.error().text());
             end_everything(1);
         }
         landlock_ = confined->landlock;
+        starts_programs_ = rights_.exec || !confined->listener;
         send_confined(host_, std::move(*confined));
     }
 
@@ -117,7 +122,8 @@ private:
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         if (getppid() != options_.host) _exit(exit_host_gone);
         const auto plugin = load_plugin(options_.library);
-        prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+        // Who starts programs has to outlive the host, to sweep; workers just die.
+        if (starts_programs_) prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
         if (!control.is_still_there()) end_everything(exit_protocol);
         block_child_signal();
         if (!plugin) {
@@ -173,9 +179,7 @@ private:
         }
         workers_.emplace(pid, Worker{attempt, std::move(placement.killer)});
         out.u32(static_cast<std::uint32_t>(pid));
-        std::vector<Fd> pidfd;
-        pidfd.emplace_back(pidfd_open(pid, 0));
-        host_.send(FrameType::started, 0, out.data(), std::move(pidfd));
+        host_.send(FrameType::started, 0, out.data());
     }
 
     [[noreturn]] void run_worker(const Placement& placement, AttemptFds fds) {
@@ -208,14 +212,12 @@ private:
             if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
                 return;
             }
+            if (info.si_pid == keeper_) end_everything(1);
             const auto worker = workers_.find(info.si_pid);
             if (worker != workers_.end()) {
-                // Without EXEC there is nobody else in its group.
-                const bool alone =
-                    rights_.sandbox != Sandbox::off && !rights_.exec && !options_.cold;
                 const int killer = worker->second.killer.get();
                 const bool killed = killer >= 0 && write(killer, "1", 1) == 1;
-                if (!killed && !alone) kill(-info.si_pid, SIGKILL);
+                if (!killed && starts_programs_) kill(-info.si_pid, SIGKILL);
                 const bool exited = info.si_code == CLD_EXITED;
                 ended_.push_back({worker->second.attempt,
                                   exited ? info.si_status : 0,
@@ -265,6 +267,8 @@ private:
     Connection host_;
     std::array<std::byte, frame_buffer_size> buffer_;
     Rights rights_;
+    bool starts_programs_ = true;
+    pid_t keeper_ = 0;            ///< 0: there is none
     std::uint32_t landlock_ = 0;  ///< 0: there is nothing to be narrowed
     std::optional<CommonPlaces> common_;
     const certcast_plugin* plugin_ = nullptr;

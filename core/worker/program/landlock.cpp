@@ -64,8 +64,15 @@ std::size_t size_of(std::uint32_t version) {
 }  // namespace
 
 Place::Place(const std::string& path) : fd_(open(path.c_str(), O_PATH | O_CLOEXEC)) {
-    struct stat status {};
-    is_folder_ = fd_ && fstat(fd_.get(), &status) == 0 && S_ISDIR(status.st_mode);
+    if (fd_ && fstat(fd_.get(), &status_) != 0) fd_.reset();
+}
+
+bool Place::is_folder() const {
+    return S_ISDIR(status_.st_mode);
+}
+
+bool Place::is(std::uint64_t device, std::uint64_t inode) const {
+    return status_.st_dev == device && status_.st_ino == inode;
 }
 
 Result<Landlock> Landlock::make(std::uint32_t version, Scope scope) {
@@ -93,7 +100,8 @@ std::uint64_t Landlock::rights(Reach reach) const {
         case Reach::write:
             return writing;
         case Reach::own:
-            return writing | make_sock | make_fifo | make_sym;
+            // A symlink could be moved along in a folder to where none can be made.
+            return (writing & ~refer) | make_sock | make_fifo | make_sym;
         case Reach::device:
             return reading | write_file | ioctl_dev;
     }

@@ -3,6 +3,8 @@
 #include "core/base/error.hpp"
 #include "core/base/fd.hpp"
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <string>
 
@@ -13,7 +15,7 @@ enum class Reach {
     read,    ///< files and folders
     run,     ///< read, and execute
     write,   ///< read; write, make, remove and rename files and folders, but make no symlinks
-    own,     ///< write; sockets, FIFOs and symlinks too
+    own,     ///< write; sockets, FIFOs and symlinks too, and nothing is moved out of it
     device,  ///< read, write and ioctl of a device
 };
 
@@ -24,11 +26,13 @@ public:
     /// Nothing is there, or nothing that could be found.
     bool missing() const { return !fd_; }
     int fd() const { return fd_.get(); }
-    bool is_folder() const { return is_folder_; }
+    bool is_folder() const;
+    /// What stood here when it was granted: 0 and 0 where nothing did.
+    bool is(std::uint64_t device, std::uint64_t inode) const;
 
 private:
     Fd fd_;
-    bool is_folder_ = false;
+    struct stat status_ {};
 };
 
 /// A set of rules that is made first and enforced then, on this thread and all that it starts. From

@@ -8,6 +8,9 @@
 
 #include <boost/dll/shared_library.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <exception>
@@ -174,20 +177,14 @@ Secret encode_plugin(const certcast_plugin& plugin, bool started_threads) {
     return out.take();
 }
 
-ThreadCount::ThreadCount() : tasks_(opendir("/proc/self/task")) {}
-
-ThreadCount::~ThreadCount() {
-    if (tasks_ != nullptr) closedir(tasks_);
-}
+ThreadCount::ThreadCount() : status_(open("/proc/self/status", O_RDONLY | O_CLOEXEC)) {}
 
 bool ThreadCount::more_than_one() const {
-    if (tasks_ == nullptr) return true;
-    rewinddir(tasks_);
-    int count = 0;
-    while (const dirent* entry = readdir(tasks_)) {
-        if (entry->d_name[0] != '.') ++count;
-    }
-    return count != 1;
+    char text[8192];
+    const ssize_t size = pread(status_.get(), text, sizeof text, 0);
+    if (size <= 0) return true;
+    return std::string_view(text, static_cast<std::size_t>(size)).find("\nThreads:\t1\n") ==
+           std::string_view::npos;
 }
 
 }  // namespace certcast::program

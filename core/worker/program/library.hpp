@@ -3,9 +3,8 @@
 #include <certcast/plugin.h>
 
 #include "core/base/error.hpp"
+#include "core/base/fd.hpp"
 #include "core/base/secret.hpp"
-
-#include <dirent.h>
 
 #include <string>
 #include <string_view>
@@ -27,14 +26,11 @@ Secret encode_plugin(const certcast_plugin& plugin, bool started_threads);
 class ThreadCount {
 public:
     ThreadCount();
-    ThreadCount(const ThreadCount&) = delete;
-    ThreadCount& operator=(const ThreadCount&) = delete;
-    ~ThreadCount();
     /// Also where they cannot be counted.
     bool more_than_one() const;
 
 private:
-    DIR* tasks_;
+    Fd status_;  ///< no folder, from which a way would lead around mounts that come later
 };
 
 }  // namespace certcast::program

@@ -1,6 +1,7 @@
 #include "core/worker/program/sandbox.hpp"
 
 #include "core/worker/landlock_version.hpp"
+#include "core/worker/program/attempt_process.hpp"
 #include "core/worker/program/privileges.hpp"
 #include "core/worker/program/read_only_mounts.hpp"
 #include "core/worker/worker_wire.hpp"
@@ -70,8 +71,10 @@ Result<Landlock> rules_for(std::uint32_t version, const Rights& rights, const Co
     if (!rules) return rules;
     common.allow_in(*rules);
     for (const PathGrant& grant : paths) {
+        const Place place(grant.path);
+        if (!place.is(grant.device, grant.inode)) continue;
         const bool runs = grant.access == Access::read && rights.exec;
-        rules->allow(Place(grant.path), runs ? Reach::run : reach_of(grant.access));
+        rules->allow(place, runs ? Reach::run : reach_of(grant.access));
     }
     if (!work_folder.empty()) rules->allow(Place(work_folder), Reach::own);
     return rules;
@@ -148,6 +151,7 @@ Result<Confined> confine(const Confinement& confinement, Denied denied) {
     Confined confined;
     const Rights& rights = confinement.grants.rights;
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    limit_memory(confinement.memory);
     if (rights.sandbox == Sandbox::off) return confined;
     const auto& paths = confinement.grants.paths;
 

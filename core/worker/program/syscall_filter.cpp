@@ -8,6 +8,7 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -47,6 +48,11 @@ public:
     }
     void refuse(int call, int why) {
         add(SCMP_ACT_ERRNO(static_cast<std::uint32_t>(why)), call, 0, nullptr);
+    }
+    /// Does nothing, and says that it has been done.
+    void ignore(int call, scmp_arg_cmp first, scmp_arg_cmp second) {
+        const scmp_arg_cmp both[] = {first, second};
+        add(SCMP_ACT_ERRNO(0), call, 2, both);
     }
 
     Result<Fd> load(bool listen) {
@@ -90,20 +96,56 @@ void allow_sockets(const Rights& rights, Rules& rules) {
     }
 }
 
-// Not those that make other processes send or receive signals.
+// What lingers holds up whoever closes it last, and that may be somebody to whom it was sent: so
+// SO_LINGER alone has no effect.
+void allow_socket_options(Rules& rules) {
+    const int call = SCMP_SYS(setsockopt);
+    const scmp_arg_cmp of_socket = equals(1, SOL_SOCKET);
+    constexpr std::uint64_t highest_bit = 0x8000;  // of any level or option that there is
+    for (std::uint64_t bit = 1; bit <= highest_bit; bit <<= 1) {
+        rules.allow(call, equals(1, ~std::uint64_t{SOL_SOCKET}, bit));
+        rules.allow(call, of_socket, equals(2, ~std::uint64_t{SO_LINGER}, bit));
+    }
+    rules.ignore(call, of_socket, equals(2, SO_LINGER));
+}
+
+// Not those that make other processes send or receive signals, nor leases: nobody else can open a
+// file on which there is one until it is given up.
 void allow_fcntl(const Rights& rights, Rules& rules) {
     const int call = SCMP_SYS(fcntl);
-    if (rights.signals) return rules.allow(call);
-    for (const auto command :
-         Values{F_DUPFD,           F_GETFD,       F_SETFD,       F_GETFL,
-                F_SETFL,           F_GETLK,       F_SETLK,       F_SETLKW,
-                F_GETOWN,          F_GETSIG,      F_OFD_GETLK,   F_OFD_SETLK,
-                F_OFD_SETLKW,      F_SETLEASE,    F_GETLEASE,    F_NOTIFY,
-                F_DUPFD_CLOEXEC,   F_SETPIPE_SZ,  F_GETPIPE_SZ,  F_ADD_SEALS,
-                F_GET_SEALS,       F_GET_RW_HINT, F_SET_RW_HINT, F_GET_FILE_RW_HINT,
-                F_SET_FILE_RW_HINT}) {
+    if (rights.signals) {
+        for (const auto command : Values{F_SETOWN, F_SETSIG, F_SETOWN_EX, F_GETOWN_EX}) {
+            rules.allow(call, equals(1, command));
+        }
+        rules.allow(SCMP_SYS(ioctl));
+    }
+    for (const auto command : Values{F_DUPFD,
+                                     F_GETFD,
+                                     F_SETFD,
+                                     F_GETFL,
+                                     F_SETFL,
+                                     F_GETLK,
+                                     F_SETLK,
+                                     F_SETLKW,
+                                     F_GETOWN,
+                                     F_GETSIG,
+                                     F_OFD_GETLK,
+                                     F_OFD_SETLK,
+                                     F_OFD_SETLKW,
+                                     F_GETLEASE,
+                                     F_NOTIFY,
+                                     F_DUPFD_CLOEXEC,
+                                     F_SETPIPE_SZ,
+                                     F_GETPIPE_SZ,
+                                     F_ADD_SEALS,
+                                     F_GET_SEALS,
+                                     F_GET_RW_HINT,
+                                     F_SET_RW_HINT,
+                                     F_GET_FILE_RW_HINT,
+                                     F_SET_FILE_RW_HINT}) {
         rules.allow(call, equals(1, command));
     }
+    if (rights.signals) return;
     // Everything but the group of socket requests, in which FIOSETOWN and SIOCSPGRP are.
     constexpr std::uint64_t of_sockets = 0x8900;
     for (std::uint64_t bit = 0x100; bit <= 0x8000; bit <<= 1) {
@@ -135,37 +177,52 @@ void allow_own_scheduling(Rules& rules) {
           SCMP_SYS(sched_setattr), SCMP_SYS(prlimit64)}) {
         rules.allow(call, equals(0, 0));
     }
-    for (const int call : {SCMP_SYS(setpriority), SCMP_SYS(ioprio_set)}) {
-        rules.allow(call, equals(1, 0));
-    }
+    constexpr std::uint64_t of_process = 1;  // IOPRIO_WHO_PROCESS
+    rules.allow(SCMP_SYS(setpriority), equals(0, PRIO_PROCESS), equals(1, 0));
+    rules.allow(SCMP_SYS(ioprio_set), equals(0, of_process), equals(1, 0));
 }
+
+// A file that runs as its owner must not be left behind.
+constexpr std::uint64_t set_id = S_ISUID | S_ISGID;
 
 // Landlock does not see a file shortened before its version 3, and calls it reading when a file is
 // opened to be read and shortened.
 void allow_opening(std::uint32_t version, Rules& rules) {
-    constexpr std::uint64_t mode = O_ACCMODE;
+    constexpr std::uint64_t makes = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
     const auto allow = [&](int call, unsigned flags) {
-        for (const auto access : Values{O_WRONLY, O_RDWR, O_ACCMODE}) {
-            rules.allow(call, equals(flags, access, mode));
-        }
-        rules.allow(call, equals(flags, O_RDONLY, mode | O_TRUNC));
+        const auto with = [&](std::uint64_t value, std::uint64_t mask) {
+            rules.allow(call, equals(flags, value, mask | makes));  // has no mode
+            rules.allow(call, equals(flags, value, mask), equals(flags + 1, 0, set_id));
+        };
+        for (const auto access : Values{O_WRONLY, O_RDWR, O_ACCMODE}) with(access, O_ACCMODE);
+        with(O_RDONLY, O_ACCMODE | O_TRUNC);
     };
     allow(SCMP_SYS(open), 1);
     allow(SCMP_SYS(openat), 2);
-    if (version >= 3) {
-        rules.allow(SCMP_SYS(openat2));
-        rules.allow(SCMP_SYS(truncate));
-    } else {
-        rules.refuse(SCMP_SYS(openat2), ENOSYS);  // its flags cannot be looked at
-    }
+    rules.allow(SCMP_SYS(creat), equals(1, 0, set_id));
+    rules.refuse(SCMP_SYS(openat2), ENOSYS);  // its flags cannot be looked at
+    if (version >= 3) rules.allow(SCMP_SYS(truncate));
 }
 
 // A device, which is what Landlock denies too, needs a type.
 void allow_making_nodes(Rules& rules) {
     for (const auto type : Values{0, S_IFREG, S_IFIFO, S_IFSOCK}) {
-        rules.allow(SCMP_SYS(mknod), equals(1, type, S_IFMT));
-        rules.allow(SCMP_SYS(mknodat), equals(2, type, S_IFMT));
+        rules.allow(SCMP_SYS(mknod), equals(1, type, S_IFMT | set_id));
+        rules.allow(SCMP_SYS(mknodat), equals(2, type, S_IFMT | set_id));
     }
+}
+
+void allow_changing_files(Rules& rules) {
+    const auto sets_mode = [](int call) {
+        return call == SCMP_SYS(chmod) || call == SCMP_SYS(fchmod) || call == SCMP_SYS(fchmodat) ||
+               call == syscall_fchmodat2;
+    };
+    for (const int call : of_kind(SyscallKind::changes_files)) {
+        if (!sets_mode(call)) rules.allow(call);
+    }
+    rules.allow(SCMP_SYS(chmod), equals(1, 0, set_id));
+    rules.allow(SCMP_SYS(fchmod), equals(1, 0, set_id));
+    rules.allow(SCMP_SYS(fchmodat), equals(2, 0, set_id));
 }
 
 }  // namespace
@@ -180,11 +237,8 @@ Result<Fd> filter_system_calls(const Rights& rights, std::uint32_t version, Deni
     if (denied == Denied::refused) {
         rules.allow(SCMP_SYS(clone), equals(0, CLONE_THREAD, CLONE_THREAD | namespace_flags));
     }
-    if (rights.keeps_user) {
-        for (const int call : of_kind(SyscallKind::changes_files)) rules.allow(call);
-    } else {
-        rules.refuse(syscall_fchmodat2, ENOSYS);  // libraries try it first, and fall back
-    }
+    rules.refuse(syscall_fchmodat2, ENOSYS);  // libraries try it first, and fall back
+    if (rights.keeps_user) allow_changing_files(rules);
     if (rights.exec) {
         for (const int call : of_kind(SyscallKind::executes)) rules.allow(call);
     }
@@ -193,8 +247,8 @@ Result<Fd> filter_system_calls(const Rights& rights, std::uint32_t version, Deni
         for (const int call : of_kind(SyscallKind::signals)) rules.allow(call);
     }
     allow_sockets(rights, rules);
+    allow_socket_options(rules);
     allow_fcntl(rights, rules);
-    if (rights.signals) rules.allow(SCMP_SYS(ioctl));
     allow_prctl(rules);
     allow_own_scheduling(rules);
     allow_opening(version, rules);
