@@ -2,6 +2,7 @@
 
 #include "core/worker/syscalls.hpp"
 
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
@@ -98,6 +99,9 @@ SyscallVerdict judge_arguments(const SyscallRequest& request, const Rights& righ
         const int target = as_int(request.arguments[by_group ? 1 : 0]);
         if (!wide && target > 0 && caller.owns(target)) return allowed();
         return refused(name, "it is meant for a process of somebody else");
+    }
+    if (number == SCMP_SYS(fcntl) && as_int(request.arguments[1]) == F_SETLEASE) {
+        return refused("fcntl(F_SETLEASE)", "a lease would keep others from opening the file");
     }
     if (number == SCMP_SYS(fcntl) || number == SCMP_SYS(ioctl)) {
         return {number == SCMP_SYS(fcntl) ? EINVAL : ENOTTY, {}};

@@ -66,6 +66,19 @@ static void* nothing(void* argument) {
     return argument;
 }
 
+static int leased(const char* path) {
+    const int file = open(path, O_RDONLY);
+    return fcntl(file, F_SETLEASE, F_RDLCK);
+}
+
+/* Where none can be made. */
+static void try_to_move_symlink(const certcast_job* job, const char* written) {
+    char folder[4200];
+    snprintf(folder, sizeof folder, "%s.folder", written);
+    if (mkdir("holds link", 0700) != 0 || symlink("/etc/shadow", "holds link/link") != 0) return;
+    tried(job, "move a symlink where it may write", rename("holds link", folder));
+}
+
 static void try_files(const certcast_job* job) {
     const char* const other = path_of(job, "other");
     const char* const written = path_of(job, "written");
@@ -76,6 +89,7 @@ static void try_files(const certcast_job* job) {
     opened(job, "read /etc/shadow", open("/etc/shadow", O_RDONLY));
     opened(job, "read granted", open(read_only, O_RDONLY));
     opened(job, "write what may be read", open(read_only, O_WRONLY));
+    opened(job, "keep others from a file", leased(read_only));
     opened(job, "shorten what may be read", open(read_only, O_RDONLY | O_TRUNC));
     tell(job, "size of what may be read", stat(read_only, &status) == 0 ? status.st_size : -1);
     opened(job, "read other", open(other, O_RDONLY));
@@ -96,6 +110,11 @@ static void try_files(const certcast_job* job) {
     tried(job, "rename granted", rename(written, beside));
     tried(job, "remove granted", unlink(beside));
     opened(job, "write its work folder", open("mine", O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    opened(job, "make a file that runs as its owner",
+           open("mine too", O_WRONLY | O_CREAT | O_TRUNC, 04755));
+    tried(job, "make a file run as its owner", chmod("mine", 04755));
+    tried(job, "rename in its work folder", rename("mine", "still mine"));
+    try_to_move_symlink(job, written);
     opened(job, "look at work folders", open("..", O_RDONLY | O_DIRECTORY));
     opened(job, "read itself in /proc", open("/proc/self/environ", O_RDONLY));
     opened(job, "read the host in /proc", open("/proc/1/environ", O_RDONLY));
@@ -103,6 +122,9 @@ static void try_files(const certcast_job* job) {
 
 static void try_sockets(const certcast_job* job) {
     int pair[2];
+    const int yes = 1;
+    struct linger linger = {1, 3600};
+    socklen_t size = sizeof linger;
     opened(job, "tcp", socket(AF_INET, SOCK_STREAM, 0));
     opened(job, "tcp6", socket(AF_INET6, SOCK_STREAM, 0));
     opened(job, "udp", socket(AF_INET, SOCK_DGRAM, 0));
@@ -112,12 +134,17 @@ static void try_sockets(const certcast_job* job) {
     opened(job, "packet", socket(AF_PACKET, SOCK_RAW, 0));
     tried(job, "datagram pair", socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
     tried(job, "stream pair", socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+    tried(job, "linger", setsockopt(pair[0], SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
+    getsockopt(pair[0], SOL_SOCKET, SO_LINGER, &linger, &size);
+    tell(job, "lingers", linger.l_onoff);
+    tried(job, "keep alive", setsockopt(pair[0], SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes));
 }
 
 static void try_processes(const certcast_job* job) {
     char* const no_words[] = {NULL};
     pthread_t thread;
     const int memfd = memfd_create("program", 0);
+    long sibling;
     const pid_t child = fork();
     if (child == 0) _exit(0);
     tried(job, "fork", child);
@@ -134,15 +161,21 @@ static void try_processes(const certcast_job* job) {
     tried(job, "signal itself", kill(getpid(), 0));
     tried(job, "outlive its parent", prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0));
     tried(job, "be dumped", prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
+    tried(job, "limit all of its user's", setpriority(PRIO_USER, 0, 19));
+    sibling = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+    if (sibling == 0) _exit(0);
+    tried(job, "start a sibling", sibling);
     tried(job, "limit its parent", setpriority(PRIO_PROCESS, (id_t)parent(), 19));
 }
 
 static void try_kernel(const certcast_job* job) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct capabilities[2] = {{0, 0, 0}, {0, 0, 0}};
+    unsigned long context = 0;
     tried(job, "ptrace", ptrace(PTRACE_SEIZE, getppid(), 0, 0));
     tried(job, "read memory", syscall(SYS_process_vm_readv, getppid(), 0, 0, 0, 0, 0));
     tried(job, "io_uring", syscall(SYS_io_uring_setup, 1, 0));
+    tried(job, "asynchronous input", syscall(SYS_io_setup, 1, &context));
     tried(job, "namespace", unshare(CLONE_NEWUSER));
     tried(job, "namespace by clone", syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
     tried(job, "clone3", syscall(SYS_clone3, 0, 0));

@@ -4,7 +4,10 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -45,6 +48,57 @@ TEST_CASE("nothing outlives a host that is killed") {
     CHECK(watch.all_end_within(10s));
     wait_until(
         "no process is left", [] { return leftovers().empty(); }, 10s);
+}
+
+TEST_CASE("nothing outlives a host and its fork servers that are killed at one instant") {
+    if (geteuid() != 0) {
+        MESSAGE("needs root, for a PID namespace");
+        return;
+    }
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    const auto host =
+        workspace.start_run(all({workspace.head(), announced("spins", "test-spins", announcements),
+                                 announced("daemon", "test-daemon", announcements, 60'000)}));
+    for (int i = 0; i < 2; ++i) announcements.next();
+    const std::vector<pid_t> below = descendants(host->pid());
+    const Watch watch(below);
+    std::vector<pid_t> servers;
+    std::copy_if(below.begin(), below.end(), std::back_inserter(servers),
+                 [&](pid_t process) { return parent_of(process) == host->pid(); });
+    CHECK(servers.size() == 2);
+    // Stopped, so that neither can do anything about the other's end.
+    for (const pid_t server : servers) kill(server, SIGSTOP);
+    host->signal(SIGKILL);
+    host->wait();
+    for (const pid_t server : servers) kill(server, SIGKILL);
+    // Asking reaps the workers, for which the first process of their namespace waits.
+    wait_until(
+        "no process is left", [] { return leftovers().empty(); }, 10s);
+    CHECK(watch.all_end_within(0ms));
+}
+
+TEST_CASE("a library that does not come back from being loaded dies with the host") {
+    const Workspace workspace;
+    const auto host = workspace.start_run(
+        workspace.head() +
+        std::string(deployment("stays", "test-outlives-in-constructor").text("timeout", "60s")));
+    pid_t server = 0;
+    wait_until("a fork server has its sandbox", [&] {
+        for (const pid_t process : descendants(host->pid())) {
+            const std::string folder = "/proc/" + std::to_string(process);
+            const std::string words = content_of(folder + "/cmdline");
+            const bool serves = words.find("--serve") != std::string::npos;
+            const bool confined =
+                content_of(folder + "/status").find("Seccomp:\t2") != std::string::npos;
+            if (serves && confined && state_of(process) == 'S') server = process;
+        }
+        return server != 0;
+    });
+    const Watch watch({server});
+    host->signal(SIGKILL);
+    host->wait();
+    CHECK(watch.all_end_within(10s));
 }
 
 TEST_CASE("a host that is killed while it runs an operator's command takes the command with it") {

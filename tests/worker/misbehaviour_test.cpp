@@ -211,6 +211,7 @@ TEST_CASE("what is read while a library is loaded is nobody's secret") {
     const Run run = workspace.run(among_neighbours(workspace, "test-reads-in-constructor"));
     REQUIRE(run.text("bad", "status") == "changed");
     CHECK(run["bad"].at("outputs").at("shadow") == "hidden");
+    CHECK(run["bad"].at("outputs").at("open folders") == "none");
 }
 
 TEST_CASE("a daemon that a plugin leaves behind is dead before the run ends") {

@@ -22,6 +22,13 @@
 
 namespace certcast::testing {
 
+std::string content_of(const std::filesystem::path& file) {
+    std::ifstream in(file);
+    std::ostringstream all;
+    all << in.rdbuf();  // nothing where a process ends meanwhile
+    return all.str();
+}
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -53,7 +60,7 @@ bool readable(int fd, Clock::time_point end) {
     }
 }
 
-std::string content_of(int fd) {
+std::string text_in(int fd) {
     std::string text;
     char part[65536];
     off_t at = 0;
@@ -76,10 +83,7 @@ struct Status {
 };
 
 Status status_of(pid_t process) {
-    std::ifstream in("/proc/" + std::to_string(process) + "/stat");
-    std::ostringstream all;
-    all << in.rdbuf();  // nothing where the process ends meanwhile
-    const std::string text = all.str();
+    const std::string text = content_of("/proc/" + std::to_string(process) + "/stat");
     const std::size_t name_end = text.rfind(") ");  // the name may hold anything, brackets too
     if (name_end == std::string::npos || text.size() < name_end + 4) return {};
     return {process, std::stoi(text.substr(name_end + 4)), text[name_end + 2]};
@@ -161,10 +165,10 @@ Ending Process::wait(Milliseconds limit) {
 }
 
 std::string Process::output() const {
-    return content_of(output_);
+    return text_in(output_);
 }
 std::string Process::errors() const {
-    return content_of(errors_);
+    return text_in(errors_);
 }
 
 namespace {
@@ -217,6 +221,10 @@ std::string program_of(pid_t process) {
     std::string name;
     std::getline(in, name);
     return name;
+}
+
+pid_t parent_of(pid_t process) {
+    return status_of(process).parent;
 }
 
 char state_of(pid_t process) {

@@ -61,6 +61,12 @@ std::vector<pid_t> descendants(pid_t ancestor);
 /// The name of its program, as in /proc/PID/comm; empty when it is gone.
 std::string program_of(pid_t process);
 
+/// 0 when it is gone.
+pid_t parent_of(pid_t process);
+
+/// What a file says, of /proc for instance; nothing when it is gone.
+std::string content_of(const std::filesystem::path& file);
+
 /// 'R', 'S', 'T', 'Z', or 0 when it is gone.
 char state_of(pid_t process);
 

@@ -1,0 +1,15 @@
+/* Never comes back from being loaded to be served, and wants to outlive its host. */
+#include "misbehaving.h"
+
+#include <sys/prctl.h>
+
+__attribute__((constructor)) static void stay(int argc, char** argv) {
+    if (argc < 2 || strcmp(argv[1], "--serve") != 0) return;
+    prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+    for (;;) pause();
+}
+
+static int32_t deploy(void* self, const certcast_job* job) {
+    return changed(job);
+}
+MISBEHAVING_PLUGIN("test-outlives-in-constructor")
