@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 
 namespace certcast {
 
@@ -55,7 +56,8 @@ ForkServer::ForkServer(asio::any_io_executor executor, Fd socket, Process proces
     : socket_(executor, socket.release()),
       death_(executor),
       process_(std::move(process)),
-      setup_(std::move(setup)) {}
+      setup_(std::move(setup)),
+      dying_(executor) {}
 
 ForkServer::~ForkServer() {
     end_process(process_);
@@ -99,7 +101,8 @@ void ForkServer::await_frames() {
 // Its socket does not close with it where something that it started holds the other end too.
 void ForkServer::await_death() {
     auto dead = [self = shared_from_this()](boost::system::error_code failure) {
-        if (failure || self->gone_) return;
+        if (failure) return;
+        if (self->gone_) return self->finish();
         // What it said at last; but something else may go on talking.
         for (int round = 0; round < 100 && !self->gone_ && self->read_frames(); ++round) {
         }
@@ -167,6 +170,7 @@ void ForkServer::handle(Frame& frame) {
     }
     const bool lives = worker->second.pidfd >= 0 && !has_ended(worker->second.pidfd);
     if (lives) return end("its fork server broke the protocol");
+    has_served_ = true;
     const auto exited = std::move(worker->second.events.exited);
     attempts_.erase(worker->second.process);
     workers_.erase(worker);
@@ -218,25 +222,39 @@ SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
     return workers_.at(attempt->second).events.asks(request, {worker, false, false, owns});
 }
 
+// It is killed at once, and dies by and by: who has much memory takes some time for it.
 void ForkServer::end(std::string why) {
     if (gone_) return;
     gone_ = true;
-    const auto keep = shared_from_this();
-    const pid_t pid = process_.pid;
-    end_process(process_);
+    why_gone_ = std::move(why);
     queue_.close();
     drop_frames(socket_.native_handle());
     socket_.close();
-    death_.close();
     if (listener_) listener_->close();
-    setup_.gone(pid);  // sweeps what it left, before anybody hears of the end
+    pidfd_send_signal(process_.pidfd.get(), SIGKILL, nullptr, 0);
+    if (has_ended(process_.pidfd.get())) return finish();
+    dying_.expires_after(std::chrono::milliseconds(longest_dying_ms));
+    dying_.async_wait([self = shared_from_this()](boost::system::error_code) { self->finish(); });
+}
+
+void ForkServer::finish() {
+    if (finished_) return;
+    finished_ = true;
+    dying_.cancel();
+    death_.close();
+    const pid_t pid = process_.pid;
+    end_process(process_, 0);
+    setup_.gone(pid, [self = shared_from_this()] { self->tell_workers(); });
+}
+
+void ForkServer::tell_workers() {
     auto workers = std::move(workers_);
     workers_.clear();
     for (auto& [attempt, worker] : workers) {
         WorkerExit exit;
         exit.server_gone = true;
         exit.interrupted = interrupted_;
-        exit.setup_error = why;
+        exit.setup_error = why_gone_;
         worker.events.exited(std::move(exit));
     }
 }

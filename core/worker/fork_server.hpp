@@ -10,6 +10,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -41,7 +42,8 @@ struct ForkServerSetup {
     std::filesystem::path library;
     bool cold_start = false;
     Confinement confinement;
-    std::function<void(pid_t)> gone;  ///< called when it has ended and its workers were told so
+    /// It has ended: `swept` is to be called when nothing is left of what it had started.
+    std::function<void(pid_t, std::function<void()> swept)> gone;
     std::function<void(std::string gap)> tell_gap;  ///< something of the sandbox is not enforced
 };
 
@@ -67,6 +69,10 @@ public:
     void give_up() { end("its fork server cannot be killed"); }
     pid_t pid() const { return process_.pid; }
     bool usable() const { return !gone_; }
+    /// A worker of it has come to an end.
+    bool has_served() const { return has_served_; }
+    /// Of one that is not usable any more.
+    const std::string& why_gone() const { return why_gone_; }
 
 private:
     struct Worker {
@@ -84,6 +90,8 @@ private:
     void listen(Frame& frame);
     SyscallVerdict decide(pid_t task, const SyscallRequest& request);
     void end(std::string why);
+    void finish();
+    void tell_workers();
 
     boost::asio::posix::stream_descriptor socket_;
     boost::asio::posix::stream_descriptor death_;
@@ -98,6 +106,10 @@ private:
     std::string load_error_;
     bool interrupted_ = false;
     bool gone_ = false;
+    bool finished_ = false;
+    boost::asio::steady_timer dying_;
+    std::string why_gone_;
+    bool has_served_ = false;
 };
 
 }  // namespace certcast

@@ -17,7 +17,8 @@ namespace certcast {
 
 /// The fork servers of a run. Each serves one library with certain rights and is confined, before
 /// it loads it, to the paths of all attempts that it is expected to serve. An attempt that was not
-/// foreseen, or whose paths have been exchanged since, gets a server of its own.
+/// foreseen, or whose paths have been exchanged since, gets a server of its own. One that died is
+/// started again once; not a third time before one of its workers has come to an end.
 class ForkServers {
 public:
     /// What all setups have in common is in `common`, whose confinement says how new Landlock may
@@ -38,6 +39,7 @@ private:
         std::set<PathGrant> paths;
         std::uint64_t memory = 0;  ///< the most that one of its attempts may use; 0: no limit
         std::shared_ptr<ForkServer> server;  ///< nullptr: none was needed yet
+        int deaths = 0;                      ///< one after the other, before a worker had ended
     };
     using Key = std::pair<std::filesystem::path, Rights>;
 

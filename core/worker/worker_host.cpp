@@ -3,10 +3,18 @@
 #include "core/worker/command_process.hpp"
 #include "core/worker/granting.hpp"
 #include "core/worker/process_tree.hpp"
+#include "core/worker/shield.hpp"
 #include "core/worker/worker_session.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <signal.h>
 
+#include <chrono>
+#include <exception>
 #include <utility>
 
 namespace certcast {
@@ -35,16 +43,17 @@ WorkerHost::~WorkerHost() {
     kill_all();
     servers_.drop_all();
     children_.clear();
-    sweep();
+    sweep_all_children([this](pid_t pid) { return not_ours_.contains(pid); });
 }
 
 ForkServerSetup WorkerHost::setup(std::uint32_t newest_landlock) {
     ForkServerSetup setup;
     setup.program = program_;
     setup.confinement.newest_landlock = newest_landlock;
-    setup.gone = [this](pid_t pid) {
+    setup.gone = [this](pid_t pid, std::function<void()> swept) {
         children_.erase(pid);
-        sweep();
+        asio::co_spawn(executor_, sweep(),
+                       [swept = std::move(swept)](const std::exception_ptr&) { swept(); });
     };
     setup.tell_gap = [this](std::string gap) {
         constexpr std::size_t most_gaps = 100;
@@ -108,7 +117,7 @@ asio::awaitable<Result<CommandResult>> WorkerHost::run(Command command) {
     children_.insert(pid);
     auto result = co_await running->result();
     children_.erase(pid);
-    sweep();  // what its helper could not end, because it was killed itself
+    co_await shielded(sweep());  // what its helper could not end, because it was killed itself
     if (killed_) co_return interrupted();
     co_return result;
 }
@@ -124,10 +133,18 @@ void WorkerHost::kill_all() {
 }
 
 // Workers die with their fork server; what they had started comes to this process.
-void WorkerHost::sweep() {
-    const bool all = sweep_all_children(
-        [this](pid_t pid) { return children_.contains(pid) || not_ours_.contains(pid); });
-    if (all) return;
+asio::awaitable<void> WorkerHost::sweep() {
+    const auto is_known = [this](pid_t pid) {
+        return children_.contains(pid) || not_ours_.contains(pid);
+    };
+    asio::steady_timer pause(executor_);
+    constexpr int most_rounds = 500;
+    for (int round = 0; round < most_rounds; ++round) {
+        if (!sweep_children(is_known)) co_return;
+        pause.expires_after(std::chrono::milliseconds(1));
+        boost::system::error_code ignored;
+        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
     // Whatever hangs is not waited for again.
     for (const pid_t pid : certcast::children()) {
         if (!children_.contains(pid)) not_ours_.insert(pid);

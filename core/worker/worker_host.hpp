@@ -46,7 +46,7 @@ public:
 private:
     ForkServerSetup setup(std::uint32_t newest_landlock);
     Grants grants_of(const SessionRequest& request);
-    void sweep();
+    boost::asio::awaitable<void> sweep();
 
     boost::asio::any_io_executor executor_;
     std::filesystem::path program_;

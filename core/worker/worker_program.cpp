@@ -24,8 +24,6 @@ namespace certcast {
 
 namespace {
 
-constexpr int longest_dying_ms = 500;
-
 // Nobody, of whom nothing is to be expected but that it owns nothing.
 constexpr uid_t describing_user = 65534;
 
@@ -116,14 +114,13 @@ Result<Process> spawn_worker_program(const std::filesystem::path& program,
     return process;
 }
 
-void end_process(Process& process) {
+void end_process(Process& process, int patience_ms) {
     if (process.pid <= 0) return;
     // By descriptor where there is one: a sweep may have reaped it, and its number be another's.
     if (process.pidfd) {
         pidfd_send_signal(process.pidfd.get(), SIGKILL, nullptr, 0);
-        // One that hangs in the kernel is not waited for.
         pollfd dead{process.pidfd.get(), POLLIN, 0};
-        poll(&dead, 1, longest_dying_ms);
+        poll(&dead, 1, patience_ms);
         waitpid(process.pid, nullptr, WNOHANG);
     } else {
         kill(process.pid, SIGKILL);

@@ -23,8 +23,11 @@ Result<Process> spawn_worker_program(const std::filesystem::path& program,
                                      std::vector<std::string> arguments, Fd socket,
                                      bool keep_environment);
 
-/// Kills the process and reaps it.
-void end_process(Process& process);
+/// One that hangs in the kernel is not waited for longer.
+inline constexpr int longest_dying_ms = 500;
+
+/// Kills the process, waits until it is dead and reaps it.
+void end_process(Process& process, int patience_ms = longest_dying_ms);
 
 /// Loads the library in a throw-away process and returns what that process says is in it, for
 /// decode_library. Waits at most `seconds`. Makes this process a subreaper.
