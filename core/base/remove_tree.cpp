@@ -18,7 +18,9 @@ namespace certcast {
 
 namespace {
 
-std::vector<std::string> names_in(const Fd& folder, std::size_t most) {
+constexpr std::size_t most_at_once = 10'000;
+
+std::vector<std::string> names_in(const Fd& folder) {
     struct CloseDir {
         void operator()(DIR* dir) const { closedir(dir); }
     };
@@ -27,7 +29,7 @@ std::vector<std::string> names_in(const Fd& folder, std::size_t most) {
     const int again = openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (again < 0) return names;
     const std::unique_ptr<DIR, CloseDir> dir(fdopendir(again));
-    while (dir && names.size() < most) {
+    while (dir && names.size() < most_at_once) {
         const dirent* entry = readdir(dir.get());
         if (entry == nullptr) break;
         const std::string_view name = entry->d_name;
@@ -53,13 +55,13 @@ Fd open_for_removal(int at, const char* name) {
 /// the length of a path matters.
 class Removal {
 public:
-    Removal(Fd top, std::size_t most) : top_(std::move(top)), left_(most) {}
+    explicit Removal(Fd top) : top_(std::move(top)) {}
 
     /// True: the top is empty.
     bool run() {
         for (;;) {
-            const auto names = names_in(top_, left_);
-            if (names.empty()) return left_ > 0;
+            const auto names = names_in(top_);
+            if (names.empty()) return true;
             bool any = false;
             for (const std::string& name : names) any = remove(name) || any;
             if (!any) return false;
@@ -67,12 +69,9 @@ public:
     }
 
 private:
-    bool gone(const Fd& folder, const std::string& name) {
-        if (left_ == 0) return false;
-        const bool removed = unlinkat(folder.get(), name.c_str(), 0) == 0 ||
-                             unlinkat(folder.get(), name.c_str(), AT_REMOVEDIR) == 0;
-        if (removed) --left_;
-        return removed;
+    static bool gone(const Fd& folder, const std::string& name) {
+        return unlinkat(folder.get(), name.c_str(), 0) == 0 ||
+               unlinkat(folder.get(), name.c_str(), AT_REMOVEDIR) == 0;
     }
 
     bool remove(const std::string& name) {
@@ -80,35 +79,30 @@ private:
         const Fd folder = open_for_removal(top_.get(), name.c_str());
         if (!folder) return false;
         bool any = false;
-        for (const std::string& inner : names_in(folder, left_)) {
+        for (const std::string& inner : names_in(folder)) {
             any = gone(folder, inner) || move_up(folder, inner) || any;
         }
         return gone(top_, name) || any;
     }
 
     bool move_up(const Fd& folder, const std::string& name) {
-        if (left_ == 0) return false;
         const std::string to = ".certcast-removes-" + std::to_string(moved_++);
         // Its ".." is written to.
         const Fd inner = open_for_removal(folder.get(), name.c_str());
-        const bool moved =
-            inner && renameat(folder.get(), name.c_str(), top_.get(), to.c_str()) == 0;
-        if (moved) --left_;
-        return moved;
+        return inner && renameat(folder.get(), name.c_str(), top_.get(), to.c_str()) == 0;
     }
 
     Fd top_;
-    std::size_t left_;
     std::uint64_t moved_ = 0;
 };
 
 }  // namespace
 
-bool remove_tree(const std::filesystem::path& folder, std::size_t most) {
+bool remove_tree(const std::filesystem::path& folder) {
     if (rmdir(folder.c_str()) == 0) return true;
     Fd top = open_for_removal(AT_FDCWD, folder.c_str());
     if (!top) return false;
-    return Removal(std::move(top), most).run() && rmdir(folder.c_str()) == 0;
+    return Removal(std::move(top)).run() && rmdir(folder.c_str()) == 0;
 }
 
 }  // namespace certcast

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/limits.hpp"
+#include "core/worker/background_removal.hpp"
 #include "core/worker/control_groups.hpp"
 #include "core/worker/frame_queue.hpp"
 #include "core/worker/grants.hpp"
@@ -31,6 +32,7 @@ struct WorkerEvents {
 /// What a worker starts with.
 struct WorkerPlace {
     std::string work_folder;
+    BackgroundRemoval* removal = nullptr;  ///< of the work folder
     std::set<PathGrant> paths;
     Limits limits;
     std::unique_ptr<ControlGroup> group;  ///< nullptr: this run has none

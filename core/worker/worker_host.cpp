@@ -98,6 +98,7 @@ asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionReque
     WorkerPlace place;
     place.work_folder = (*server)->confinement().work_folder + "/" + std::to_string(attempt);
     place.paths = std::move(grants.paths);
+    place.removal = &work_root_->removal();
     place.limits = request.limits;
     if (groups_) {
         auto group = groups_->take(place.limits);

@@ -2,7 +2,6 @@
 
 #include "core/base/byte_size.hpp"
 #include "core/base/pidfd.hpp"
-#include "core/base/remove_tree.hpp"
 #include "core/worker/call_wire.hpp"
 #include "core/worker/syscalls.hpp"
 #include "core/worker/task_tree.hpp"
@@ -40,7 +39,6 @@ constexpr std::size_t most_queued_frames = 16;
 // Reading what is large takes time in which nobody else is heard.
 constexpr std::uint64_t most_large_bytes = std::uint64_t{256} * 1024 * 1024;
 constexpr std::uint64_t most_large_bytes_of_the_dead = std::uint64_t{16} * 1024 * 1024;
-constexpr std::size_t most_removed_at_once = 1000;
 constexpr Duration longest_protect_of_all{10 * 60'000};
 
 }  // namespace
@@ -354,7 +352,7 @@ void WorkerLink::on_exit(WorkerExit exit) {
     boost::system::error_code ignored;
     socket_.close(ignored);
     output_.close(ignored);
-    remove_tree(place_.work_folder, most_removed_at_once);  // the rest goes when the run has ended
+    place_.removal->remove(place_.work_folder);
     notify();
 }
 

@@ -162,12 +162,6 @@ TEST_CASE("a tree is removed whatever is in it, and nothing else") {
         }
         CHECK(remove_tree(tree));
     }
-    SUBCASE("only so much of it") {
-        for (int i = 0; i < 20; ++i) folder.write("tree/" + std::to_string(i), "");
-        CHECK_FALSE(remove_tree(tree, 10));
-        CHECK(fs::exists(tree));
-        CHECK(remove_tree(tree));
-    }
     CHECK_FALSE(fs::exists(tree));
     CHECK(fs::exists(outside));
     CHECK_FALSE(remove_tree(tree));

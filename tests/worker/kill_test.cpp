@@ -206,6 +206,22 @@ TEST_CASE("a deployment whose fork server was killed is tried again with a new o
     CHECK(leftovers().empty());
 }
 
+TEST_CASE("a fork server that dies with every worker is started again once") {
+    const Workspace workspace;
+    const Run run = workspace.run(
+        workspace.head() +
+        std::string(Toml().table("defaults.plugin.test-kills-parent").text("sandbox", "off")) +
+        std::string(deployment("bad", "test-kills-parent")
+                        .value("retry", "{ attempts = 5, backoff = \"1ms\" }")) +
+        std::string(deployment("good", "test-works")));
+    CAPTURE(run.output);
+    CHECK(run.text("bad", "status") == "failed");
+    CHECK(run.number("bad", "attempts") == 3);
+    CHECK(run.message("bad").find("not started again, having died twice") != std::string::npos);
+    CHECK(run.text("good", "status") == "changed");
+    CHECK(leftovers().empty());
+}
+
 TEST_CASE("a worker that is killed is a crash by that signal") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
