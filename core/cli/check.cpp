@@ -21,6 +21,7 @@ int check_command(const std::filesystem::path& file, const Places& places) {
     if (!pipeline) return exit_invalid;
 
     print_diagnostics(missing_here(*pipeline), filter);
+    print_diagnostics(wide_grants(*pipeline), filter);
     asio::io_context io(1);
     bool wrong = true;
     RunContext context(io, places, *pipeline, redactor);

@@ -1,5 +1,7 @@
 #include "core/cli/doubts.hpp"
 
+#include "core/worker/granting.hpp"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -7,8 +9,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace certcast {
 
@@ -86,7 +90,59 @@ bool covers(const std::string& pattern, const std::string& name) {
            known.substr(1) == wanted.substr(dot);
 }
 
+fs::path real_path(const fs::path& path) {
+    std::error_code failure;
+    fs::path real = fs::weakly_canonical(path, failure);
+    return failure ? path : real;
+}
+
+/// What nobody but the operator may write, each with a word for it.
+std::vector<std::pair<fs::path, std::string>> of_the_operator(const Pipeline& pipeline) {
+    std::vector<std::pair<fs::path, std::string>> files{{pipeline.file, "the pipeline"}};
+    for (const auto& [name, source] : pipeline.certificates) {
+        for (const fs::path& file : {source.source, source.certificate, source.key, source.chain}) {
+            if (!file.empty()) files.emplace_back(file, "the certificate " + name);
+        }
+    }
+    for (const auto& [name, source] : pipeline.secrets) {
+        if (source.kind == SecretSource::Kind::file) {
+            files.emplace_back(source.value, "the secret " + name);
+        }
+    }
+    for (auto& [file, what] : files) file = real_path(file);
+    return files;
+}
+
+bool is_beneath(const fs::path& file, const fs::path& folder) {
+    return std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first ==
+           folder.end();
+}
+
 }  // namespace
+
+std::vector<Diagnostic> wide_grants(const Pipeline& pipeline) {
+    std::vector<Diagnostic> found;
+    const auto files = of_the_operator(pipeline);
+    std::set<fs::path> looked_at;
+    for (const Deployment& deployment : pipeline.deployments) {
+        if (deployment.disabled || deployment.sandbox == Sandbox::off) continue;
+        const Grants grants = grants_of(*deployment.descriptor, deployment.config);
+        for (const PathGrant& grant : grants.paths) {
+            if (grant.access != Access::write || !looked_at.insert(grant.path).second) continue;
+            const fs::path folder = real_path(grant.path);
+            const auto inside = std::find_if(files.begin(), files.end(), [&](const auto& file) {
+                return is_beneath(file.first, folder);
+            });
+            if (inside == files.end()) continue;
+            found.push_back(
+                warning(deployment.location, deployment.name + ": the plugin " + deployment.plugin +
+                                                 " may write all of " + grant.path + ", where " +
+                                                 inside->second +
+                                                 " is; give what it deploys a folder of its own"));
+        }
+    }
+    return found;
+}
 
 std::vector<Diagnostic> missing_here(const Pipeline& pipeline) {
     std::vector<Diagnostic> found;

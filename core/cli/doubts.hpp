@@ -16,4 +16,8 @@ std::vector<Diagnostic> missing_here(const Pipeline& pipeline);
 std::vector<Diagnostic> uncovered_names(const Pipeline& pipeline,
                                         const CertificateStore& certificates);
 
+/// Warnings of folders that a plugin is granted to write although something is in them that is not
+/// the plugin's: the pipeline itself, a certificate, a secret.
+std::vector<Diagnostic> wide_grants(const Pipeline& pipeline);
+
 }  // namespace certcast

@@ -179,6 +179,8 @@ TEST_CASE("check warns of what is not on this machine, and of a name that would 
     CHECK(says(run, "secret two: the variable NO_SUCH_VARIABLE is not set"));
     CHECK(says(run, "key: after: there is no program \"no-such-program\""));
     CHECK(says(run, "does not cover the server_name other.example"));
+    CHECK(says(run, "key: the plugin file may write all of " + workspace.folder().path().string() +
+                        ", where the pipeline is"));
 }
 
 TEST_CASE("who does not read on holds up nothing but the end of the output") {
