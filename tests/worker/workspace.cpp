@@ -115,6 +115,7 @@ std::string Workspace::head(const std::vector<std::string>& certificates) const 
 
 std::unique_ptr<Process> Workspace::start(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), CERTCAST_PROGRAM);
+    arguments.insert(arguments.begin(), launcher_.begin(), launcher_.end());
     return std::make_unique<Process>(std::move(arguments), environment_);
 }
 

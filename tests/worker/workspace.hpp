@@ -60,6 +60,8 @@ public:
     const TemporaryFolder& folder() const { return folder_; }
     Environment& environment() { return environment_; }
     const Environment& environment() const { return environment_; }
+    /// Words before the program, with which it is started.
+    std::vector<std::string>& launcher() { return launcher_; }
     std::filesystem::path operator/(std::string_view name) const { return folder_ / name; }
 
     /// Issues NAME.pem and NAME.key, for the host shop.example unless another is wished.
@@ -81,6 +83,7 @@ public:
 private:
     TemporaryFolder folder_;
     Environment environment_;
+    std::vector<std::string> launcher_;
     Issued authority_;
 };
 
