@@ -248,8 +248,12 @@ private:
     /// What went well and still should be looked at.
     void doubts() {
         std::vector<std::string> unproven;
+        std::vector<std::string> unconfined;
         std::vector<std::string> late;
         for (const DeploymentReport& deployment : report_.deployments) {
+            if (deployment.sandbox == Sandbox::off) {
+                unconfined.push_back(filter_.line(deployment.name));
+            }
             if (!deployment.good()) continue;
             const std::string name = filter_.line(deployment.name);
             if (deployment.status == Status::changed && deployment.proof == Proof::none) {
@@ -263,6 +267,10 @@ private:
         if (!unproven.empty()) {
             out_ += paint_.doubtful("without proof: ") + some_of(unproven, 8) +
                     " (changed, but nothing looked at what is served now)\n";
+        }
+        if (!unconfined.empty()) {
+            out_ += paint_.doubtful("without sandbox: ") + some_of(unconfined, 8) +
+                    " (the pipeline switches it off)\n";
         }
         if (!late.empty()) {
             out_ += paint_.doubtful("late: ") + some_of(late, 8) +

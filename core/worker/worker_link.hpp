@@ -64,6 +64,7 @@ private:
     boost::asio::awaitable<bool> end_softly(Done done, std::uint32_t reason);
     Outcome stage_outcome(Stage stage) const;
     std::string denied() const;
+    std::string file_hint(const std::string& message) const;
     bool broken() const;
     Outcome gone_outcome(Stage stage) const;
     Outcome stopped(Ended ended, Stage stage, Category category, std::string why) const;

@@ -8,8 +8,10 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <poll.h>
+#include <string.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace certcast {
 
@@ -148,7 +150,20 @@ Outcome WorkerLink::stage_outcome(Stage stage) const {
                                   "the plugin failed without saying why");
     if (failure_) outcome.failure = *failure_;
     outcome.failure.message += denied();
+    if (denials_.empty()) outcome.failure.message += file_hint(outcome.failure.message);
     return outcome;
+}
+
+/// The kernel tells nobody which file it has refused; a plugin that says so gets an explanation.
+std::string WorkerLink::file_hint(const std::string& message) const {
+    if (server_->confinement().grants.rights.sandbox == Sandbox::off) return {};
+    for (const int refused : {EACCES, EROFS}) {
+        if (message.find(strerrordesc_np(refused)) == std::string::npos) continue;
+        return " (if certcast's user may do that, its sandbox does not let it: a plugin reaches "
+               "the "
+               "files that its parameters and its description name, as READS, WRITES or DEVICE)";
+    }
+    return {};
 }
 
 /// What may explain a failure; empty where nothing was refused.

@@ -183,6 +183,25 @@ TEST_CASE("check warns of what is not on this machine, and of a name that would 
                         ", where the pipeline is"));
 }
 
+TEST_CASE("how strict a sandbox is is said where it is not the usual") {
+    const Workspace workspace;
+    for (const std::string strictness : {"off", "required", "on"}) {
+        CAPTURE(strictness);
+        const Run run = workspace.run(workspace.head() + "plugin.test-works.sandbox = \"" +
+                                      strictness + "\"\n" + works("web"));
+        CAPTURE(run.output);
+        CAPTURE(run.errors);
+        CHECK(run.status == 0);
+        CHECK(run.text("web", "sandbox") == strictness);
+        CHECK(says(run, "without sandbox: web") == (strictness == "off"));
+    }
+    const auto file = workspace.folder().write(
+        "wrong.toml", workspace.head() + "sandbox = \"off\"\n" + works("web"));
+    const Run wrong = run_program(workspace, {"check", file.string()});
+    CHECK(wrong.status == 2);
+    CHECK(says(wrong, "sandbox"));
+}
+
 TEST_CASE("who does not read on holds up nothing but the end of the output") {
     const Workspace workspace;
     std::string pipeline = workspace.head();

@@ -84,6 +84,7 @@ TEST_CASE("each misbehaviour has its own outcome, spares its neighbours and leav
         {"test-long-line", "changed", "", ""},
         {"test-disturbs-its-process", "changed", "", ""},
         {"test-reads-in-constructor", "changed", "", ""},
+        {"test-reads-undeclared", "failed", "failed", "its sandbox does not let it"},
         {"test-daemon", "changed", "", ""},
         {"test-holds-stdout", "changed", "", ""},
         {"test-ignores-sigchld", "changed", "", ""},
