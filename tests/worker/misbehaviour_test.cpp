@@ -84,6 +84,7 @@ TEST_CASE("each misbehaviour has its own outcome, spares its neighbours and leav
         {"test-long-line", "changed", "", ""},
         {"test-disturbs-its-process", "changed", "", ""},
         {"test-reads-in-constructor", "changed", "", ""},
+        {"test-attacks-neighbours", "changed", "", ""},
         {"test-reads-undeclared", "failed", "failed", "its sandbox does not let it"},
         {"test-daemon", "changed", "", ""},
         {"test-holds-stdout", "changed", "", ""},
@@ -121,6 +122,7 @@ TEST_CASE("a library that cannot be loaded fails what names it, with the reason,
     };
     const Broken all[] = {
         {"wrong-abi", "99"},
+        {"absurd-sizes", "test-absurd-sizes.so"},
         {"no-symbol", "exports no function certcast_plugin_v1: it is no certcast plugin"},
         {"not-elf", "is no ELF file; expected a shared library for"},
         {"truncated", "test-truncated.so: is cut off: it has 5000 bytes of at least"},
