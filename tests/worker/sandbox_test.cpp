@@ -3,6 +3,7 @@
 #include "core/worker/worker_host.hpp"
 #include "core/worker/worker_program.hpp"
 #include "tests/unit/temporary_folder.hpp"
+#include "tests/worker/listening.hpp"
 #include "tests/worker/process.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -26,41 +27,6 @@ using namespace certcast::testing;
 namespace asio = boost::asio;
 
 namespace {
-
-/// Takes what a plugin says and grants nothing.
-class Listening : public HostCalls {
-public:
-    template <typename T>
-    using Awaitable = asio::awaitable<Result<T>>;
-
-    void log(LogLine line) override { lines.push_back(std::move(line.message)); }
-    void progress(std::uint32_t, std::string) override {}
-    Awaitable<Secret> secret(std::string, bool) override { co_return refused(); }
-    Result<Secret> material(MaterialQuery) override { return refused(); }
-    Result<void> live(Live) override { return {}; }
-    Awaitable<void> step(std::string, Secret) override { co_return refused(); }
-    Awaitable<void> step_undone(std::uint64_t) override { co_return refused(); }
-    Awaitable<void> set_state(Secret) override { co_return refused(); }
-    Awaitable<void> wait(Duration, std::string) override { co_return refused(); }
-    Awaitable<CommandResult> run_command(
-        std::string, std::vector<std::pair<std::string, std::string>>) override {
-        co_return refused();
-    }
-    Awaitable<CommandResult> request_reload(std::string, std::string) override {
-        co_return refused();
-    }
-    Result<void> diagnose(Finding) override { return {}; }
-    Result<void> set_changed(std::uint64_t, bool) override { return {}; }
-    void output(std::string name, std::string value) override {
-        outputs[std::move(name)] = std::stoi(value);
-    }
-
-    std::map<std::string, int> outputs;
-    std::vector<std::string> lines;
-
-private:
-    static Error refused() { return {ErrorCode::denied, "not here", {}}; }
-};
 
 /// One deployment of one deployer of test-tries.so in a sandbox, and what came of it.
 class Trial {

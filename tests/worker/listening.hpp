@@ -1,0 +1,47 @@
+#pragma once
+
+#include "core/worker/session.hpp"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace certcast::testing {
+
+/// Takes what a plugin says and grants nothing.
+class Listening : public HostCalls {
+public:
+    template <typename T>
+    using Awaitable = boost::asio::awaitable<Result<T>>;
+
+    void log(LogLine line) override { lines.push_back(std::move(line.message)); }
+    void progress(std::uint32_t, std::string) override {}
+    Awaitable<Secret> secret(std::string, bool) override { co_return refused(); }
+    Result<Secret> material(MaterialQuery) override { return refused(); }
+    Result<void> live(Live) override { return {}; }
+    Awaitable<void> step(std::string, Secret) override { co_return refused(); }
+    Awaitable<void> step_undone(std::uint64_t) override { co_return refused(); }
+    Awaitable<void> set_state(Secret) override { co_return refused(); }
+    Awaitable<void> wait(Duration, std::string) override { co_return refused(); }
+    Awaitable<CommandResult> run_command(
+        std::string, std::vector<std::pair<std::string, std::string>>) override {
+        co_return refused();
+    }
+    Awaitable<CommandResult> request_reload(std::string, std::string) override {
+        co_return refused();
+    }
+    Result<void> diagnose(Finding) override { return {}; }
+    Result<void> set_changed(std::uint64_t, bool) override { return {}; }
+    void output(std::string name, std::string value) override {
+        outputs[std::move(name)] = std::stoi(value);
+    }
+
+    std::map<std::string, int> outputs;
+    std::vector<std::string> lines;
+
+protected:
+    static Error refused() { return {ErrorCode::denied, "not here", {}}; }
+};
+
+}  // namespace certcast::testing
