@@ -155,8 +155,17 @@ void ForkServer::handle(Frame& frame) {
         worker->second.events.started(std::move(pidfd), process);
         return;
     }
+    if (worker == workers_.end() || worker->second.ended != (frame.type == FrameType::swept)) {
+        return end("its fork server broke the protocol");
+    }
+    if (frame.type == FrameType::swept) {
+        const auto swept = std::move(worker->second.events.swept);
+        workers_.erase(worker);
+        return in.finished() ? swept() : end("its fork server broke the protocol");
+    }
     WorkerExit exit;
     if (frame.type == FrameType::exited) {
+        exit.swept = in.u8() != 0;
         exit.status = static_cast<int>(in.u32());
         exit.signal = static_cast<int>(in.u32());
         exit.cpu = Duration(in.i64());
@@ -165,15 +174,14 @@ void ForkServer::handle(Frame& frame) {
         exit.setup_error = in.text();
     }
     const bool known = frame.type == FrameType::exited || frame.type == FrameType::spawn_failed;
-    if (!known || !in.finished() || worker == workers_.end()) {
-        return end("its fork server broke the protocol");
-    }
+    if (!known || !in.finished()) return end("its fork server broke the protocol");
     const bool lives = worker->second.pidfd >= 0 && !has_ended(worker->second.pidfd);
     if (lives) return end("its fork server broke the protocol");
     has_served_ = true;
     const auto exited = std::move(worker->second.events.exited);
     attempts_.erase(worker->second.process);
-    workers_.erase(worker);
+    worker->second.ended = true;
+    if (exit.swept) workers_.erase(worker);
     exited(std::move(exit));
 }
 
@@ -251,6 +259,10 @@ void ForkServer::tell_workers() {
     auto workers = std::move(workers_);
     workers_.clear();
     for (auto& [attempt, worker] : workers) {
+        if (worker.ended) {
+            worker.events.swept();
+            continue;
+        }
         WorkerExit exit;
         exit.server_gone = true;
         exit.interrupted = interrupted_;

@@ -21,10 +21,12 @@
 
 namespace certcast {
 
-/// What becomes of one worker; started and exited are called at most once, exited last.
+/// What becomes of one worker; each but `asks` is called at most once, in this order. `swept` comes
+/// only after an exit that was not swept yet.
 struct WorkerEvents {
     std::function<void(Fd pidfd, pid_t process)> started;
     std::function<void(WorkerExit exit)> exited;
+    std::function<void()> swept;
     /// A system call of it waits.
     std::function<SyscallVerdict(const SyscallRequest& request, const SyscallCaller& caller)> asks;
 };
@@ -65,6 +67,8 @@ public:
     /// Its workers confine themselves, each of them, and tell the gaps here.
     bool is_cold() const { return setup_.cold_start; }
     void tell_gap(std::string gap) const { setup_.tell_gap(std::move(gap)); }
+    /// Whether it is asked here for each process that a worker starts.
+    bool is_asked() const { return listener_ != nullptr; }
     /// `interrupted`: that is why its workers end.
     void kill(bool interrupted = false);
     /// For one that does not even die.
@@ -80,6 +84,7 @@ private:
     struct Worker {
         WorkerEvents events;
         pid_t process = 0;
+        bool ended = false;
         int pidfd = -1;  ///< of whoever was told that it started
     };
 

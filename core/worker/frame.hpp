@@ -24,6 +24,7 @@ enum class FrameType : std::uint32_t {
     exited,
     confine,  // to a cold worker too, from which the answer comes
     confined,
+    swept,  // after `exited`, where something was left of the attempt that ended, or of another
     // host to command helper and back
     command = 20,
     command_output,

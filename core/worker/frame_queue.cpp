@@ -13,6 +13,11 @@ void FrameQueue::push(OutgoingFrame frame, std::shared_ptr<void> owner) {
     flush(std::move(owner));
 }
 
+void FrameQueue::release(std::shared_ptr<void> owner) {
+    waiting_ = false;
+    flush(std::move(owner));
+}
+
 void FrameQueue::close() {
     closed_ = true;
     pause_.cancel();

@@ -18,6 +18,9 @@ public:
 
     /// `owner` owns socket and queue, and lives until the frame has left or the queue is closed.
     void push(OutgoingFrame frame, std::shared_ptr<void> owner);
+    /// Frames wait until they are released. None was pushed yet.
+    void hold() { waiting_ = true; }
+    void release(std::shared_ptr<void> owner);
     /// Nothing more is sent.
     void close();
     std::size_t size() const { return frames_.size(); }

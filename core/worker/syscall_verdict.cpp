@@ -31,10 +31,14 @@ int as_int(std::uint64_t argument) {
     return static_cast<int>(static_cast<std::uint32_t>(argument));
 }
 
+std::uint64_t clone_flags(const SyscallRequest& request) {
+    return request.number == SCMP_SYS(clone) ? request.arguments[0] : 0;
+}
+
 SyscallVerdict judge_start(const SyscallRequest& request, const Rights& rights,
                            const SyscallCaller& caller) {
     const auto name = [&request] { return name_of_syscall(request.number); };
-    const std::uint64_t flags = request.number == SCMP_SYS(clone) ? request.arguments[0] : 0;
+    const std::uint64_t flags = clone_flags(request);
     if ((flags & namespace_flags) != 0) {
         return refused(name(), "no plugin may have namespaces of its own");
     }
@@ -118,6 +122,11 @@ SyscallVerdict judge_arguments(const SyscallRequest& request, const Rights& righ
 }
 
 }  // namespace
+
+bool starts_process(const SyscallRequest& request) {
+    return kind_of(request.number) == SyscallKind::starts_process &&
+           (clone_flags(request) & CLONE_THREAD) == 0;
+}
 
 SyscallVerdict judge(const SyscallRequest& request, const Rights& rights,
                      const SyscallCaller& caller) {

@@ -34,6 +34,9 @@ struct SyscallVerdict {
     bool allowed() const { return error == 0; }
 };
 
+/// Whether it starts a process, rather than a thread or nothing.
+bool starts_process(const SyscallRequest& request);
+
 SyscallVerdict judge(const SyscallRequest& request, const Rights& rights,
                      const SyscallCaller& caller);
 

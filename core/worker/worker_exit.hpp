@@ -16,6 +16,7 @@ struct WorkerExit {
     bool group_out_of_memory =
         false;                ///< all its processes were killed, for what they had together
     std::string setup_error;  ///< it never became a worker, or its fork server is gone: why
+    bool swept = true;        ///< nothing is left of what it, or another attempt, had started
     bool server_gone = false;
     bool interrupted = false;  ///< its fork server was killed because the run was
 };

@@ -80,14 +80,20 @@ Result<void> WorkerLink::start(const SessionRequest& request) {
         self->pidfd_ = std::move(pidfd);
         self->process_ = process;
         if (self->kill_wanted_) self->kill();
+        self->queue_.release(self);
     };
     events.exited = [self = shared_from_this()](WorkerExit exit) {
-        self->on_exit(std::move(exit));
+        self->exit_ = exit;
+        // It need not wait for what others have left.
+        if (exit.swept || !self->may_have_left_processes()) self->on_exit(std::move(exit));
     };
+    events.swept = [self = shared_from_this()] { self->on_exit(self->exit_); };
     events.asks = [self = shared_from_this()](const SyscallRequest& asked,
                                               const SyscallCaller& caller) {
         return self->decide(asked, caller);
     };
+    // It gets its job when it is known here: before that, what it asks for would be refused.
+    queue_.hold();
     server_->spawn(attempt_, place_, std::move(fds), std::move(events));
     if (server_->is_cold()) {
         Confinement own = server_->confinement();
@@ -286,6 +292,7 @@ SyscallVerdict WorkerLink::decide(const SyscallRequest& request, const SyscallCa
             return {EAGAIN, {}};
         }
         ++tasks_;
+        has_started_processes_ = has_started_processes_ || starts_process(request);
     }
     constexpr std::size_t most_refused = 50'000;
     if (!verdict.allowed() && ++refused_ > most_refused) {
@@ -322,6 +329,11 @@ void WorkerLink::kill() {
     failed_ = true;
     kill_wanted_ = true;
     if (pidfd_ && !gone_) pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0);
+}
+
+bool WorkerLink::may_have_left_processes() const {
+    const bool was_asked = server_->is_cold() ? listener_ != nullptr : server_->is_asked();
+    return has_started_processes_ || !was_asked;
 }
 
 void WorkerLink::on_exit(WorkerExit exit) {

@@ -54,6 +54,7 @@ private:
     void send(FrameType type, std::uint32_t call, std::span<const std::byte> payload);
     void kill();
     void on_exit(WorkerExit exit);
+    bool may_have_left_processes() const;
     void ask_to_stop(std::uint32_t reason);
     void notify() { wake_.cancel(); }
 
@@ -88,7 +89,8 @@ private:
     bool confined_ = false;
     std::set<std::string> denials_;  ///< what its sandbox refused
     std::size_t refused_ = 0;        ///< how often it did
-    std::size_t tasks_ = 1;          ///< processes and threads, at most
+    bool has_started_processes_ = false;
+    std::size_t tasks_ = 1;  ///< processes and threads, at most
     std::uint64_t output_bytes_ = 0;
     std::optional<Outcome> limit_;
     OutputLines lines_;

@@ -65,7 +65,7 @@ public:
                                 {watch_.children.get(), POLLIN, 0},
                                 {watch_.host.get(), POLLIN, 0}};
             // Orphans do not always announce themselves to us, so a sweep is repeated by time too.
-            const int pause = ended_.empty() ? -1 : 2;
+            const int pause = unswept_.empty() ? -1 : 2;
             if (poll(entries, 3, pause) < 0 && errno != EINTR) end_everything(1);
             if (entries[2].revents != 0) end_everything(0);
             if (entries[0].revents != 0) take_requests();
@@ -231,34 +231,54 @@ private:
         }
     }
 
-    // An attempt has ended only when nothing that it left behind runs any more. What hangs in the
-    // kernel must not keep others from ending, though.
+    // What was left behind is nobody's any more: so all that ended wait until nothing is left,
+    // which hurts only those that have started processes. What hangs in the kernel keeps nobody
+    // waiting.
     void report_ended() {
-        if (ended_.empty()) return;
+        if (ended_.empty() && unswept_.empty()) return;
+        const bool all = swept();
+        for (const Ended& ended : ended_) {
+            report(ended, all);
+            if (!all) unswept_.push_back(ended.attempt);
+        }
+        ended_.clear();
+        if (!all) return;
+        for (const std::uint64_t attempt : unswept_) {
+            wire::Writer out;
+            out.u64(attempt);
+            host_.send(FrameType::swept, 0, out.data());
+        }
+        unswept_.clear();
+    }
+
+    bool swept() {
+        if (!starts_programs_) return true;
         const auto is_known = [this](pid_t pid) {
             return workers_.contains(pid) || undying_.contains(pid);
         };
         const auto now = std::chrono::steady_clock::now();
         if (sweep_children(is_known)) {
             if (!sweeping_since_) sweeping_since_ = now;
-            if (now - *sweeping_since_ < longest_sweep) return;
+            if (now - *sweeping_since_ < longest_sweep) return false;
             for (const pid_t pid : children()) {
                 if (!workers_.contains(pid)) undying_.insert(pid);
             }
         }
         sweeping_since_.reset();
-        for (const Ended& ended : ended_) {
-            wire::Writer out;
-            out.u64(ended.attempt);
-            out.u32(static_cast<std::uint32_t>(ended.code));
-            out.u32(static_cast<std::uint32_t>(ended.signal));
-            const timeval user = ended.used.ru_utime;
-            const timeval system = ended.used.ru_stime;
-            out.i64((user.tv_sec + system.tv_sec) * 1000 + (user.tv_usec + system.tv_usec) / 1000);
-            out.u64(static_cast<std::uint64_t>(ended.used.ru_maxrss) * 1024);
-            host_.send(FrameType::exited, 0, out.data());
-        }
-        ended_.clear();
+        return true;
+    }
+
+    void report(const Ended& ended, bool is_swept) {
+        wire::Writer out;
+        out.u64(ended.attempt);
+        out.u8(is_swept ? 1 : 0);
+        out.u32(static_cast<std::uint32_t>(ended.code));
+        out.u32(static_cast<std::uint32_t>(ended.signal));
+        const timeval user = ended.used.ru_utime;
+        const timeval system = ended.used.ru_stime;
+        out.i64((user.tv_sec + system.tv_sec) * 1000 + (user.tv_usec + system.tv_usec) / 1000);
+        out.u64(static_cast<std::uint64_t>(ended.used.ru_maxrss) * 1024);
+        host_.send(FrameType::exited, 0, out.data());
     }
 
     const ForkServerOptions& options_;
@@ -274,6 +294,7 @@ private:
     const certcast_plugin* plugin_ = nullptr;
     std::unordered_map<pid_t, Worker> workers_;
     std::vector<Ended> ended_;
+    std::vector<std::uint64_t> unswept_;  ///< attempts that were reported and wait for it
     std::optional<std::chrono::steady_clock::time_point> sweeping_since_;
     std::set<pid_t> undying_;  ///< killed, and there all the same
 };
