@@ -3,6 +3,7 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <chrono>
@@ -58,7 +59,12 @@ std::shared_ptr<SyscallListener> SyscallListener::start(asio::any_io_executor ex
 }
 
 SyscallListener::SyscallListener(asio::any_io_executor executor, Fd listener, Decide decide)
-    : listener_(executor, listener.release()), decide_(std::move(decide)) {}
+    : listener_(executor, listener.release()), decide_(std::move(decide)) {
+    // The caller waits, so its processor is free for this process: SECCOMP_IOCTL_NOTIF_SET_FLAGS
+    // with SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, of Linux 6.6. Older ones wake it elsewhere.
+    constexpr std::uint64_t on_the_same_processor = 1;
+    ioctl(listener_.native_handle(), _IOW('!', 4, std::uint64_t), on_the_same_processor);
+}
 
 void SyscallListener::close() {
     boost::system::error_code ignored;

@@ -42,7 +42,12 @@ SyscallVerdict judge_start(const SyscallRequest& request, const Rights& rights,
     if ((flags & namespace_flags) != 0) {
         return refused(name(), "no plugin may have namespaces of its own");
     }
-    if ((flags & CLONE_THREAD) != 0) return allowed();
+    if ((flags & CLONE_THREAD) != 0) {
+        // A library that starts one is loaded by each worker for itself.
+        return caller.is_fork_server
+                   ? refused(name(), "no thread may be started while a library is loaded")
+                   : allowed();
+    }
     if ((flags & CLONE_PARENT) != 0) {
         return refused(name(), "no plugin may start a process that is not its child");
     }

@@ -23,9 +23,9 @@ static inline const certcast_value* config_of(const certcast_job* job, const cha
     return NULL;
 }
 
-/* Tells the FIFO that the test reads, if there is one, this process and its parent. /proc counts as
- * the test does, whatever namespace this is in. */
-static inline void announce(const certcast_job* job) {
+/* Tells the FIFO that the test reads, if there is one, this process and another number. /proc counts
+ * as the test does, whatever namespace this is in. */
+static inline void announce_with(const certcast_job* job, long other) {
     const certcast_value* value = config_of(job, "announce");
     char text[4096];
     char self[32] = "";
@@ -36,9 +36,14 @@ static inline void announce(const certcast_job* job) {
     text[value->text.size] = 0;
     fd = open(text, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (fd < 0) return;
-    snprintf(text, sizeof text, "%s %d\n", self, getppid());
+    snprintf(text, sizeof text, "%s %ld\n", self, other);
     if (write(fd, text, strlen(text)) < 0) _exit(9);
     close(fd);
+}
+
+/* This process and its parent. */
+static inline void announce(const certcast_job* job) {
+    announce_with(job, getppid());
 }
 
 static inline void take(long milliseconds) {

@@ -27,6 +27,9 @@ public:
     bool missing() const { return !fd_; }
     int fd() const { return fd_.get(); }
     bool is_folder() const;
+    bool operator==(const Place& other) const {
+        return is(other.status_.st_dev, other.status_.st_ino);
+    }
     /// What stood here when it was granted: 0 and 0 where nothing did.
     bool is(std::uint64_t device, std::uint64_t inode) const;
 

@@ -122,7 +122,14 @@ CommonPlaces::CommonPlaces(const Rights& rights) {
 
 void CommonPlaces::add(const char* path, Reach reach) {
     Place place(path);
-    if (!place.missing()) places_.emplace_back(std::move(place), reach);
+    if (!place.missing() && !holds(place, reach)) places_.emplace_back(std::move(place), reach);
+}
+
+// /lib leads to /usr/lib, mostly.
+bool CommonPlaces::holds(const Place& place, Reach reach) const {
+    return std::any_of(places_.begin(), places_.end(), [&](const auto& other) {
+        return other.first == place && other.second == reach;
+    });
 }
 
 void CommonPlaces::allow_in(Landlock& rules) const {

@@ -29,6 +29,7 @@ public:
 
 private:
     void add(const char* path, Reach reach);
+    bool holds(const Place& place, Reach reach) const;
 
     std::vector<std::pair<Place, Reach>> places_;
 };

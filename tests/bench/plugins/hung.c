@@ -2,7 +2,7 @@
 #include "misbehaving.h"
 
 static int32_t deploy(void* self, const certcast_job* job) {
-    announce(job, getpid(), job->host->deadline_ns(job->host));
+    announce_with(job, job->host->deadline_ns(job->host));
     while (pause() == -1) {
     }
     return CERTCAST_FAILED;
