@@ -84,7 +84,7 @@ struct RunReport {
     std::chrono::system_clock::time_point finished;
     bool interrupted = false;
     std::vector<DeploymentReport> deployments;
-    std::vector<std::string> sandbox_gaps;  ///< what of sandboxes this machine does not enforce
+    std::vector<std::string> sandbox_gaps;    ///< what of sandboxes this machine does not enforce
     std::vector<std::string> control_groups;  ///< what they did: "sweep", "memory", "processes"
 
     /// Of a run that took place: not exit_invalid, not exit_host_failed.

@@ -23,8 +23,8 @@ static inline const certcast_value* config_of(const certcast_job* job, const cha
     return NULL;
 }
 
-/* Tells the FIFO that the test reads, if there is one, this process and another number. /proc counts
- * as the test does, whatever namespace this is in. */
+/* Tells the FIFO that the test reads, if there is one, this process and another number. /proc
+ * counts as the test does, whatever namespace this is in. */
 static inline void announce_with(const certcast_job* job, long other) {
     const certcast_value* value = config_of(job, "announce");
     char text[4096];
