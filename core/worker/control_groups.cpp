@@ -116,14 +116,10 @@ void ControlGroups::enable_controllers() {
     if (!has(there, "memory") && !has(there, "pids")) return;
     const fs::path host = own_.path / "host";
     moved_ = mkdir(host.c_str(), 0700) == 0 && put(host / "cgroup.procs", "0");
-    const auto before = words_of(given_ / "cgroup.subtree_control");
     const auto enable = [&](const std::string& controller) {
-        if (!moved_ || !has(there, controller)) return false;
-        if (!has(before, controller)) {
-            if (!put(given_ / "cgroup.subtree_control", "+" + controller)) return false;
-            enabled_.push_back(controller);
-        }
-        return put(own_.path / "cgroup.subtree_control", "+" + controller);
+        return moved_ && has(there, controller) &&
+               put(given_ / "cgroup.subtree_control", "+" + controller) &&
+               put(own_.path / "cgroup.subtree_control", "+" + controller);
     };
     memory_ = enable("memory");
     processes_ = enable("pids");
@@ -131,14 +127,13 @@ void ControlGroups::enable_controllers() {
 
 ControlGroups::~ControlGroups() {
     for (const fs::path& group : free_) rmdir(group.c_str());
-    for (const char* controller : {"-memory", "-pids"}) {
-        put(own_.path / "cgroup.subtree_control", controller);
+    // Where another run goes on limiting its own, this is refused, the way back is barred, and our
+    // group stays until somebody finds that it is nobody's.
+    for (const fs::path& group : {own_.path, given_}) {
+        for (const char* controller : {"-memory", "-pids"}) {
+            put(group / "cgroup.subtree_control", controller);
+        }
     }
-    for (const std::string& controller : enabled_) {
-        put(given_ / "cgroup.subtree_control", "-" + controller);
-    }
-    // Where another run goes on limiting its own, the way back is barred, and our group stays
-    // until somebody finds that it is nobody's.
     if (moved_) put(given_ / "cgroup.procs", "0");
     remove_groups(own_.path);
 }

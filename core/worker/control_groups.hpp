@@ -39,9 +39,8 @@ private:
     void enable_controllers();
     void give_back(std::filesystem::path group);
 
-    std::filesystem::path given_;       ///< the group that this process was started in
-    LockedFolder own_;                  ///< below it, for this run
-    std::vector<std::string> enabled_;  ///< controllers, by this run
+    std::filesystem::path given_;  ///< the group that this process was started in
+    LockedFolder own_;             ///< below it, for this run
     std::vector<std::filesystem::path> free_;
     bool moved_ = false;  ///< this process is in a group of its own below `own_`
     bool memory_ = false;
