@@ -161,8 +161,14 @@ Result<std::unique_ptr<ControlGroup>> ControlGroups::take(const Limits& limits) 
     return group;
 }
 
+// What was charged to one that is used again, files in memory for instance, would be the next
+// attempt's; so where memory is limited each has a new one.
 void ControlGroups::give_back(fs::path group) {
-    if (value_of(group / "cgroup.events", "populated") == 0) free_.push_back(std::move(group));
+    if (memory_) {
+        rmdir(group.c_str());
+    } else if (value_of(group / "cgroup.events", "populated") == 0) {
+        free_.push_back(std::move(group));
+    }
 }
 
 std::vector<std::string> ControlGroups::powers() const {
@@ -178,16 +184,16 @@ ControlGroup::ControlGroup(std::shared_ptr<ControlGroups> all, fs::path path)
       killed_before_(value_of(path_ / "memory.events", "oom_kill")) {}
 
 ControlGroup::~ControlGroup() {
-    put(path_ / "cgroup.kill", "1");
+    kill();
     all_->give_back(path_);
 }
 
-Fd ControlGroup::entrance() const {
-    return Fd(open((path_ / "cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+bool ControlGroup::add(pid_t process) const {
+    return put(path_ / "cgroup.procs", std::to_string(process));
 }
 
-Fd ControlGroup::killer() const {
-    return Fd(open((path_ / "cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC));
+void ControlGroup::kill() const {
+    put(path_ / "cgroup.kill", "1");
 }
 
 bool ControlGroup::ran_out_of_memory() const {

@@ -1,8 +1,9 @@
 #pragma once
 
-#include "core/base/fd.hpp"
 #include "core/base/folder_lock.hpp"
 #include "core/base/limits.hpp"
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -55,10 +56,9 @@ public:
     ControlGroup& operator=(const ControlGroup&) = delete;
     ~ControlGroup();
 
-    /// Whoever writes "0" to it joins.
-    Fd entrance() const;
-    /// Whoever writes "1" to it kills all of them.
-    Fd killer() const;
+    /// Puts a process into it, with all that it will start. False: it cannot be, or is gone.
+    bool add(pid_t process) const;
+    void kill() const;
     /// The kernel has killed them, because together they wanted more memory than they may have.
     bool ran_out_of_memory() const;
 

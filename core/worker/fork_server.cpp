@@ -70,10 +70,6 @@ void ForkServer::spawn(std::uint64_t attempt, const WorkerPlace& place, std::vec
     out.text(place.work_folder);
     place.limits.encode(out);
     encode_paths(place.paths, out);
-    if (place.group) {
-        fds.push_back(place.group->entrance());
-        fds.push_back(place.group->killer());
-    }
     ++forks_due_;
     auto frame = make_frame(FrameType::spawn, 0, out.data(), std::move(fds));
     workers_.emplace(attempt, Worker{std::move(events)});
@@ -131,16 +127,17 @@ bool ForkServer::read_frames() {
 void ForkServer::handle(Frame& frame) {
     wire::Reader in(frame.payload);
     if (frame.type == FrameType::load_failed) {
+        const bool is_first = load_error_.empty();
         load_error_ = in.text();
-        return;
+        return in.finished() && is_first ? void() : end("its fork server broke the protocol");
     }
     if (frame.type == FrameType::confined) return listen(frame);
     const std::uint64_t attempt = in.u64();
     const auto worker = workers_.find(attempt);
     if (frame.type == FrameType::started) {
         const auto process = static_cast<pid_t>(in.u32());
-        if (!in.finished() || worker == workers_.end() || worker->second.process != 0 ||
-            attempts_.contains(process)) {
+        if (!in.finished() || process <= 0 || worker == workers_.end() ||
+            worker->second.process != 0 || worker->second.ended || attempts_.contains(process)) {
             return end("its fork server broke the protocol");
         }
         Fd pidfd(pidfd_open(process, 0));
@@ -159,9 +156,10 @@ void ForkServer::handle(Frame& frame) {
         return end("its fork server broke the protocol");
     }
     if (frame.type == FrameType::swept) {
+        if (!in.finished()) return end("its fork server broke the protocol");
         const auto swept = std::move(worker->second.events.swept);
         workers_.erase(worker);
-        return in.finished() ? swept() : end("its fork server broke the protocol");
+        return swept();
     }
     WorkerExit exit;
     if (frame.type == FrameType::exited) {
@@ -174,10 +172,13 @@ void ForkServer::handle(Frame& frame) {
         exit.setup_error = in.text();
     }
     const bool known = frame.type == FrameType::exited || frame.type == FrameType::spawn_failed;
-    if (!known || !in.finished()) return end("its fork server broke the protocol");
+    const bool was_started = worker->second.process != 0;
+    if (!known || !in.finished() || was_started != (frame.type == FrameType::exited)) {
+        return end("its fork server broke the protocol");
+    }
     const bool lives = worker->second.pidfd >= 0 && !has_ended(worker->second.pidfd);
     if (lives) return end("its fork server broke the protocol");
-    has_served_ = true;
+    has_served_ = has_served_ || was_started;
     const auto exited = std::move(worker->second.events.exited);
     attempts_.erase(worker->second.process);
     worker->second.ended = true;
@@ -227,7 +228,9 @@ SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
         return {EPERM, {}};
     }
     const auto owns = [worker](pid_t target) { return is_own_number(worker, target); };
-    return workers_.at(attempt->second).events.asks(request, {worker, false, false, owns});
+    const auto known = workers_.find(attempt->second);
+    if (known == workers_.end()) return {EPERM, {}};
+    return known->second.events.asks(request, {worker, false, false, owns});
 }
 
 // It is killed at once, and dies by and by: who has much memory takes some time for it.

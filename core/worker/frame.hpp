@@ -63,7 +63,7 @@ inline constexpr std::size_t longest_inline_payload = 60 * 1024;
 inline constexpr std::size_t longest_payload = 64 * 1024 * 1024;
 /// What is longer is not even read: who receives it would do nothing else meanwhile.
 std::size_t longest_payload_of(FrameType type);
-inline constexpr std::size_t most_frame_fds = 5;
+inline constexpr std::size_t most_frame_fds = 4;
 inline constexpr std::size_t frame_header_size = 16;
 
 /// One received message. The payload is a view into the buffer it was received with, or into the

@@ -79,10 +79,16 @@ Result<void> WorkerLink::start(const SessionRequest& request) {
     events.started = [self = shared_from_this()](Fd pidfd, pid_t process) {
         self->pidfd_ = std::move(pidfd);
         self->process_ = process;
+        const bool grouped = !self->place_.group || self->place_.group->add(process);
+        if (!grouped && !has_ended(self->pidfd_.get())) {
+            self->host_failure_ = "it cannot be put into its control group";
+            self->kill();
+        }
         if (self->kill_wanted_) self->kill();
         self->queue_.release(self);
     };
     events.exited = [self = shared_from_this()](WorkerExit exit) {
+        if (self->place_.group) self->place_.group->kill();
         self->exit_ = exit;
         // It need not wait for what others have left.
         if (exit.swept || !self->may_have_left_processes()) self->on_exit(std::move(exit));

@@ -14,11 +14,10 @@ struct AttemptFds {
     Fd attempt;
     Fd cancel;
     Fd output;
-    Fd entrance;  ///< of its control group; none where it has no group
 };
 
 /// Turns a fresh child of the fork server into a worker: session, death signal, descriptors,
-/// control group, folder, environment. What went wrong, or success.
+/// folder, environment. What went wrong, or success.
 Result<void> become_worker(AttemptFds fds, const std::string& work_folder);
 /// 0: no limit.
 void limit_memory(std::uint64_t bytes);

@@ -81,11 +81,7 @@ Result<void> become_worker(AttemptFds fds, const std::string& work_folder) {
 
     const rlimit no_core{0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
-    const Fd entrance = std::move(fds.entrance);
     if (auto placed = place_fds(std::move(fds)); !placed) return placed;
-    if (entrance && write(entrance.get(), "0", 1) != 1) {
-        return system_error("cannot join the attempt's control group", errno);
-    }
     if (mkdir(work_folder.c_str(), 0700) != 0) {
         return system_error("cannot make the work folder", errno, work_folder);
     }

@@ -88,12 +88,6 @@ private:
         std::string work_folder;
         Limits limits;
         std::set<PathGrant> paths;
-        Fd killer;  ///< of all in its control group; none where it has no group
-    };
-
-    struct Worker {
-        std::uint64_t attempt;
-        Fd killer;
     };
 
     // The listener of refused calls goes to the host before foreign code could get hold of it.
@@ -148,9 +142,7 @@ private:
             if (!received || std::holds_alternative<Closed>(*received)) end_everything(0);
             if (std::holds_alternative<NothingYet>(*received)) return;
             Frame frame = std::move(std::get<Frame>(*received));
-            std::vector<Fd>& fds = frame.fds;
-            const bool grouped = fds.size() == 5;
-            if (frame.type != FrameType::spawn || (fds.size() != 3 && !grouped)) {
+            if (frame.type != FrameType::spawn || frame.fds.size() != 3) {
                 end_everything(exit_protocol);
             }
             wire::Reader in(frame.payload);
@@ -160,14 +152,12 @@ private:
             placement.limits = Limits::read(in);
             placement.paths = read_paths(in);
             if (!in.finished()) end_everything(exit_protocol);
-            if (grouped) placement.killer = std::move(fds[4]);
-            spawn(attempt, std::move(placement),
-                  {std::move(fds[0]), std::move(fds[1]), std::move(fds[2]),
-                   grouped ? std::move(fds[3]) : Fd()});
+            spawn(attempt, placement,
+                  {std::move(frame.fds[0]), std::move(frame.fds[1]), std::move(frame.fds[2])});
         }
     }
 
-    void spawn(std::uint64_t attempt, Placement placement, AttemptFds fds) {
+    void spawn(std::uint64_t attempt, const Placement& placement, AttemptFds fds) {
         const pid_t pid = fork();
         if (pid == 0) run_worker(placement, std::move(fds));
         wire::Writer out;
@@ -177,7 +167,7 @@ private:
             host_.send(FrameType::spawn_failed, 0, out.data());
             return;
         }
-        workers_.emplace(pid, Worker{attempt, std::move(placement.killer)});
+        workers_.emplace(pid, attempt);
         out.u32(static_cast<std::uint32_t>(pid));
         host_.send(FrameType::started, 0, out.data());
     }
@@ -215,14 +205,10 @@ private:
             if (info.si_pid == keeper_) end_everything(1);
             const auto worker = workers_.find(info.si_pid);
             if (worker != workers_.end()) {
-                const int killer = worker->second.killer.get();
-                const bool killed = killer >= 0 && write(killer, "1", 1) == 1;
-                if (!killed && starts_programs_) kill(-info.si_pid, SIGKILL);
+                if (starts_programs_) kill(-info.si_pid, SIGKILL);
                 const bool exited = info.si_code == CLD_EXITED;
-                ended_.push_back({worker->second.attempt,
-                                  exited ? info.si_status : 0,
-                                  exited ? 0 : info.si_status,
-                                  {}});
+                ended_.push_back(
+                    {worker->second, exited ? info.si_status : 0, exited ? 0 : info.si_status, {}});
                 wait4(info.si_pid, nullptr, WNOHANG, &ended_.back().used);
                 workers_.erase(worker);
             }
@@ -292,7 +278,7 @@ private:
     std::uint32_t landlock_ = 0;  ///< 0: there is nothing to be narrowed
     std::optional<CommonPlaces> common_;
     const certcast_plugin* plugin_ = nullptr;
-    std::unordered_map<pid_t, Worker> workers_;
+    std::unordered_map<pid_t, std::uint64_t> workers_;
     std::vector<Ended> ended_;
     std::vector<std::uint64_t> unswept_;  ///< attempts that were reported and wait for it
     std::optional<std::chrono::steady_clock::time_point> sweeping_since_;
