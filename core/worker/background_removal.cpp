@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace certcast {
@@ -26,7 +27,12 @@ void BackgroundRemoval::remove(std::filesystem::path folder) {
         folders_.push_back(std::move(folder));
     }
     changed_.notify_one();
-    if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
+    if (thread_.joinable()) return;
+    try {
+        thread_ = std::thread([this] { work(); });
+    } catch (const std::system_error&) {
+        // No thread can be had now; what is left goes with the next, or at the end of the run.
+    }
 }
 
 void BackgroundRemoval::work() {

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -71,6 +72,7 @@ void ForkServer::spawn(std::uint64_t attempt, const WorkerPlace& place, std::vec
     place.limits.encode(out);
     encode_paths(place.paths, out);
     ++forks_due_;
+    ++not_started_;
     auto frame = make_frame(FrameType::spawn, 0, out.data(), std::move(fds));
     workers_.emplace(attempt, Worker{std::move(events)});
     if (!frame) {
@@ -129,7 +131,9 @@ void ForkServer::handle(Frame& frame) {
     if (frame.type == FrameType::load_failed) {
         const bool is_first = load_error_.empty();
         load_error_ = in.text();
-        return in.finished() && is_first ? void() : end("its fork server broke the protocol");
+        return in.finished() && is_first && !load_error_.empty()
+                   ? void()
+                   : end("its fork server broke the protocol");
     }
     if (frame.type == FrameType::confined) return listen(frame);
     const std::uint64_t attempt = in.u64();
@@ -143,9 +147,11 @@ void ForkServer::handle(Frame& frame) {
         Fd pidfd(pidfd_open(process, 0));
         // Its word is not taken for it: what the number names must be its child, and still live
         // after that was seen. One that has ended already needs no killing.
+        if (!pidfd && errno != ESRCH) return end("its worker cannot be watched");
         if (pidfd && parent_of(process) != process_.pid && !has_ended(pidfd.get())) {
             return end("its fork server broke the protocol");
         }
+        heard_of_one();
         worker->second.process = process;
         worker->second.pidfd = pidfd.get();
         attempts_[process] = attempt;
@@ -178,12 +184,19 @@ void ForkServer::handle(Frame& frame) {
     }
     const bool lives = worker->second.pidfd >= 0 && !has_ended(worker->second.pidfd);
     if (lives) return end("its fork server broke the protocol");
+    if (!was_started) heard_of_one();
     has_served_ = has_served_ || was_started;
     const auto exited = std::move(worker->second.events.exited);
     attempts_.erase(worker->second.process);
     worker->second.ended = true;
     if (exit.swept) workers_.erase(worker);
     exited(std::move(exit));
+}
+
+/// A fork that was not needed is not left over for something else.
+void ForkServer::heard_of_one() {
+    --not_started_;
+    forks_due_ = std::min(forks_due_, not_started_);
 }
 
 // Said once, before the library is loaded; what comes later comes from foreign code.

@@ -95,6 +95,7 @@ private:
     bool read_frames();
     void handle(Frame& frame);
     void listen(Frame& frame);
+    void heard_of_one();
     SyscallVerdict decide(pid_t task, const SyscallRequest& request);
     void end(std::string why);
     void finish();
@@ -106,7 +107,8 @@ private:
     ForkServerSetup setup_;
     std::unordered_map<std::uint64_t, Worker> workers_;
     std::unordered_map<pid_t, std::uint64_t> attempts_;  ///< by the worker's process
-    std::size_t forks_due_ = 0;  ///< workers asked for that have not been started
+    std::size_t forks_due_ = 0;                          ///< forks for workers that were asked for
+    std::size_t not_started_ = 0;  ///< workers asked for of which nothing was heard
     bool confined_ = false;
     std::shared_ptr<SyscallListener> listener_;
     FrameQueue queue_{socket_};

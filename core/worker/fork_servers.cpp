@@ -47,7 +47,7 @@ void ForkServers::expect(const Library& library, const Grants& grants, std::uint
     std::vector<Group>& groups = groups_[key];
     const bool has_room = !groups.empty() && groups.back().server == nullptr &&
                           groups.back().paths.size() + grants.paths.size() <= most_paths;
-    if (!has_room) groups.push_back({{}, memory, nullptr, 0});
+    if (!has_room) groups.push_back({{}, memory, nullptr, 0, {}});
     Group& group = groups.back();
     group.paths.insert(grants.paths.begin(), grants.paths.end());
     group.memory = suffices(memory, group.memory) ? memory : group.memory;
@@ -69,15 +69,19 @@ Result<std::shared_ptr<ForkServer>> ForkServers::serving(const Library& library,
     const Key key{library.path, grants.rights};
     Group* group = find(key, grants.paths, memory);
     if (group == nullptr) {
-        groups_[key].push_back({grants.paths, memory, nullptr, 0});
+        groups_[key].push_back({grants.paths, memory, nullptr, 0, {}});
         group = &groups_[key].back();
     }
     if (group->server && group->server->usable()) return group->server;
     constexpr int most_deaths = 2;
-    if (group->server) group->deaths = group->server->has_served() ? 1 : group->deaths + 1;
+    if (group->server) {
+        group->deaths = group->server->has_served() ? 1 : group->deaths + 1;
+        group->why_died = group->server->why_gone();
+        group->server.reset();
+    }
     if (group->deaths >= most_deaths) {
         return Error{ErrorCode::internal,
-                     "it is not started again, having died twice: " + group->server->why_gone(),
+                     "it is not started again, having died twice: " + group->why_died,
                      library.path.string()};
     }
     auto started = start(library, grants.rights, *group, work_root);

@@ -40,6 +40,7 @@ private:
         std::uint64_t memory = 0;  ///< the most that one of its attempts may use; 0: no limit
         std::shared_ptr<ForkServer> server;  ///< nullptr: none was needed yet
         int deaths = 0;                      ///< one after the other, before a worker had ended
+        std::string why_died;
     };
     using Key = std::pair<std::filesystem::path, Rights>;
 

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -93,8 +94,10 @@ SyscallVerdict judge_arguments(const SyscallRequest& request, const Rights& righ
     const std::string name = name_of_syscall(number);
     if (number == SCMP_SYS(socket)) return judge_socket(request);
     if (number == SCMP_SYS(prctl)) {
-        // A fork server of plugins that start programs outlives its host until it has swept.
-        const bool outlives = rights.exec && caller.is_fork_server &&
+        // A fork server of plugins that start programs outlives its host until it has swept, unless
+        // the kernel does that for it.
+        const bool sweeps = rights.exec && !rights.wants_pid_namespace(geteuid());
+        const bool outlives = sweeps && caller.is_fork_server &&
                               as_int(request.arguments[0]) == PR_SET_PDEATHSIG &&
                               as_int(request.arguments[1]) == 0;
         return outlives ? allowed() : SyscallVerdict{EPERM, {}};

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 // Deeper than any script calls; each costs time in which nobody else is heard.
 constexpr int most_generations = 64;
-constexpr int most_looked_at = 200;
+constexpr int most_looked_at = 600;
 
 struct TaskStatus {
     pid_t process = 0;
@@ -46,7 +46,7 @@ TaskStatus status_of(pid_t task) {
     char path[32];
     std::snprintf(path, sizeof path, "/proc/%d/status", task);
     const Fd file(open(path, O_RDONLY | O_CLOEXEC));
-    char buffer[4096];
+    char buffer[64 * 1024];  // a user may be in thousands of groups, which stand before the rest
     const ssize_t size = file ? read(file.get(), buffer, sizeof buffer) : -1;
     if (size <= 0) return {};
     const std::string_view text(buffer, static_cast<std::size_t>(size));

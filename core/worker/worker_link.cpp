@@ -88,7 +88,9 @@ Result<void> WorkerLink::start(const SessionRequest& request) {
         self->queue_.release(self);
     };
     events.exited = [self = shared_from_this()](WorkerExit exit) {
+        if (self->gone_) return;
         if (self->place_.group) self->place_.group->kill();
+        self->failed_ = true;
         self->exit_ = exit;
         // It need not wait for what others have left.
         if (exit.swept || !self->may_have_left_processes()) self->on_exit(std::move(exit));

@@ -93,15 +93,25 @@ private:
     // The listener of refused calls goes to the host before foreign code could get hold of it.
     void enter_sandbox() {
         const Confinement confinement = receive_confinement(host_);
-        // Its signals would reach nothing but itself.
         const Rights& rights = confinement.grants.rights;
-        if (geteuid() == 0 && rights.exec && !rights.signals) keeper_ = start_keeper(options_.host);
+        const bool wants_keeper = rights.wants_pid_namespace(geteuid());
+        if (wants_keeper) keeper_ = start_keeper();
         if (keeper_ != 0) count_orphans_of(keeper_);
         if (options_.cold) return;  // its workers do, each for itself
         rights_ = rights;
         auto confined = confine(confinement, Denied::asked);
         if (!confined) {
             host_.send_text(FrameType::load_failed, confined.error().text());
+            end_everything(1);
+        }
+        if (wants_keeper && keeper_ == 0) {
+            confined->gaps.emplace_back(
+                "programs that a plugin starts may outlive certcast when it is killed: they cannot "
+                "have a PID namespace");
+        }
+        if (rights.sandbox == Sandbox::required && !confined->gaps.empty()) {
+            host_.send_text(FrameType::load_failed,
+                            "sandbox = \"required\", but " + confined->gaps.front());
             end_everything(1);
         }
         landlock_ = confined->landlock;
@@ -116,8 +126,8 @@ private:
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         if (getppid() != options_.host) _exit(exit_host_gone);
         const auto plugin = load_plugin(options_.library);
-        // Who starts programs has to outlive the host, to sweep; workers just die.
-        if (starts_programs_) prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+        // Who starts programs has to outlive the host, to sweep, unless the kernel does that.
+        if (starts_programs_ && keeper_ == 0) prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
         if (!control.is_still_there()) end_everything(exit_protocol);
         block_child_signal();
         if (!plugin) {
@@ -242,6 +252,10 @@ private:
         const auto is_known = [this](pid_t pid) {
             return workers_.contains(pid) || undying_.contains(pid);
         };
+        if (!undying_.empty()) {
+            const std::set<pid_t> there = children();
+            std::erase_if(undying_, [&](pid_t pid) { return !there.contains(pid); });
+        }
         const auto now = std::chrono::steady_clock::now();
         if (sweep_children(is_known)) {
             if (!sweeping_since_) sweeping_since_ = now;

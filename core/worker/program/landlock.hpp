@@ -15,7 +15,7 @@ enum class Reach {
     read,    ///< files and folders
     run,     ///< read, and execute
     write,   ///< read; write, make, remove and rename files and folders, but make no symlinks
-    own,     ///< write; sockets, FIFOs and symlinks too, and nothing is moved out of it
+    own,     ///< write; sockets, FIFOs and symlinks too; nothing is moved to another folder
     device,  ///< read, write and ioctl of a device
 };
 

@@ -180,7 +180,7 @@ Secret encode_plugin(const certcast_plugin& plugin, bool started_threads) {
 ThreadCount::ThreadCount() : status_(open("/proc/self/status", O_RDONLY | O_CLOEXEC)) {}
 
 bool ThreadCount::more_than_one() const {
-    char text[8192];
+    char text[64 * 1024];  // a user may be in thousands of groups, which stand before it
     const ssize_t size = pread(status_.get(), text, sizeof text, 0);
     if (size <= 0) return true;
     return std::string_view(text, static_cast<std::size_t>(size)).find("\nThreads:\t1\n") ==
