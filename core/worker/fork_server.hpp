@@ -71,6 +71,7 @@ public:
     bool is_asked() const { return listener_ != nullptr; }
     /// `interrupted`: that is why its workers end.
     void kill(bool interrupted = false);
+    bool is_interrupted() const { return interrupted_; }
     /// For one that does not even die.
     void give_up() { end("its fork server cannot be killed"); }
     pid_t pid() const { return process_.pid; }

@@ -173,7 +173,9 @@ std::string WorkerLink::denied() const {
 
 /// Something other than the stage's end decides what came of it.
 bool WorkerLink::broken() const {
-    return violation_ || host_failure_ || limit_;
+    // Of a run that was interrupted twice, a worker may live a moment longer than what it waits
+    // for.
+    return violation_ || host_failure_ || limit_ || server_->is_interrupted();
 }
 
 Outcome WorkerLink::gone_outcome(Stage stage) const {
