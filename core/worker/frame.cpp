@@ -275,7 +275,8 @@ Sent send_frame(int socket, const OutgoingFrame& frame) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) return Sent::not_yet;
         // Too many descriptors of this user are on their way, or too little memory is there: the
         // socket takes them all the same, and nothing tells when.
-        return errno == ENOBUFS || errno == ETOOMANYREFS ? Sent::later : Sent::closed;
+        const bool passes = errno == ENOBUFS || errno == ENOMEM || errno == ETOOMANYREFS;
+        return passes ? Sent::later : Sent::closed;
     }
     return Sent::yes;
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -27,7 +28,7 @@ constexpr int most_looked_at = 600;
 struct TaskStatus {
     pid_t process = 0;
     pid_t parent = 0;
-    pid_t inner = 0;  ///< its number in the PID namespace that it is in
+    pid_t inner = 0;  ///< its number in its PID namespace; 0: that is this process's
     int threads = 0;
 };
 
@@ -50,11 +51,14 @@ TaskStatus status_of(pid_t task) {
     const ssize_t size = file ? read(file.get(), buffer, sizeof buffer) : -1;
     if (size <= 0) return {};
     const std::string_view text(buffer, static_cast<std::size_t>(size));
-    // One number for each namespace, the innermost last.
-    const std::size_t numbers = text.find("\nNSpid:\t");
-    const std::string_view line = text.substr(0, text.find('\n', numbers + 1));
+    // One number for each namespace from this process's on, the innermost last.
+    std::string_view numbers = text.substr(std::min(text.find("\nNSpid:\t"), text.size()));
+    numbers = numbers.substr(0, numbers.find('\n', 1));
+    const std::size_t last = numbers.rfind('\t');
+    const bool is_nested = last != numbers.find('\t');
     return {number_after("\nTgid:\t", text), number_after("\nPPid:\t", text),
-            number_after("\t", line.substr(line.rfind('\t'))), number_after("\nThreads:\t", text)};
+            is_nested ? number_after("\t", numbers.substr(last)) : 0,
+            number_after("\nThreads:\t", text)};
 }
 
 }  // namespace
@@ -105,7 +109,7 @@ void for_each_task(pid_t process, const std::function<bool(pid_t)>& use) {
 
 bool is_own_number(pid_t process, pid_t number) {
     const pid_t inner = status_of(process).inner;
-    if (inner == process) return is_within(number, process);
+    if (inner == 0) return is_within(number, process);
     if (inner == number) return true;
     int left = most_looked_at;
     bool found = false;

@@ -160,8 +160,7 @@ std::string WorkerLink::file_hint(const std::string& message) const {
     for (const int refused : {EACCES, EROFS}) {
         if (message.find(strerrordesc_np(refused)) == std::string::npos) continue;
         return " (if certcast's user may do that, its sandbox does not let it: a plugin reaches "
-               "the "
-               "files that its parameters and its description name, as READS, WRITES or DEVICE)";
+               "what its parameters and its description name, as READS, WRITES or DEVICE)";
     }
     return {};
 }
@@ -173,8 +172,7 @@ std::string WorkerLink::denied() const {
 
 /// Something other than the stage's end decides what came of it.
 bool WorkerLink::broken() const {
-    // Of a run that was interrupted twice, a worker may live a moment longer than what it waits
-    // for.
+    // Interrupted twice, a worker may live a moment longer than what it waits for.
     return violation_ || host_failure_ || limit_ || server_->is_interrupted();
 }
 

@@ -1,4 +1,5 @@
-/* Never comes back from being loaded to be served, and wants to outlive its host. */
+/* Never comes back from being loaded to be served, and wants to outlive its host. Built once
+ * for each right that makes a difference; NAME is the plugin's. */
 #include "misbehaving.h"
 
 #include <sys/prctl.h>
@@ -12,4 +13,4 @@ __attribute__((constructor)) static void stay(int argc, char** argv) {
 static int32_t deploy(void* self, const certcast_job* job) {
     return changed(job);
 }
-MISBEHAVING_PLUGIN("test-outlives-in-constructor")
+MISBEHAVING_DEPLOYER(NAME, CERTCAST_ABI_MAJOR, NEEDS)

@@ -81,9 +81,14 @@ TEST_CASE("nothing outlives a host and its fork servers that are killed at one i
 
 TEST_CASE("a library that does not come back from being loaded dies with the host") {
     const Workspace workspace;
+    std::string plugin = "test-outlives";
+    SUBCASE("without EXEC") {}
+    SUBCASE("with EXEC, which takes a PID namespace") {
+        if (geteuid() != 0) return;
+        plugin = "test-outlives-with-exec";
+    }
     const auto host = workspace.start_run(
-        workspace.head() +
-        std::string(deployment("stays", "test-outlives-in-constructor").text("timeout", "60s")));
+        workspace.head() + std::string(deployment("stays", plugin).text("timeout", "60s")));
     pid_t server = 0;
     wait_until("a fork server has its sandbox", [&] {
         for (const pid_t process : descendants(host->pid())) {
