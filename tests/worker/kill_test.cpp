@@ -89,19 +89,19 @@ TEST_CASE("a library that does not come back from being loaded dies with the hos
     }
     const auto host = workspace.start_run(
         workspace.head() + std::string(deployment("stays", plugin).text("timeout", "60s")));
-    pid_t server = 0;
-    wait_until("a fork server has its sandbox", [&] {
+    pid_t loads = 0;  // a fork server, or a worker where programs want a library of their own
+    wait_until("whoever loads it has its sandbox", [&] {
         for (const pid_t process : descendants(host->pid())) {
             const std::string folder = "/proc/" + std::to_string(process);
             const std::string words = content_of(folder + "/cmdline");
-            const bool serves = words.find("--serve") != std::string::npos;
+            const bool describes = words.find("--describe") != std::string::npos;
             const bool confined =
                 content_of(folder + "/status").find("Seccomp:\t2") != std::string::npos;
-            if (serves && confined && state_of(process) == 'S') server = process;
+            if (!describes && confined && state_of(process) == 'S') loads = process;
         }
-        return server != 0;
+        return loads != 0;
     });
-    const Watch watch({server});
+    const Watch watch({loads});
     host->signal(SIGKILL);
     host->wait();
     CHECK(watch.all_end_within(10s));
