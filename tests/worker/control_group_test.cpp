@@ -42,6 +42,7 @@ public:
     GivenGroup(const GivenGroup&) = delete;
     GivenGroup& operator=(const GivenGroup&) = delete;
     ~GivenGroup() {
+        if (!exists_) return;
         clear();
         rmdir(path_.c_str());
     }
