@@ -69,7 +69,7 @@ void CommandProcess::take_output(std::span<const std::byte> piece) {
 bool CommandProcess::read_frames() {
     Secret buffer = Secret::of_size(frame_buffer_size);
     for (int count = 0; count < 32; ++count) {
-        auto received = receive_frame(socket_.native_handle(), {buffer.data(), buffer.size()});
+        auto received = receive_frame(socket_.native_handle(), {buffer.data(), buffer.size()}, {});
         broken_ = !received || std::holds_alternative<Closed>(*received);
         if (broken_) return false;
         if (std::holds_alternative<NothingYet>(*received)) return true;

@@ -58,6 +58,9 @@ ForkServer::ForkServer(asio::any_io_executor executor, Fd socket, Process proces
       death_(executor),
       process_(std::move(process)),
       setup_(std::move(setup)),
+      intake_{.longest = longest_inline_payload,
+              .discard = [cleaning = setup_.cleaning](
+                             std::vector<Fd> fds) { cleaning->close(std::move(fds)); }},
       dying_(executor) {}
 
 ForkServer::~ForkServer() {
@@ -112,7 +115,7 @@ void ForkServer::await_death() {
 /// True: there may be more.
 bool ForkServer::read_frames() {
     for (int count = 0; count < 64 && !gone_; ++count) {
-        auto received = receive_frame(socket_.native_handle(), shared_buffer());
+        auto received = receive_frame(socket_.native_handle(), shared_buffer(), intake_);
         if (!received) {
             end("its fork server broke the protocol: " + received.error().text());
         } else if (std::holds_alternative<NothingYet>(*received)) {
@@ -120,7 +123,9 @@ bool ForkServer::read_frames() {
         } else if (std::holds_alternative<Closed>(*received)) {
             end(load_error_.empty() ? unexpected_end : load_error_);
         } else {
-            handle(std::get<Frame>(*received));
+            Frame& frame = std::get<Frame>(*received);
+            handle(frame);
+            setup_.cleaning->close(std::move(frame.fds));
         }
     }
     return !gone_;
@@ -202,12 +207,14 @@ void ForkServer::heard_of_one() {
 // Said once, before the library is loaded; what comes later comes from foreign code.
 void ForkServer::listen(Frame& frame) {
     wire::Reader in(frame.payload);
-    std::vector<std::string> gaps = read_gaps(in);
-    if (!in.finished() || confined_ || setup_.cold_start || frame.fds.size() > 1) {
+    ConfinedWords words;
+    const std::size_t most_fds = setup_.cold_start ? 0 : 1;
+    if (!ConfinedWords::read(in, words) || confined_ || frame.fds.size() > most_fds) {
         return end("its fork server broke the protocol");
     }
     confined_ = true;
-    for (std::string& gap : gaps) setup_.tell_gap(std::move(gap));
+    is_kept_ = words.is_kept;
+    for (std::string& gap : words.gaps) setup_.tell_gap(std::move(gap));
     if (frame.fds.empty()) return;
     listener_ = SyscallListener::start(
         socket_.get_executor(), std::move(frame.fds.front()),
@@ -221,11 +228,15 @@ SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
     const Rights& rights = setup_.confinement.grants.rights;
     if (task == process_.pid) {
         const auto owns = [task](pid_t target) { return is_within(target, task); };
-        SyscallVerdict verdict = judge(request, rights, {task, true, forks_due_ > 0, owns});
+        SyscallCaller caller{task, true, forks_due_ > 0, rights.exec && !is_kept_, owns};
+        SyscallVerdict verdict = judge(request, rights, caller);
         const bool forks = kind_of(request.number) == SyscallKind::starts_process;
         if (forks && verdict.allowed() && forks_due_ > 0) --forks_due_;
-        if (!verdict.denial.empty())
+        constexpr std::size_t most_told = 16;
+        if (!verdict.denial.empty() && denials_.size() < most_told &&
+            denials_.insert(verdict.denial).second) {
             setup_.tell_gap(setup_.library.string() + ": " + verdict.denial);
+        }
         return verdict;
     }
     // It may ask before it was heard of.
@@ -243,7 +254,7 @@ SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
     const auto owns = [worker](pid_t target) { return is_own_number(worker, target); };
     const auto known = workers_.find(attempt->second);
     if (known == workers_.end()) return {EPERM, {}};
-    return known->second.events.asks(request, {worker, false, false, owns});
+    return known->second.events.asks(request, {worker, false, false, false, owns});
 }
 
 // It is killed at once, and dies by and by: who has much memory takes some time for it.
@@ -252,7 +263,7 @@ void ForkServer::end(std::string why) {
     gone_ = true;
     why_gone_ = std::move(why);
     queue_.close();
-    drop_frames(socket_.native_handle());
+    drop_frames(socket_.native_handle(), intake_);
     socket_.close();
     if (listener_) listener_->close();
     pidfd_send_signal(process_.pidfd.get(), SIGKILL, nullptr, 0);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/base/limits.hpp"
-#include "core/worker/background_removal.hpp"
+#include "core/worker/background_cleaning.hpp"
 #include "core/worker/control_groups.hpp"
 #include "core/worker/frame_queue.hpp"
 #include "core/worker/grants.hpp"
@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -34,7 +35,6 @@ struct WorkerEvents {
 /// What a worker starts with.
 struct WorkerPlace {
     std::string work_folder;
-    BackgroundRemoval* removal = nullptr;  ///< of the work folder
     std::set<PathGrant> paths;
     Limits limits;
     std::unique_ptr<ControlGroup> group;  ///< nullptr: this run has none
@@ -46,6 +46,7 @@ struct ForkServerSetup {
     std::filesystem::path library;
     bool cold_start = false;
     Confinement confinement;
+    BackgroundCleaning* cleaning = nullptr;  ///< outlives all servers
     /// It has ended: `swept` is to be called when nothing is left of what it had started.
     std::function<void(pid_t, std::function<void()> swept)> gone;
     std::function<void(std::string gap)> tell_gap;  ///< something of the sandbox is not enforced
@@ -64,6 +65,7 @@ public:
     void spawn(std::uint64_t attempt, const WorkerPlace& place, std::vector<Fd> fds,
                WorkerEvents events);
     const Confinement& confinement() const { return setup_.confinement; }
+    BackgroundCleaning& cleaning() const { return *setup_.cleaning; }
     /// Its workers confine themselves, each of them, and tell the gaps here.
     bool is_cold() const { return setup_.cold_start; }
     void tell_gap(std::string gap) const { setup_.tell_gap(std::move(gap)); }
@@ -111,8 +113,11 @@ private:
     std::size_t forks_due_ = 0;                          ///< forks for workers that were asked for
     std::size_t not_started_ = 0;  ///< workers asked for of which nothing was heard
     bool confined_ = false;
+    bool is_kept_ = false;           ///< a PID namespace ends with it
+    std::set<std::string> denials_;  ///< what its sandbox refused to the library itself
     std::shared_ptr<SyscallListener> listener_;
     FrameQueue queue_{socket_};
+    const Intake intake_;
     std::string load_error_;
     bool interrupted_ = false;
     bool gone_ = false;

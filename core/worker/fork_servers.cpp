@@ -110,7 +110,12 @@ Result<std::shared_ptr<ForkServer>> ForkServers::start(const Library& library, c
     if (mkdir(folder.c_str(), 0700) != 0) {
         return system_error("cannot make a folder for work folders", errno, folder);
     }
-    if (own.user != 0 && chown(folder.c_str(), own.user, own.user) != 0) {
+    bool given = own.user == 0 || chown(folder.c_str(), own.user, own.user) == 0;
+    if (given && own.user != 0 && setup.cold_start) {
+        // Its workers are root while they make their folders in it: nobody else may exchange one.
+        given = chown(folder.c_str(), 0, 0) == 0 && chmod(folder.c_str(), 0711) == 0;
+    }
+    if (!given) {
         const std::string why = system_error("cannot give its work folder away", errno).text();
         if (rights.sandbox == Sandbox::required) {
             return Error{ErrorCode::denied,

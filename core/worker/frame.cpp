@@ -143,7 +143,6 @@ std::size_t longest_payload_of(FrameType type) {
             return longest_payload;
         case FrameType::step:
             return 17 * mebibyte;
-        case FrameType::log:
         case FrameType::live:
         case FrameType::set_state:
         case FrameType::run_command:
@@ -153,16 +152,26 @@ std::size_t longest_payload_of(FrameType type) {
     }
 }
 
-Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
-    Incoming incoming(buffer);
-    ssize_t size = incoming.receive(socket);
-    if (size < 0) {
-        if (errno == EAGAIN || errno == EWOULDBLOCK) return Received(NothingYet{});
-        // The peer died with unread data; what it sent before can still lie behind this.
-        if (errno == ECONNRESET) size = incoming.receive(socket);
-        if (size < 0) return Received(Closed{});
+bool is_from_host(FrameType type) {
+    switch (type) {
+        case FrameType::spawn:
+        case FrameType::confine:
+        case FrameType::command:
+        case FrameType::job:
+        case FrameType::run_stage:
+        case FrameType::finish:
+        case FrameType::reply:
+            return true;
+        default:
+            return false;
     }
-    std::vector<Fd> fds = incoming.take_fds();
+}
+
+namespace {
+
+/// Of `size` bytes in the buffer. Descriptors that the frame does not take are left in `fds`.
+Result<Received> read_frame(int socket, std::span<std::byte> buffer, ssize_t size,
+                            const Incoming& incoming, std::vector<Fd>& fds, const Intake& intake) {
     if (size == 0) {
         // A message without a byte looks like the end of a connection that goes on.
         pollfd end{socket, POLLRDHUP, 0};
@@ -183,11 +192,14 @@ Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
     Frame frame;
     frame.type = static_cast<FrameType>(header.type);
     frame.call = header.call;
+    if (is_from_host(frame.type) != intake.from_host) {
+        return violation("a frame is of a type that its sender does not send");
+    }
     if (header.in_memfd != 0) {
         if (inline_size != 0 || fds.size() != 1) {
             return violation("a large frame is malformed");
         }
-        if (header.size > longest_payload_of(frame.type)) {
+        if (header.size > std::min(longest_payload_of(frame.type), intake.longest)) {
             return violation("a frame is longer than one of its type can be");
         }
         auto bytes = read_sealed(fds.front().get(), header.size);
@@ -204,7 +216,28 @@ Result<Received> receive_frame(int socket, std::span<std::byte> buffer) {
     return Received(std::move(frame));
 }
 
-void drop_frames(int socket) {
+void discard(std::vector<Fd> fds, const Intake& intake) {
+    if (!fds.empty() && intake.discard) intake.discard(std::move(fds));
+}
+
+}  // namespace
+
+Result<Received> receive_frame(int socket, std::span<std::byte> buffer, const Intake& intake) {
+    Incoming incoming(buffer);
+    ssize_t size = incoming.receive(socket);
+    if (size < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return Received(NothingYet{});
+        // The peer died with unread data; what it sent before can still lie behind this.
+        if (errno == ECONNRESET) size = incoming.receive(socket);
+        if (size < 0) return Received(Closed{});
+    }
+    std::vector<Fd> fds = incoming.take_fds();
+    auto received = read_frame(socket, buffer, size, incoming, fds, intake);
+    discard(std::move(fds), intake);
+    return received;
+}
+
+void drop_frames(int socket, const Intake& intake) {
     // With credentials asked for, an empty message is told from the end.
     const int yes = 1;
     setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
@@ -215,7 +248,7 @@ void drop_frames(int socket) {
         const ssize_t size = incoming.receive(socket);
         if (size < 0 && errno != ECONNRESET) return;
         if (size == 0 && incoming.came_alone()) return;
-        if (size >= 0) incoming.take_fds();
+        if (size >= 0) discard(incoming.take_fds(), intake);
     }
 }
 

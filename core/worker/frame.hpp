@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <variant>
 #include <vector>
@@ -63,6 +64,7 @@ inline constexpr std::size_t longest_inline_payload = 60 * 1024;
 inline constexpr std::size_t longest_payload = 64 * 1024 * 1024;
 /// What is longer is not even read: who receives it would do nothing else meanwhile.
 std::size_t longest_payload_of(FrameType type);
+bool is_from_host(FrameType type);
 inline constexpr std::size_t most_frame_fds = 4;
 inline constexpr std::size_t frame_header_size = 16;
 
@@ -80,13 +82,21 @@ struct NothingYet {};
 struct Closed {};
 using Received = std::variant<Frame, NothingYet, Closed>;
 
+/// What may arrive at a socket.
+struct Intake {
+    bool from_host = false;
+    std::size_t longest = longest_payload;
+    /// Takes the descriptors that nobody wants; without it they are closed.
+    std::function<void(std::vector<Fd>)> discard = {};
+};
+
 /// Receives one frame without waiting. `buffer` holds at least frame_buffer_size bytes. An error is
 /// a violation of the protocol, or the socket broke.
 inline constexpr std::size_t frame_buffer_size = 64 * 1024;
-Result<Received> receive_frame(int socket, std::span<std::byte> buffer);
+Result<Received> receive_frame(int socket, std::span<std::byte> buffer, const Intake& intake);
 /// Takes what nobody will read: closing a socket closes the descriptors that lie in it, and each
 /// may be a socket that lingers, for as long as its sender likes.
-void drop_frames(int socket);
+void drop_frames(int socket, const Intake& intake);
 
 /// A frame made ready to be sent: header and payload in one piece, or header and memfd. It may hold
 /// a key.

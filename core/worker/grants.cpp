@@ -36,13 +36,19 @@ std::set<PathGrant> read_paths(wire::Reader& in) {
     return paths;
 }
 
-std::vector<std::string> read_gaps(wire::Reader& in) {
+void ConfinedWords::encode(wire::Writer& out) const {
+    out.u8(is_kept ? 1 : 0);
+    out.u32(static_cast<std::uint32_t>(gaps.size()));
+    for (const std::string& gap : gaps) out.text(gap);
+}
+
+bool ConfinedWords::read(wire::Reader& in, ConfinedWords& words) {
     constexpr std::uint32_t most_gaps = 16;
-    std::vector<std::string> gaps;
+    words.is_kept = flag(in);
     const std::uint32_t count = in.count(4, most_gaps);
-    gaps.reserve(count);
-    for (std::uint32_t i = 0; i < count; ++i) gaps.emplace_back(in.text());
-    return gaps;
+    words.gaps.reserve(count);
+    for (std::uint32_t i = 0; i < count; ++i) words.gaps.emplace_back(in.text());
+    return in.finished();
 }
 
 Secret Confinement::encoded() const {

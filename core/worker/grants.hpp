@@ -67,8 +67,15 @@ struct Confinement {
     static bool read(wire::Reader& in, Confinement& confinement);
 };
 
-/// Reads what of a sandbox is not enforced, from a process that has confined itself.
-std::vector<std::string> read_gaps(wire::Reader& in);
+/// What a process says that has confined itself.
+struct ConfinedWords {
+    bool is_kept = false;           ///< a PID namespace ends with it
+    std::vector<std::string> gaps;  ///< what could not be enforced, each a sentence
+
+    void encode(wire::Writer& out) const;
+    /// False: the payload is malformed.
+    static bool read(wire::Reader& in, ConfinedWords& words);
+};
 
 void encode_paths(const std::set<PathGrant>& paths, wire::Writer& out);
 std::set<PathGrant> read_paths(wire::Reader& in);

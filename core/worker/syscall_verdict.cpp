@@ -88,16 +88,13 @@ SyscallVerdict judge_socket(const SyscallRequest& request) {
     }
 }
 
-SyscallVerdict judge_arguments(const SyscallRequest& request, const Rights& rights,
-                               const SyscallCaller& caller) {
+SyscallVerdict judge_arguments(const SyscallRequest& request, const SyscallCaller& caller) {
     const int number = request.number;
     const std::string name = name_of_syscall(number);
     if (number == SCMP_SYS(socket)) return judge_socket(request);
     if (number == SCMP_SYS(prctl)) {
-        // A fork server of plugins that start programs outlives its host until it has swept, unless
-        // the kernel does that for it.
-        const bool sweeps = rights.exec && !rights.wants_pid_namespace(geteuid());
-        const bool outlives = sweeps && caller.is_fork_server &&
+        // Such a one outlives its host until it has swept.
+        const bool outlives = caller.must_sweep &&
                               as_int(request.arguments[0]) == PR_SET_PDEATHSIG &&
                               as_int(request.arguments[1]) == 0;
         return outlives ? allowed() : SyscallVerdict{EPERM, {}};
@@ -143,7 +140,7 @@ SyscallVerdict judge(const SyscallRequest& request, const Rights& rights,
         case SyscallKind::harmless:
             return allowed();
         case SyscallKind::looked_at:
-            return judge_arguments(request, rights, caller);
+            return judge_arguments(request, caller);
         case SyscallKind::starts_process:
             return judge_start(request, rights, caller);
         case SyscallKind::executes:
@@ -151,11 +148,16 @@ SyscallVerdict judge(const SyscallRequest& request, const Rights& rights,
         case SyscallKind::signals:
             return judge_signal(request, caller);
         case SyscallKind::changes_files:
-            return refused(name(),
-                           rights.keeps_user
-                               ? "no plugin may make a file run as its owner (setuid, setgid)"
-                               : "no parameter of this deployment names a file that the plugin "
-                                 "WRITES");
+            if (!rights.keeps_user) {
+                return refused(name(),
+                               "no parameter of this deployment names a file that the plugin "
+                               "WRITES");
+            }
+            if (request.number == SCMP_SYS(fchmod)) {
+                return refused(name(),
+                               "no plugin may make a file run as its owner (setuid, setgid)");
+            }
+            return refused(name(), "a name could be any file's; open it, and change what is open");
         case SyscallKind::never:
             return refused(name(), "it is granted to no plugin");
         case SyscallKind::unknown:

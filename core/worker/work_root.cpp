@@ -30,7 +30,6 @@ Result<WorkRoot> WorkRoot::make(const fs::path& parent) {
 }
 
 WorkRoot::~WorkRoot() {
-    removal_.reset();
     if (folder_.lock) remove_tree(folder_.path);
 }
 

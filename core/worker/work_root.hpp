@@ -2,10 +2,8 @@
 
 #include "core/base/error.hpp"
 #include "core/base/folder_lock.hpp"
-#include "core/worker/background_removal.hpp"
 
 #include <filesystem>
-#include <memory>
 
 namespace certcast {
 
@@ -22,13 +20,11 @@ public:
     ~WorkRoot();
 
     const std::filesystem::path& path() const { return folder_.path; }
-    BackgroundRemoval& removal() const { return *removal_; }
 
 private:
     explicit WorkRoot(LockedFolder folder) : folder_(std::move(folder)) {}
 
     LockedFolder folder_;
-    std::unique_ptr<BackgroundRemoval> removal_ = std::make_unique<BackgroundRemoval>();
 };
 
 }  // namespace certcast

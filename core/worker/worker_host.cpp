@@ -49,16 +49,14 @@ WorkerHost::~WorkerHost() {
 ForkServerSetup WorkerHost::setup(std::uint32_t newest_landlock) {
     ForkServerSetup setup;
     setup.program = program_;
+    setup.cleaning = &cleaning_;
     setup.confinement.newest_landlock = newest_landlock;
     setup.gone = [this](pid_t pid, std::function<void()> swept) {
         children_.erase(pid);
         asio::co_spawn(executor_, sweep(),
                        [swept = std::move(swept)](const std::exception_ptr&) { swept(); });
     };
-    setup.tell_gap = [this](std::string gap) {
-        constexpr std::size_t most_gaps = 100;
-        if (gaps_.size() < most_gaps) gaps_.insert(std::move(gap));
-    };
+    setup.tell_gap = [this](std::string gap) { gaps_.insert(std::move(gap)); };
     return setup;
 }
 
@@ -98,7 +96,6 @@ asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionReque
     WorkerPlace place;
     place.work_folder = (*server)->confinement().work_folder + "/" + std::to_string(attempt);
     place.paths = std::move(grants.paths);
-    place.removal = &work_root_->removal();
     place.limits = request.limits;
     if (groups_) {
         auto group = groups_->take(place.limits);

@@ -52,6 +52,7 @@ private:
     std::filesystem::path program_;
     std::filesystem::path work_parent_;
     std::optional<WorkRoot> work_root_;
+    BackgroundCleaning cleaning_;
     std::shared_ptr<ControlGroups> groups_;
     ForkServers servers_;
     std::map<std::filesystem::path, std::set<PathGrant>> files_;  ///< of libraries

@@ -54,7 +54,10 @@ WorkerLink::WorkerLink(asio::any_io_executor executor, std::shared_ptr<ForkServe
       socket_(executor),
       output_(executor),
       wake_(executor),
-      most_received_(most_large_bytes) {}
+      most_received_(most_large_bytes),
+      intake_{.discard = [cleaning = &server_->cleaning()](std::vector<Fd> fds) {
+          cleaning->close(std::move(fds));
+      }} {}
 
 Result<void> WorkerLink::start(const SessionRequest& request) {
     auto sockets = make_socket_pair();
@@ -79,7 +82,9 @@ Result<void> WorkerLink::start(const SessionRequest& request) {
     events.started = [self = shared_from_this()](Fd pidfd, pid_t process) {
         self->pidfd_ = std::move(pidfd);
         self->process_ = process;
-        const bool grouped = !self->place_.group || self->place_.group->add(process);
+        // Without a descriptor it has ended, and its number may be anybody's.
+        const bool lives = self->pidfd_ && !has_ended(self->pidfd_.get());
+        const bool grouped = !lives || !self->place_.group || self->place_.group->add(process);
         if (!grouped && !has_ended(self->pidfd_.get())) {
             self->host_failure_ = "it cannot be put into its control group";
             self->kill();
@@ -138,7 +143,7 @@ void WorkerLink::await_frames() {
 void WorkerLink::read_frames(int most, int most_large) {
     int large = 0;
     for (int count = 0; count < most && large < most_large && !broken(); ++count) {
-        auto received = receive_frame(socket_.native_handle(), shared_buffer());
+        auto received = receive_frame(socket_.native_handle(), shared_buffer(), intake_);
         if (!received) return violate(received.error().text());
         if (std::holds_alternative<NothingYet>(*received)) return;
         if (std::holds_alternative<Closed>(*received)) {
@@ -153,15 +158,16 @@ void WorkerLink::read_frames(int most, int most_large) {
             if (received_ > most_received_) return violate("it sends too much");
         }
         const auto payload = shared_buffer().last(shared_buffer().size() - frame_header_size);
-        handle(std::move(frame));
+        handle(frame);
+        server_->cleaning().close(std::move(frame.fds));
         wipe(payload.data(), used);  // former keys among it
     }
 }
 
-void WorkerLink::handle(Frame frame) {
+void WorkerLink::handle(Frame& frame) {
     if (calls_ == nullptr) return;
     wire::Reader in(frame.payload);
-    if (frame.type == FrameType::confined) return listen(std::move(frame));
+    if (frame.type == FrameType::confined) return listen(frame);
     if (!frame.fds.empty()) return violate("it sent a descriptor");
     if (frame.type == FrameType::stage_ended) {
         const std::uint32_t status = in.u32();
@@ -209,11 +215,11 @@ void WorkerLink::handle(Frame frame) {
         send(FrameType::reply, frame.call, encode_reply(Secret()).bytes());
         notify();
     } else {
-        handle_call(std::move(frame));
+        handle_call(frame);
     }
 }
 
-void WorkerLink::handle_call(Frame frame) {
+void WorkerLink::handle_call(const Frame& frame) {
     if (draining_) return;
     if (call_pending_) return violate("it called while a call of its was being answered");
     if (!stage_runs_) return violate("it called while no stage ran");
@@ -263,14 +269,15 @@ bool WorkerLink::read_output() {
 }
 
 // Said once, by a worker that has not loaded anything yet.
-void WorkerLink::listen(Frame frame) {
+void WorkerLink::listen(Frame& frame) {
     wire::Reader in(frame.payload);
-    std::vector<std::string> gaps = read_gaps(in);
-    if (!in.finished() || confined_ || !server_->is_cold() || frame.fds.size() > 1) {
+    ConfinedWords words;
+    if (!ConfinedWords::read(in, words) || confined_ || !server_->is_cold() ||
+        frame.fds.size() > 1) {
         return violate("it says that it is confined");
     }
     confined_ = true;
-    for (std::string& gap : gaps) server_->tell_gap(std::move(gap));
+    for (std::string& gap : words.gaps) server_->tell_gap(std::move(gap));
     if (frame.fds.empty()) return;
     listener_ = SyscallListener::start(
         wake_.get_executor(), std::move(frame.fds.front()),
@@ -280,7 +287,7 @@ void WorkerLink::listen(Frame frame) {
             const auto owns = [worker = self->process_](pid_t target) {
                 return is_own_number(worker, target);
             };
-            return self->decide(request, {self->process_, false, false, owns});
+            return self->decide(request, {self->process_, false, false, false, owns});
         });
 }
 
@@ -367,12 +374,12 @@ void WorkerLink::on_exit(WorkerExit exit) {
     stage_runs_ = false;
     queue_.close();
     stop_call_.emit(asio::cancellation_type::terminal);
-    drop_frames(socket_.native_handle());
+    drop_frames(socket_.native_handle(), intake_);
     if (listener_) listener_->close();
     boost::system::error_code ignored;
     socket_.close(ignored);
     output_.close(ignored);
-    place_.removal->remove(place_.work_folder);
+    server_->cleaning().remove(place_.work_folder);
     notify();
 }
 

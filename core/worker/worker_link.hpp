@@ -42,11 +42,11 @@ private:
     // What goes to the worker and comes from it: worker_link.cpp
     void await_frames();
     void read_frames(int most, int most_large);
-    void handle(Frame frame);
-    void handle_call(Frame frame);
+    void handle(Frame& frame);
+    void handle_call(const Frame& frame);
     void await_output();
     bool read_output();
-    void listen(Frame frame);
+    void listen(Frame& frame);
     SyscallVerdict decide(const SyscallRequest& request, const SyscallCaller& caller);
     void count_output(std::uint64_t bytes);
     void exceed(std::string limit, std::string message);
@@ -102,6 +102,7 @@ private:
     boost::asio::cancellation_signal stop_call_;
     std::uint64_t received_ = 0;   ///< bytes of large frames
     std::uint64_t most_received_;  ///< more of them are a violation
+    const Intake intake_;
     std::uint64_t log_frames_ = 0;
     std::uint64_t log_bytes_ = 0;
     std::uint64_t progress_frames_ = 0;

@@ -160,7 +160,7 @@ Result<std::vector<std::byte>> describe_library(const std::filesystem::path& pro
         // Its socket does not close with it where something that it started holds the other end.
         pollfd entries[] = {{sockets->ours.get(), POLLIN, 0}, {process->pidfd.get(), POLLIN, 0}};
         if (left.count() <= 0 || poll(entries, 2, static_cast<int>(left.count())) == 0) break;
-        auto received = receive_frame(sockets->ours.get(), buffer);
+        auto received = receive_frame(sockets->ours.get(), buffer, {});
         const bool nothing = received && std::holds_alternative<NothingYet>(*received);
         if (nothing && entries[1].revents == 0) continue;
         if (!received || nothing || std::holds_alternative<Closed>(*received)) {
@@ -181,7 +181,7 @@ Result<std::vector<std::byte>> describe_library(const std::filesystem::path& pro
     pollfd ended{process->pidfd.get(), POLLIN, 0};
     if (answer) poll(&ended, 1, 1000);
     end_process(*process);
-    drop_frames(sockets->ours.get());
+    drop_frames(sockets->ours.get(), {});
     sweep_all_children([&others](pid_t pid) { return others.contains(pid); });
     return answer;
 }

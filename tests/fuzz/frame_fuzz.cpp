@@ -139,11 +139,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (!in.ok()) break;
         send_message(sockets->theirs.get(), how, bytes);
         if ((how & reset) != 0) sockets->theirs = Fd();
-        auto received = receive_frame(sockets->ours.get(), buffer);
+        auto received = receive_frame(sockets->ours.get(), buffer, {});
         if (!received) break;  // a violation ends the worker
         if (const auto* frame = std::get_if<Frame>(&*received)) use(*frame);
         if (std::holds_alternative<Closed>(*received) || !sockets->theirs) break;
     }
-    drop_frames(sockets->ours.get());
+    drop_frames(sockets->ours.get(), {});
     return 0;
 }

@@ -79,6 +79,18 @@ static void try_to_move_symlink(const certcast_job* job, const char* written) {
     tried(job, "move a symlink where it may write", rename("holds link", folder));
 }
 
+static void try_what_is_open(const certcast_job* job, const char* written) {
+    const int file = open(written, O_RDONLY);
+    const int name = open(path_of(job, "other"), O_PATH);
+    tried(job, "mode of what is open", fchmod(file, 0640));
+    tried(job, "times of what is open", futimens(file, NULL));
+    tried(job, "owner of what is open", fchown(file, getuid(), getgid()));
+    tried(job, "mode of a mere name", fchmod(name, 0777));
+    tried(job, "owner of a mere name", fchownat(name, "", getuid(), getgid(), AT_EMPTY_PATH));
+    close(file);
+    close(name);
+}
+
 static void try_files(const certcast_job* job) {
     const char* const other = path_of(job, "other");
     const char* const written = path_of(job, "written");
@@ -104,6 +116,7 @@ static void try_files(const certcast_job* job) {
     tried(job, "set attribute of other", setxattr(other, "user.test", "1", 1, 0));
     opened(job, "write granted", open(written, O_WRONLY | O_CREAT | O_TRUNC, 0600));
     tried(job, "chmod granted", chmod(written, 0640));
+    try_what_is_open(job, written);
     snprintf(beside, sizeof beside, "%s.link", written);
     tried(job, "symlink where it may write", symlink("/etc/shadow", beside));
     snprintf(beside, sizeof beside, "%s.old", written);
@@ -112,7 +125,7 @@ static void try_files(const certcast_job* job) {
     opened(job, "write its work folder", open("mine", O_WRONLY | O_CREAT | O_TRUNC, 0600));
     opened(job, "make a file that runs as its owner",
            open("mine too", O_WRONLY | O_CREAT | O_TRUNC, 04755));
-    tried(job, "make a file run as its owner", chmod("mine", 04755));
+    tried(job, "make a file run as its owner", fchmod(open("mine", O_RDONLY), 04755));
     tried(job, "rename in its work folder", rename("mine", "still mine"));
     try_to_move_symlink(job, written);
     opened(job, "look at work folders", open("..", O_RDONLY | O_DIRECTORY));

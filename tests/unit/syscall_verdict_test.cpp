@@ -17,8 +17,8 @@ constexpr pid_t worker = 100;
 constexpr pid_t child_of_worker = 101;
 constexpr pid_t stranger = 7;
 
-SyscallCaller caller(bool is_fork_server = false, bool may_fork = false) {
-    return {worker, is_fork_server, may_fork,
+SyscallCaller caller(bool is_fork_server = false, bool may_fork = false, bool must_sweep = false) {
+    return {worker, is_fork_server, may_fork, must_sweep,
             [](pid_t task) { return task == worker || task == child_of_worker; }};
 }
 
@@ -72,12 +72,14 @@ TEST_CASE("a waiting system call is decided by what was declared and by who make
         {"outliving", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0), nothing, caller(), EPERM, ""},
         {"outliving its host", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0), nothing,
          caller(true, false), EPERM, ""},
-        {"outliving it to sweep", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0),
-         Rights{.exec = true, .signals = true}, caller(true, false), 0, ""},
+        {"outliving it to sweep", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0), exec,
+         caller(true, false, true), 0, ""},
         {"a sibling with EXEC", call(SCMP_SYS(clone), CLONE_PARENT | SIGCHLD), exec, caller(),
          EPERM, "not its child"},
-        {"a file that runs as its owner", call(SCMP_SYS(chmod), 0, 04755), writes, caller(), EPERM,
+        {"a file that runs as its owner", call(SCMP_SYS(fchmod), 0, 04755), writes, caller(), EPERM,
          "setuid"},
+        {"the mode of a name", call(SCMP_SYS(chmod), 0, 0644), writes, caller(), EPERM,
+         "what is open"},
         {"asynchronous input", call(SCMP_SYS(io_setup)), exec, caller(), EPERM, "no plugin"},
         {"the future", call(5000), nothing, caller(), ENOSYS, ""},
     };

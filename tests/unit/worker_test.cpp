@@ -28,7 +28,9 @@ namespace {
 struct Line {
     Line() : pair(make_socket_pair().value()) {}
 
-    Result<Received> receive() { return receive_frame(pair.theirs.get(), buffer); }
+    Result<Received> receive(const Intake& intake = {}) {
+        return receive_frame(pair.theirs.get(), buffer, intake);
+    }
     /// Bytes as whoever does not keep to the protocol may send them, with a descriptor.
     void send_raw(const std::vector<std::uint32_t>& header, std::size_t more = 0, int fd = -1) {
         send_raw(header, more, fd < 0 ? std::vector<int>() : std::vector<int>{fd});
@@ -98,7 +100,7 @@ TEST_CASE("descriptors travel with a frame, and only so many") {
     for (int i = 0; i < 2; ++i) fds.emplace_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
     const auto frame = make_frame(FrameType::spawn, 0, {}, std::move(fds));
     REQUIRE(send_frame(line.pair.ours.get(), *frame) == Sent::yes);
-    CHECK(std::get<Frame>(*line.receive()).fds.size() == 2);
+    CHECK(std::get<Frame>(*line.receive({.from_host = true})).fds.size() == 2);
 
     std::vector<Fd> too_many;
     for (std::size_t i = 0; i <= most_frame_fds; ++i) too_many.emplace_back(dup(0));
@@ -111,12 +113,35 @@ TEST_CASE("what nobody reads is taken all the same, an empty message and what fo
     line.send_raw({});
     line.send_raw({}, 0, given.get());
     line.send_raw({log_type, 0, 0, 0}, 0, given.get());
-    drop_frames(line.pair.theirs.get());
+    drop_frames(line.pair.theirs.get(), {});
     CHECK(std::holds_alternative<NothingYet>(*line.receive()));
     line.send_raw({});
     line.pair.ours.reset();
-    drop_frames(line.pair.theirs.get());
+    drop_frames(line.pair.theirs.get(), {});
     CHECK(std::holds_alternative<Closed>(*line.receive()));
+}
+
+TEST_CASE("descriptors that nobody wants are closed by whom they are given to") {
+    Line line;
+    std::size_t discarded = 0;
+    const Intake intake{.discard = [&](const std::vector<Fd>& fds) { discarded += fds.size(); }};
+    const Fd given(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    SUBCASE("with a frame that is malformed") {
+        line.send_raw({log_type}, 0, {given.get(), given.get()});
+        CHECK(line.receive(intake).has_error());
+        CHECK(discarded == 2);
+    }
+    SUBCASE("with the memory of a large frame") {
+        line.send_raw({static_cast<std::uint32_t>(FrameType::step), 0, 100, 1}, 0,
+                      memfd_of(100, all_seals).get());
+        CHECK(std::holds_alternative<Frame>(*line.receive(intake)));
+        CHECK(discarded == 1);
+    }
+    SUBCASE("with what nobody reads") {
+        line.send_raw({log_type, 0, 0, 0}, 0, given.get());
+        drop_frames(line.pair.theirs.get(), intake);
+        CHECK(discarded == 1);
+    }
 }
 
 TEST_CASE("what is no frame is a violation, never a crash") {
@@ -156,6 +181,9 @@ TEST_CASE("what is no frame is a violation, never a crash") {
         const std::size_t size = longest_payload_of(FrameType::log) + 1;
         line.send_raw({log_type, 0, static_cast<std::uint32_t>(size), 1}, 0,
                       memfd_of(size, all_seals).get());
+    }
+    SUBCASE("of a type that only the host sends") {
+        line.send_raw({static_cast<std::uint32_t>(FrameType::reply), 0, 0, 0});
     }
     SUBCASE("large, in something that is no memory") {
         const Fd file(open("/proc/self/exe", O_RDONLY));

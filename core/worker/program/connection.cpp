@@ -51,7 +51,7 @@ void Connection::send_text(FrameType type, std::string_view text) {
 }
 
 bool Connection::try_receive(Frame& frame) {
-    auto received = receive_frame(socket_, {buffer_.data(), buffer_.size()});
+    auto received = receive_frame(socket_, {buffer_.data(), buffer_.size()}, {.from_host = true});
     if (!received) end(exit_protocol);
     if (std::holds_alternative<Closed>(*received)) end(exit_host_gone);
     if (std::holds_alternative<NothingYet>(*received)) return false;

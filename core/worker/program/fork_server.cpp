@@ -96,24 +96,26 @@ private:
         const Rights& rights = confinement.grants.rights;
         const bool wants_keeper = rights.wants_pid_namespace(geteuid());
         if (wants_keeper) keeper_ = start_keeper();
-        if (keeper_ != 0) count_orphans_of(keeper_);
-        if (options_.cold) return;  // its workers do, each for itself
+        if (keeper_ != 0) count_orphans_of(keeper_, options_.cold);
         rights_ = rights;
-        auto confined = confine(confinement, Denied::asked);
+        // The workers of a cold one confine themselves, each of them.
+        auto confined =
+            options_.cold ? Result<Confined>(Confined{}) : confine(confinement, Denied::asked);
         if (!confined) {
             host_.send_text(FrameType::load_failed, confined.error().text());
             end_everything(1);
         }
+        std::vector<std::string>& gaps = confined->words.gaps;
         if (wants_keeper && keeper_ == 0) {
-            confined->gaps.emplace_back(
+            gaps.emplace_back(
                 "programs that a plugin starts may outlive certcast when it is killed: they cannot "
                 "have a PID namespace");
         }
-        if (rights.sandbox == Sandbox::required && !confined->gaps.empty()) {
-            host_.send_text(FrameType::load_failed,
-                            "sandbox = \"required\", but " + confined->gaps.front());
+        if (rights.sandbox == Sandbox::required && !gaps.empty()) {
+            host_.send_text(FrameType::load_failed, "sandbox = \"required\", but " + gaps.front());
             end_everything(1);
         }
+        confined->words.is_kept = keeper_ != 0;
         landlock_ = confined->landlock;
         starts_programs_ = rights_.exec || !confined->listener;
         send_confined(host_, std::move(*confined));
@@ -148,7 +150,7 @@ private:
     void take_requests() {
         // A few a turn, so that deaths are seen in time.
         for (int taken = 0; taken < 16; ++taken) {
-            auto received = receive_frame(host_.socket(), buffer_);
+            auto received = receive_frame(host_.socket(), buffer_, {.from_host = true});
             if (!received || std::holds_alternative<Closed>(*received)) end_everything(0);
             if (std::holds_alternative<NothingYet>(*received)) return;
             Frame frame = std::move(std::get<Frame>(*received));

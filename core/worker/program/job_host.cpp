@@ -18,6 +18,7 @@ constexpr std::uint64_t longest_text = 16 * 1024;
 constexpr std::uint64_t longest_step = 16 * 1024 * 1024;
 constexpr std::uint64_t longest_state = 1024 * 1024;
 constexpr std::uint64_t most_fields = 64;
+constexpr std::uint64_t longest_fields_of_log = 32 * 1024;
 
 std::span<const std::byte> span_of(certcast_bytes bytes) {
     return {reinterpret_cast<const std::byte*>(bytes.data), bytes.data == nullptr ? 0 : bytes.size};
@@ -27,8 +28,17 @@ std::string_view shortened(certcast_str text) {
     return view(text).substr(0, longest_text);
 }
 
-void put_fields(wire::Writer& out, const certcast_field* fields, std::uint64_t count) {
-    count = fields == nullptr ? 0 : std::min(count, most_fields);
+/// Those that fit into `room` bytes.
+void put_fields(wire::Writer& out, const certcast_field* fields, std::uint64_t most,
+                std::uint64_t room) {
+    std::uint64_t count = 0;
+    most = fields == nullptr ? 0 : std::min(most, most_fields);
+    for (; count < most; ++count) {
+        const std::uint64_t size =
+            shortened(fields[count].name).size() + shortened(fields[count].value).size();
+        if (size > room) break;
+        room -= size;
+    }
     out.u32(static_cast<std::uint32_t>(count));
     for (std::uint64_t i = 0; i < count; ++i) {
         out.text(shortened(fields[i].name));
@@ -116,7 +126,7 @@ void JobHost::fill_table() {
         wire::Writer out;
         out.u32(std::min<std::uint32_t>(level, CERTCAST_ERROR));
         out.text(shortened(message));
-        put_fields(out, fields, count);
+        put_fields(out, fields, count, longest_fields_of_log);
         self(host).connection_.send(FrameType::log, 0, out.data());
     };
     table_.progress = [](const certcast_host* host, std::uint32_t permille, certcast_str what) {
@@ -215,7 +225,7 @@ void JobHost::fill_table() {
                             certcast_command_result* result) -> std::int32_t {
         wire::Writer out;
         out.text(shortened(param));
-        put_fields(out, variables, count);
+        put_fields(out, variables, count, UINT64_MAX);
         return self(host).command_answer(self(host).call(FrameType::run_command, out), result);
     };
     table_.request_reload = [](const certcast_host* host, certcast_str identity, certcast_str param,

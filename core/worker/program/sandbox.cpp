@@ -93,14 +93,14 @@ void confine_root(const Confinement& confinement, Confined& confined) {
     auto writable = paths_with(Access::write, confinement.grants.paths);
     if (!confinement.work_folder.empty()) writable.push_back(confinement.work_folder);
     if (auto mounted = mount_read_only_but(writable); !mounted) {
-        confined.gaps.push_back(
-            "mode, owner and times of any file can be changed by a plugin that "
-            "writes files as root: " +
+        confined.words.gaps.push_back(
+            "mode, owner and times can be changed of files that a plugin which writes others as "
+            "root may only read: " +
             mounted.error().text());
     }
     if (auto kept = keep_file_capabilities(confinement.grants.rights.signals); !kept) {
-        confined.gaps.push_back("a plugin that writes files keeps all of root's capabilities: " +
-                                kept.error().text());
+        confined.words.gaps.push_back(
+            "a plugin that writes files keeps all of root's capabilities: " + kept.error().text());
     }
 }
 
@@ -147,8 +147,7 @@ Confinement receive_confinement(Connection& host) {
 
 void send_confined(Connection& host, Confined confined) {
     wire::Writer out;
-    out.u32(static_cast<std::uint32_t>(confined.gaps.size()));
-    for (const std::string& gap : confined.gaps) out.text(gap);
+    confined.words.encode(out);
     std::vector<Fd> fds;
     if (confined.listener) fds.push_back(std::move(confined.listener));
     host.send(FrameType::confined, 0, out.data(), std::move(fds));
@@ -170,7 +169,7 @@ Result<Confined> confine(const Confinement& confinement, Denied denied) {
         if (!made) return made.error();
         rules.emplace(std::move(*made));
     } else {
-        confined.gaps.emplace_back(
+        confined.words.gaps.emplace_back(
             "files are protected by their owners and modes alone: this kernel "
             "has no Landlock, or was started without it (lsm=landlock)");
     }
@@ -180,8 +179,8 @@ Result<Confined> confine(const Confinement& confinement, Denied denied) {
         if (!confinement.work_folder.empty()) readable.push_back(confinement.work_folder);
         const auto become = become_user(confinement.user, readable, rules.has_value());
         if (!become) {
-            confined.gaps.push_back("plugins that write no files run as root all the same: " +
-                                    become.error().text());
+            confined.words.gaps.push_back("plugins that write no files run as root all the same: " +
+                                          become.error().text());
             confine_root(confinement, confined);
         }
     }
@@ -191,16 +190,16 @@ Result<Confined> confine(const Confinement& confinement, Denied denied) {
     }
     auto listener = filter_system_calls(rights, confined.landlock, denied);
     if (!listener) {
-        confined.gaps.push_back(
+        confined.words.gaps.push_back(
             "sockets, programs, signals and the kernel's interfaces are open: " +
             listener.error().text());
     } else {
         confined.listener = std::move(*listener);
     }
-    if (rights.sandbox == Sandbox::required && !confined.gaps.empty()) {
+    if (rights.sandbox == Sandbox::required && !confined.words.gaps.empty()) {
         return Error{ErrorCode::denied,
                      "sandbox = \"required\", but this machine cannot enforce all of it: " +
-                         confined.gaps.front(),
+                         confined.words.gaps.front(),
                      {}};
     }
     return confined;

@@ -15,9 +15,9 @@ namespace certcast::program {
 
 /// What a process has been confined to.
 struct Confined {
-    Fd listener;                    ///< of the system calls that are asked about
-    std::uint32_t landlock = 0;     ///< version in force; 0: none
-    std::vector<std::string> gaps;  ///< what could not be enforced, each a sentence
+    Fd listener;                 ///< of the system calls that are asked about
+    std::uint32_t landlock = 0;  ///< version in force; 0: none
+    ConfinedWords words;
 };
 
 /// What every plugin with certain rights may reach beside its own paths. Found once for all workers

@@ -237,9 +237,12 @@ Result<const certcast_plugin*> confine_and_load(const std::string& library,
     Connection connection(attempt_fd, &_exit);
     Confinement confinement = receive_confinement(connection);
     confinement.work_folder = work_folder;
-    if (confinement.user != 0 &&
-        chown(work_folder.c_str(), confinement.user, confinement.user) != 0) {
-        return system_error("cannot give the work folder away", errno, work_folder);
+    if (confinement.user != 0) {
+        // By descriptor: this is still root, and a name may lead elsewhere by now.
+        const Fd own(open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!own || fchown(own.get(), confinement.user, confinement.user) != 0) {
+            return system_error("cannot give the work folder away", errno, work_folder);
+        }
     }
     auto confined = confine(confinement, Denied::asked);
     if (!confined) return confined.error();

@@ -355,6 +355,8 @@ typedef struct certcast_host {
     uint64_t size;
     void* context;
 
+    /** The message, each name and each value are cut at 16 KiB; of at most 64 fields, those that
+     * are left out would go beyond 32 KiB together. */
     void (*log)(const struct certcast_host*, uint32_t level, certcast_str message,
                 const certcast_field* fields, uint64_t field_count);
     /** permille 0 to 1000. */
