@@ -150,6 +150,7 @@ asio::awaitable<void> Attempt::wind_up() {
         result_.rollback_message.clear();
     }
     result_.outputs = std::move(calls_.facts().outputs);
+    for (std::string& denial : calls_.facts().denials) warn(std::move(denial));
     note_what_is_served();
 }
 

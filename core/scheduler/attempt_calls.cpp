@@ -112,29 +112,37 @@ asio::awaitable<Result<Secret>> AttemptCalls::secret(std::string name, bool refr
     co_return co_await services_.secrets.resolve(std::move(name), refresh);
 }
 
-Result<Secret> AttemptCalls::material(MaterialQuery query) {
+void AttemptCalls::denied(std::string what) {
+    log({LogLevel::warning, what, {}, false});
+    facts_.denials.push_back(std::move(what));
+}
+
+asio::awaitable<Result<Secret>> AttemptCalls::material(MaterialQuery query) {
+    co_await asio::this_coro::throw_if_cancelled(false);
     if (query.certificate >= deployment_.certificates.size()) {
-        return refused(ErrorCode::invalid,
-                       "the deployment has no certificate " + std::to_string(query.certificate));
+        co_return refused(ErrorCode::invalid,
+                          "the deployment has no certificate " + std::to_string(query.certificate));
     }
-    if (query.generation == CERTCAST_FORMER) return former_material(query);
+    if (query.generation == CERTCAST_FORMER) co_return former_material(query);
     if (query.generation != CERTCAST_CURRENT || query.pkcs12_profile > CERTCAST_PKCS12_LEGACY) {
-        return refused(ErrorCode::invalid, "a material query holds a number that means nothing");
+        co_return refused(ErrorCode::invalid, "a material query holds a number that means nothing");
     }
     if (holds_key(query.kind)) {
-        if (stage_ == Stage::validate) return wrong_stage("a private key", stage_);
+        if (stage_ == Stage::validate) co_return wrong_stage("a private key", stage_);
         if (!descriptor_.needs_flag(CERTCAST_NEEDS_KEY)) {
-            return refused(ErrorCode::denied,
-                           "the plugin does not declare that it needs private keys");
+            co_return refused(ErrorCode::denied,
+                              "the plugin does not declare that it needs private keys");
         }
     }
     const std::string& name = deployment_.certificates[query.certificate];
     const CertificateBundle* bundle = services_.certificates.find(name);
     if (bundle == nullptr) {
-        return refused(ErrorCode::not_found, "the certificate \"" + name + "\" was not loaded");
+        co_return refused(ErrorCode::not_found, "the certificate \"" + name + "\" was not loaded");
     }
-    return bundle->material(query.kind, query.password.text(), query.friendly_name,
-                            static_cast<Pkcs12Profile>(query.pkcs12_profile));
+    if (query.kind == CERTCAST_PKCS12) {
+        co_return co_await services_.certificates.pkcs12(*bundle, std::move(query));
+    }
+    co_return bundle->material(query.kind);
 }
 
 Result<Secret> AttemptCalls::former_material(const MaterialQuery& query) const {

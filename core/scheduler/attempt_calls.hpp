@@ -17,6 +17,7 @@ struct AttemptFacts {
     std::map<std::uint64_t, bool> changed;  ///< by certificate
     std::vector<Finding> findings;
     std::vector<std::pair<std::string, std::string>> outputs;
+    std::vector<std::string> denials;  ///< what a sandbox refused
 };
 
 /// Answers a worker's calls: knows what each stage may do and what each deployment may ask for. The
@@ -36,8 +37,9 @@ public:
 
     void log(LogLine line) override;
     void progress(std::uint32_t permille, std::string what) override;
+    void denied(std::string what) override;
     boost::asio::awaitable<Result<Secret>> secret(std::string name, bool refresh) override;
-    Result<Secret> material(MaterialQuery query) override;
+    boost::asio::awaitable<Result<Secret>> material(MaterialQuery query) override;
     Result<void> live(Live live) override;
     boost::asio::awaitable<Result<void>> step(std::string label, Secret undo) override;
     boost::asio::awaitable<Result<void>> step_undone(std::uint64_t index) override;

@@ -3,7 +3,9 @@
 #include "core/certificate/sources.hpp"
 
 #include <certcast/plugin.h>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <set>
 
@@ -44,6 +46,22 @@ bool by_command(const Pipeline& pipeline, const std::string& secret) {
 
 void CertificateStore::add(std::string name, CertificateBundle bundle) {
     bundles_.insert_or_assign(std::move(name), std::move(bundle));
+}
+
+namespace {
+
+asio::awaitable<Result<Secret>> converted(const CertificateBundle& bundle, MaterialQuery query) {
+    co_return bundle.material(query.kind, query.password.text(), query.friendly_name,
+                              static_cast<Pkcs12Profile>(query.pkcs12_profile));
+}
+
+}  // namespace
+
+asio::awaitable<Result<Secret>> CertificateStore::pkcs12(const CertificateBundle& bundle,
+                                                         MaterialQuery query) {
+    if (!converting_) converting_.emplace(1);
+    co_return co_await asio::co_spawn(*converting_, converted(bundle, std::move(query)),
+                                      asio::use_awaitable);
 }
 
 const CertificateBundle* CertificateStore::find(std::string_view name) const {

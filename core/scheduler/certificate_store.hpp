@@ -4,8 +4,12 @@
 #include "core/certificate/certificate_bundle.hpp"
 #include "core/pipeline/pipeline.hpp"
 #include "core/scheduler/secret_store.hpp"
+#include "core/worker/session.hpp"
+
+#include <boost/asio/thread_pool.hpp>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,8 +33,14 @@ public:
     /// nullptr: not loaded.
     const CertificateBundle* find(std::string_view name) const;
 
+    /// On a thread of its own, one after the other: deriving a key from the password takes
+    /// milliseconds, in which nobody else would be heard.
+    boost::asio::awaitable<Result<Secret>> pkcs12(const CertificateBundle& bundle,
+                                                  MaterialQuery query);
+
 private:
     std::map<std::string, CertificateBundle, std::less<>> bundles_;
+    std::optional<boost::asio::thread_pool> converting_;  ///< made when it is needed first
 };
 
 }  // namespace certcast

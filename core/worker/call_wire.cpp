@@ -102,10 +102,6 @@ Finding read_finding(wire::Reader& in) {
 
 // Calls that are answered on the spot. Nothing: the type is none of them.
 std::optional<Result<Secret>> answer_at_once(FrameType type, wire::Reader& in, HostCalls& calls) {
-    if (type == FrameType::material) {
-        MaterialQuery query = read_query(in);
-        return in.finished() ? calls.material(std::move(query)) : Secret();
-    }
     if (type == FrameType::live) {
         Live live = read_live(in);
         return in.finished() ? nothing_or_error(calls.live(std::move(live))) : Secret();
@@ -133,6 +129,9 @@ asio::awaitable<Result<Secret>> answer_later(FrameType type, wire::Reader& in, H
         std::string name(in.text(longest_text));
         const bool refresh = (in.u32() & CERTCAST_SECRET_REFRESH) != 0;
         if (in.finished()) co_return co_await calls.secret(std::move(name), refresh);
+    } else if (type == FrameType::material) {
+        MaterialQuery query = read_query(in);
+        if (in.finished()) co_return co_await calls.material(std::move(query));
     } else if (type == FrameType::step) {
         std::string label(in.text(longest_text));
         Secret undo(in.bytes());

@@ -38,9 +38,9 @@ struct Rights {
     bool keeps_user = false;
     Sandbox sandbox = Sandbox::on;
 
-    /// Whether programs that it starts are kept in a PID namespace, which takes root: a plugin that
-    /// sends signals would reach nobody else from there.
-    bool wants_pid_namespace(std::uint32_t user) const { return user == 0 && exec && !signals; }
+    /// Whether its processes are kept in a PID namespace, which takes root: a plugin that sends
+    /// signals would reach nobody else from there.
+    bool wants_pid_namespace() const { return sandbox != Sandbox::off && !signals; }
 
     bool operator<(const Rights& other) const { return members() < other.members(); }
     std::tuple<bool, bool, bool, bool, bool, Sandbox> members() const {

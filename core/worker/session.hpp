@@ -74,8 +74,10 @@ public:
 
     virtual void log(LogLine line) = 0;
     virtual void progress(std::uint32_t permille, std::string what) = 0;
+    /// Its sandbox refused something, each thing once.
+    virtual void denied(std::string what) = 0;
     virtual boost::asio::awaitable<Result<Secret>> secret(std::string name, bool refresh) = 0;
-    virtual Result<Secret> material(MaterialQuery query) = 0;
+    virtual boost::asio::awaitable<Result<Secret>> material(MaterialQuery query) = 0;
     virtual Result<void> live(Live live) = 0;
     virtual boost::asio::awaitable<Result<void>> step(std::string label, Secret undo) = 0;
     virtual boost::asio::awaitable<Result<void>> step_undone(std::uint64_t index) = 0;

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 // Deeper than any script calls; each costs time in which nobody else is heard.
 constexpr int most_generations = 64;
-constexpr int most_looked_at = 600;
+constexpr int most_looked_at = 64;
 
 struct TaskStatus {
     pid_t process = 0;

@@ -295,11 +295,16 @@ SyscallVerdict WorkerLink::decide(const SyscallRequest& request, const SyscallCa
     SyscallVerdict verdict = judge(request, server_->confinement().grants.rights, caller);
     const std::uint64_t most = place_.limits.processes;
     if (verdict.allowed() && kind_of(request.number) == SyscallKind::starts_process) {
-        // At most so many are there; how many there are is looked at when it matters.
+        // At most so many are there; how many there are is looked at when it matters, and where
+        // looking takes long not always: others are not heard meanwhile.
         if (most != 0 && tasks_ >= most) {
+            const auto begin = Timer::clock_type::now();
+            if (begin < next_count_) return {EAGAIN, {}};
             const bool has_children = server_->confinement().grants.rights.exec;
             tasks_ =
                 has_children ? count_tasks(caller.process, most) : count_threads(caller.process);
+            const auto end = Timer::clock_type::now();
+            next_count_ = end + 20 * (end - begin);
         }
         if (most != 0 && tasks_ >= most) {
             exceed("processes", "it had " + std::to_string(most) +
@@ -316,7 +321,7 @@ SyscallVerdict WorkerLink::decide(const SyscallRequest& request, const SyscallCa
     constexpr std::size_t most_told = 64;
     if (!verdict.denial.empty() && denials_.size() < most_told &&
         denials_.insert(verdict.denial).second && calls_ != nullptr) {
-        calls_->log({LogLevel::warning, verdict.denial, {}, false});
+        calls_->denied(verdict.denial);
     }
     return verdict;
 }

@@ -90,7 +90,8 @@ private:
     std::set<std::string> denials_;  ///< what its sandbox refused
     std::size_t refused_ = 0;        ///< how often it did
     bool has_started_processes_ = false;
-    std::size_t tasks_ = 1;  ///< processes and threads, at most
+    std::size_t tasks_ = 1;              ///< processes and threads, at most
+    Timer::time_point next_count_ = {};  ///< before that they are not counted again
     std::uint64_t output_bytes_ = 0;
     std::optional<Outcome> limit_;
     OutputLines lines_;

@@ -72,7 +72,10 @@ public:
         if (name.empty()) co_return Error{ErrorCode::not_found, "no such secret", {}};
         co_return Secret(name);
     }
-    Result<Secret> material(MaterialQuery query) override { return std::move(query.password); }
+    asio::awaitable<Result<Secret>> material(MaterialQuery query) override {
+        co_return std::move(query.password);
+    }
+    void denied(std::string) override {}
     Result<void> live(Live) override { return {}; }
     asio::awaitable<Result<void>> step(std::string, Secret) override { co_return Result<void>(); }
     asio::awaitable<Result<void>> step_undone(std::uint64_t index) override {

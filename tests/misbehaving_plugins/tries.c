@@ -95,7 +95,8 @@ static void try_files(const certcast_job* job) {
     const char* const other = path_of(job, "other");
     const char* const written = path_of(job, "written");
     const char* const read_only = path_of(job, "read");
-    char beside[4200];
+    char beside[4300];
+    char folder[4200];
     struct stat status;
     tell(job, "user", (long)getuid());
     opened(job, "read /etc/shadow", open("/etc/shadow", O_RDONLY));
@@ -105,6 +106,7 @@ static void try_files(const certcast_job* job) {
     opened(job, "shorten what may be read", open(read_only, O_RDONLY | O_TRUNC));
     tell(job, "size of what may be read", stat(read_only, &status) == 0 ? status.st_size : -1);
     opened(job, "read other", open(other, O_RDONLY));
+    opened(job, "read what a neighbour may in /etc", open("/etc/issue", O_RDONLY));
     opened(job, "write other", open(other, O_WRONLY | O_TRUNC));
     tried(job, "truncate other", truncate(other, 0));
     tried(job, "remove other", unlink(other));
@@ -127,6 +129,8 @@ static void try_files(const certcast_job* job) {
            open("mine too", O_WRONLY | O_CREAT | O_TRUNC, 04755));
     tried(job, "make a file run as its owner", fchmod(open("mine", O_RDONLY), 04755));
     tried(job, "rename in its work folder", rename("mine", "still mine"));
+    snprintf(beside, sizeof beside, "%s.exchanged", getcwd(folder, sizeof folder));
+    tried(job, "exchange its work folder", rename(folder, beside));
     try_to_move_symlink(job, written);
     opened(job, "look at work folders", open("..", O_RDONLY | O_DIRECTORY));
     opened(job, "read itself in /proc", open("/proc/self/environ", O_RDONLY));

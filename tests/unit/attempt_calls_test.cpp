@@ -57,7 +57,7 @@ struct Calls : AttemptBench {
         query.kind = kind;
         query.generation = generation;
         query.certificate = certificate;
-        return calls.material(std::move(query));
+        return loop.run(calls.material(std::move(query)));
     }
 
     AttemptCalls calls{services, deployment, nginx, AttemptCalls::Role::deployer, 1, &runner_slot};

@@ -18,7 +18,8 @@ public:
     void log(LogLine line) override { lines.push_back(std::move(line.message)); }
     void progress(std::uint32_t, std::string) override {}
     Awaitable<Secret> secret(std::string, bool) override { co_return refused(); }
-    Result<Secret> material(MaterialQuery) override { return refused(); }
+    Awaitable<Secret> material(MaterialQuery) override { co_return refused(); }
+    void denied(std::string what) override { lines.push_back(std::move(what)); }
     Result<void> live(Live) override { return {}; }
     Awaitable<void> step(std::string, Secret) override { co_return refused(); }
     Awaitable<void> step_undone(std::uint64_t) override { co_return refused(); }

@@ -364,6 +364,34 @@ TEST_CASE("a worker finds nothing around itself but what is its own") {
     }
 }
 
+TEST_CASE("what a sandbox refuses is a warning of the deployment") {
+    const Workspace workspace;
+    const Run run = workspace.run(among_neighbours(workspace, "test-attacks-neighbours"));
+    CAPTURE(run.output);
+    const std::string warnings = run.text("bad", "warnings");
+    CHECK(warnings.find("the sandbox refused ptrace: it is granted to no plugin") !=
+          std::string::npos);
+    CHECK(run.text("good1", "warnings") == "[]");
+}
+
+TEST_CASE("a PID namespace that cannot be had is told, and an error where it is required") {
+    if (geteuid() != 0) {
+        MESSAGE("needs root, which could have one");
+        return;
+    }
+    Workspace workspace;
+    workspace.launcher() = {"setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"};
+    const std::string sandbox = "[defaults.plugin.test-fork-bomb]\nsandbox = \"required\"\n";
+    const Run run =
+        workspace.run(workspace.head() + sandbox + std::string(deployment("told", "test-works")) +
+                      std::string(deployment("refused", "test-fork-bomb")));
+    CAPTURE(run.output);
+    CHECK(run.text("told", "status") == "changed");
+    CHECK(run.output.find("cannot have a PID namespace") != std::string::npos);
+    CHECK(run.text("refused", "reason") == "setup_failed");
+    CHECK(run.message("refused").find("PID namespace") != std::string::npos);
+}
+
 TEST_CASE("what takes too long to close is asked to stop, and has its grace") {
     const Workspace workspace;
     const Run run =

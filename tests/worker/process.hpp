@@ -89,7 +89,8 @@ private:
     std::vector<int> pidfds_;
 };
 
-/// A FIFO into which test plugins write two numbers a line, mostly their process and its parent.
+/// A FIFO into which test plugins write two numbers a line, mostly their process and its parent,
+/// which is 0 to those in a PID namespace and looked up for them.
 class Announcements {
 public:
     explicit Announcements(std::filesystem::path path);

@@ -94,10 +94,12 @@ private:
     void enter_sandbox() {
         const Confinement confinement = receive_confinement(host_);
         const Rights& rights = confinement.grants.rights;
-        const bool wants_keeper = rights.wants_pid_namespace(geteuid());
-        if (wants_keeper) keeper_ = start_keeper();
+        const bool is_root = geteuid() == 0;
+        const bool wants_keeper = rights.wants_pid_namespace();
+        if (wants_keeper && is_root) keeper_ = start_keeper();
         if (keeper_ != 0) count_orphans_of(keeper_, options_.cold);
         rights_ = rights;
+        if (!options_.cold) common_paths_ = CommonPlaces::widened(confinement);
         // The workers of a cold one confine themselves, each of them.
         auto confined =
             options_.cold ? Result<Confined>(Confined{}) : confine(confinement, Denied::asked);
@@ -106,10 +108,10 @@ private:
             end_everything(1);
         }
         std::vector<std::string>& gaps = confined->words.gaps;
-        if (wants_keeper && keeper_ == 0) {
+        if (wants_keeper && keeper_ == 0 && (is_root || rights.exec)) {
             gaps.emplace_back(
-                "programs that a plugin starts may outlive certcast when it is killed: they cannot "
-                "have a PID namespace");
+                "processes that a plugin starts may outlive certcast when it is killed: they "
+                "cannot have a PID namespace, which takes root");
         }
         if (rights.sandbox == Sandbox::required && !gaps.empty()) {
             host_.send_text(FrameType::load_failed, "sandbox = \"required\", but " + gaps.front());
@@ -144,7 +146,8 @@ private:
             end_everything(1);
         }
         plugin_ = *plugin;
-        if (landlock_ > 0) common_.emplace(rights_);
+        // Not before: a library finds no open folder.
+        if (landlock_ > 0) common_.emplace(common_paths_);
     }
 
     void take_requests() {
@@ -292,6 +295,7 @@ private:
     bool starts_programs_ = true;
     pid_t keeper_ = 0;            ///< 0: there is none
     std::uint32_t landlock_ = 0;  ///< 0: there is nothing to be narrowed
+    CommonPlaces::Paths common_paths_;
     std::optional<CommonPlaces> common_;
     const certcast_plugin* plugin_ = nullptr;
     std::unordered_map<pid_t, std::uint64_t> workers_;

@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 namespace certcast::program {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -80,6 +83,26 @@ Result<Landlock> rules_for(std::uint32_t version, const Rights& rights, const Co
     return rules;
 }
 
+/// Where it leads; the root where that cannot be told.
+fs::path real_path(const fs::path& path) {
+    std::error_code failure;
+    fs::path real = fs::weakly_canonical(path, failure);
+    return failure ? fs::path("/") : real;
+}
+
+/// The folder below the root that this leads into, or the root.
+fs::path top_of(const fs::path& path) {
+    const fs::path inner = real_path(path).relative_path();
+    return inner.empty() ? fs::path("/") : "/" / *inner.begin();
+}
+
+bool is_beneath_any(const CommonPlaces::Paths& paths, const fs::path& path) {
+    return std::any_of(paths.begin(), paths.end(), [&](const auto& other) {
+        const fs::path relative = path.lexically_relative(other.first);
+        return !relative.empty() && *relative.begin() != "..";
+    });
+}
+
 std::vector<std::string> paths_with(Access access, const std::set<PathGrant>& paths) {
     std::vector<std::string> found;
     for (const PathGrant& grant : paths) {
@@ -106,23 +129,27 @@ void confine_root(const Confinement& confinement, Confined& confined) {
 
 }  // namespace
 
-CommonPlaces::CommonPlaces(const Rights& rights) {
-    for (const char* path : read_by_all) add(path, Reach::read);
-    for (const char* path : used_by_all) add(path, Reach::device);
+CommonPlaces::Paths CommonPlaces::paths_for(const Rights& rights) {
+    Paths paths;
+    for (const char* path : read_by_all) paths.emplace_back(path, Reach::read);
+    for (const char* path : used_by_all) paths.emplace_back(path, Reach::device);
 #ifdef __SANITIZE_ADDRESS__
-    add("/proc", Reach::read);  // a report names what is mapped where
+    paths.emplace_back("/proc", Reach::read);  // a report names what is mapped where
 #endif
     if (rights.network) {
-        for (const char* path : read_for_network) add(path, Reach::read);
+        for (const char* path : read_for_network) paths.emplace_back(path, Reach::read);
     }
     if (rights.exec) {
-        for (const char* path : run_with_exec) add(path, Reach::run);
+        for (const char* path : run_with_exec) paths.emplace_back(path, Reach::run);
     }
+    return paths;
 }
 
-void CommonPlaces::add(const char* path, Reach reach) {
-    Place place(path);
-    if (!place.missing() && !holds(place, reach)) places_.emplace_back(std::move(place), reach);
+CommonPlaces::CommonPlaces(const Paths& paths) {
+    for (const auto& [path, reach] : paths) {
+        Place place(path);
+        if (!place.missing() && !holds(place, reach)) places_.emplace_back(std::move(place), reach);
+    }
 }
 
 // /lib leads to /usr/lib, mostly.
@@ -134,6 +161,23 @@ bool CommonPlaces::holds(const Place& place, Reach reach) const {
 
 void CommonPlaces::allow_in(Landlock& rules) const {
     for (const auto& [place, reach] : places_) rules.allow(place, reach);
+}
+
+CommonPlaces::Paths CommonPlaces::widened(const Confinement& confinement) {
+    Paths paths = paths_for(confinement.grants.rights);
+    std::set<fs::path> taken{top_of(confinement.work_folder)};
+    for (const PathGrant& grant : confinement.grants.paths) {
+        // A library for instance, which lies where everything may read.
+        const bool is_common =
+            grant.access == Access::read && is_beneath_any(paths, real_path(grant.path));
+        if (!is_common) taken.insert(top_of(grant.path));
+    }
+    if (taken.contains("/")) return paths;
+    for (auto& [path, reach] : paths) {
+        const fs::path top = top_of(path);
+        if (!taken.contains(top)) path = top.string();
+    }
+    return paths;
 }
 
 Confinement receive_confinement(Connection& host) {
@@ -164,8 +208,9 @@ Result<Confined> confine(const Confinement& confinement, Denied denied) {
     confined.landlock = std::min(landlock_version(), confinement.newest_landlock);
     std::optional<Landlock> rules;
     if (confined.landlock > 0) {
-        auto made = rules_for(confined.landlock, rights, CommonPlaces(rights), paths,
-                              confinement.work_folder);
+        auto made =
+            rules_for(confined.landlock, rights, CommonPlaces(CommonPlaces::paths_for(rights)),
+                      paths, confinement.work_folder);
         if (!made) return made.error();
         rules.emplace(std::move(*made));
     } else {

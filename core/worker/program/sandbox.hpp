@@ -24,11 +24,16 @@ struct Confined {
 /// of a fork server, since finding it costs more than allowing it.
 class CommonPlaces {
 public:
-    explicit CommonPlaces(const Rights& rights);
+    using Paths = std::vector<std::pair<std::string, Reach>>;
+
+    explicit CommonPlaces(const Paths& paths);
+    static Paths paths_for(const Rights& rights);
     void allow_in(Landlock& rules) const;
+    /// For rules that only narrow others which are in force: fewer places, which hold all of these
+    /// and nothing that the confinement grants to some attempts only.
+    static Paths widened(const Confinement& confinement);
 
 private:
-    void add(const char* path, Reach reach);
     bool holds(const Place& place, Reach reach) const;
 
     std::vector<std::pair<Place, Reach>> places_;
