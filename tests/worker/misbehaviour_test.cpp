@@ -3,9 +3,11 @@
 
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <sstream>
 #include <string>
@@ -114,6 +116,49 @@ TEST_CASE("each misbehaviour has its own outcome, spares its neighbours and leav
                   (one.plugin == "test-protects-an-hour" ? 8000 : 5000));
             check_neighbours(run);
             CHECK(leftovers().empty());
+        }
+    }
+}
+
+TEST_CASE("what a plugin does not declare it does not reach, and its neighbours succeed") {
+    const Workspace workspace;
+    const auto other = workspace.folder().write("other.txt", "as it was");
+    const std::string key = (workspace / "shop.key").string();
+    struct Reach {
+        const char* plugin;
+        std::string target;
+        const char* told;  ///< by the sandbox, where it is asked
+    };
+    const Reach all[] = {
+        {"test-read-key", key, ""},
+        {"test-write-file", other.string(), ""},
+        {"test-truncate-file", other.string(), ""},
+        {"test-change-mode", other.string(), "chmod"},
+        {"test-connect-tcp", "443", "socket(AF_INET): the plugin does not declare NETWORK"},
+        {"test-send-udp", "53", "socket(AF_INET): the plugin does not declare NETWORK"},
+        {"test-connect-unix", "/run/there", "does not declare UNIX_SOCKETS"},
+        {"test-run-program", "/bin/true", "execve: the plugin does not declare EXEC"},
+        {"test-run-memfd", "", "execveat: the plugin does not declare EXEC"},
+        {"test-kill-init", "", ""},
+        {"test-kill-parent", "", ""},
+        {"test-outlive-parent", "", ""},
+    };
+    for (const Reach& one : all) {
+        SUBCASE(one.plugin) {
+            const Run run = workspace.run(
+                among_neighbours(workspace, one.plugin, "target = \"" + one.target + "\""));
+            CAPTURE(run.output);
+            CHECK(run.text("bad", "status") == "failed");
+            CHECK(run.text("bad", "reason") == "failed");
+            const std::string message = run.message("bad");
+            const bool refused = message.starts_with(strerrordesc_np(EPERM)) ||
+                                 message.starts_with(strerrordesc_np(EACCES));
+            CHECK(refused);
+            CHECK(message.find(one.told) != std::string::npos);
+            check_neighbours(run);
+            CHECK(leftovers().empty());
+            CHECK(content_of(other) == "as it was");
+            CHECK(std::filesystem::status(other).permissions() != std::filesystem::perms::all);
         }
     }
 }
