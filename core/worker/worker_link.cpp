@@ -30,6 +30,7 @@ std::span<std::byte> shared_buffer() {
     return {buffer.data(), buffer.size()};
 }
 
+constexpr std::uint64_t most_frames = 2'000'000;
 constexpr std::uint64_t most_log_frames = 10'000;
 constexpr std::uint64_t most_log_bytes = std::uint64_t{4} * 1024 * 1024;
 constexpr std::uint64_t most_progress_frames = 10'000;
@@ -151,6 +152,7 @@ void WorkerLink::read_frames(int most, int most_large) {
             return;
         }
         Frame& frame = std::get<Frame>(*received);
+        if (++frames_ > most_frames) return violate("it sends without end");
         const std::size_t used = frame.large.empty() ? frame.payload.size() : 0;
         if (!frame.large.empty()) {
             ++large;

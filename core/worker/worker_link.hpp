@@ -101,7 +101,8 @@ private:
     bool closed_ = false;    ///< it has closed its end
     bool draining_ = false;  ///< the process is dead: what it asked for reaches nobody
     boost::asio::cancellation_signal stop_call_;
-    std::uint64_t received_ = 0;   ///< bytes of large frames
+    std::uint64_t received_ = 0;  ///< bytes of large frames
+    std::uint64_t frames_ = 0;
     std::uint64_t most_received_;  ///< more of them are a violation
     const Intake intake_;
     std::uint64_t log_frames_ = 0;

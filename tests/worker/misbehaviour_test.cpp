@@ -409,6 +409,20 @@ TEST_CASE("a worker finds nothing around itself but what is its own") {
     }
 }
 
+TEST_CASE("what sends without end is ended, long before its deadline, and spares its neighbours") {
+    const Workspace workspace;
+    std::string text = workspace.head();
+    text += deployment("bad", "test-endless-progress").text("timeout", "10m");
+    for (const char* name : {"good1", "good2", "good3", "good4"})
+        text += deployment(name, "test-works").value("config", "{ milliseconds = 100 }");
+    const auto host = workspace.start_run(text);
+    const Run run = workspace.collect(*host, "pipeline", 4min);
+    CAPTURE(run.output);
+    CHECK(run.text("bad", "reason") == "protocol_error");
+    CHECK(run.message("bad").find("it sends without end") != std::string::npos);
+    check_neighbours(run);
+}
+
 TEST_CASE("what a sandbox refuses is a warning of the deployment") {
     const Workspace workspace;
     const Run run = workspace.run(among_neighbours(workspace, "test-attacks-neighbours"));
