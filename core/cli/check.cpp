@@ -7,6 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <algorithm>
 #include <iostream>
 
 namespace certcast {
@@ -42,9 +43,13 @@ int check_command(const std::filesystem::path& file, const Places& places) {
                    asio::bind_cancellation_slot(stop.slot(), std::move(ended)));
     io.run();
     if (context.stopped) return exit_interrupted;
-    if (wrong) return exit_invalid;
+    const auto& all = pipeline->deployments;
+    const bool some_unusable = std::any_of(
+        all.begin(), all.end(), [](const Deployment& one) { return !one.unusable.empty(); });
+    if (some_unusable) std::cerr << file.string() << ": a plugin cannot be used\n";
+    if (wrong || some_unusable) return exit_invalid;
     print_diagnostics(uncovered_names(*pipeline, context.certificates), filter);
-    const std::size_t count = pipeline->deployments.size();
+    const std::size_t count = all.size();
     std::cout << file.string() << ": " << count << (count == 1 ? " deployment" : " deployments")
               << ", nothing wrong\n";
     return exit_good;

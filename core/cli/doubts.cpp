@@ -125,7 +125,8 @@ std::vector<Diagnostic> wide_grants(const Pipeline& pipeline) {
     const auto files = of_the_operator(pipeline);
     std::set<fs::path> looked_at;
     for (const Deployment& deployment : pipeline.deployments) {
-        if (deployment.disabled || deployment.sandbox == Sandbox::off) continue;
+        if (deployment.disabled || deployment.descriptor == nullptr) continue;
+        if (deployment.sandbox == Sandbox::off) continue;
         const Grants grants = grants_of(*deployment.descriptor, deployment.config);
         for (const PathGrant& grant : grants.paths) {
             if (grant.access != Access::write || !looked_at.insert(grant.path).second) continue;

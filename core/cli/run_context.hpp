@@ -17,7 +17,8 @@ struct RunContext {
           secrets(io.get_executor(), read, host, redactor),
           reloads(io.get_executor(), host, clock) {
         for (const Deployment& deployment : pipeline.deployments) {
-            if (!deployment.disabled) expect(deployment);
+            const bool is_done = !deployment.disabled && deployment.unusable.empty();
+            if (is_done) expect(deployment);
         }
     }
 

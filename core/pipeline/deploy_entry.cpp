@@ -34,6 +34,7 @@ struct FoundDeployer {
     std::string id;
     const Library* library = nullptr;
     const Descriptor* descriptor = nullptr;
+    std::string unusable = {};
 };
 
 /// Reads one entry for one of its targets.
@@ -58,6 +59,7 @@ public:
         deployment_.plugin = deployer.id;
         deployment_.library = deployer.library;
         deployment_.descriptor = deployer.descriptor;
+        deployment_.unusable = deployer.unusable;
         deployment_.location = entry.key_location;
     }
 
@@ -258,8 +260,14 @@ FoundDeployer find_deployer(const RawEntry& entry, const DeployContext& context)
     } else {
         const auto found = context.find(plugin->text);
         if (found) return {plugin->text, found->first, found->second};
-        diagnostics.error(plugin->location, path + ": " + found.error().message);
-        return {plugin->text, nullptr, nullptr};
+        const std::string why = path + ": " + found.error().message;
+        if (found.error().code == ErrorCode::not_found) {
+            diagnostics.error(plugin->location, why);
+            return {plugin->text};
+        }
+        // Whoever has broken it must not keep the deployments of others from being done.
+        diagnostics.warning(plugin->location, why);
+        return {plugin->text, nullptr, nullptr, found.error().message};
     }
     return {};
 }

@@ -65,6 +65,7 @@ struct Deployment {
     std::string plugin;
     const Library* library = nullptr;
     const Descriptor* descriptor = nullptr;
+    std::string unusable;  ///< why its plugin cannot be used, of which nothing above is known then
     std::vector<std::string> certificates;
     std::vector<std::string> needs;  ///< names of deployments, expanded
     std::vector<std::string> tags;

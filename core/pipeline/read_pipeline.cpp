@@ -189,6 +189,8 @@ private:
         reader.finish();
         const auto deployer = find_(entry.key);
         if (!deployer) {
+            // One that cannot be used is told where it is.
+            if (deployer.error().code != ErrorCode::not_found) return;
             return diagnostics_.error(entry.key_location, path + ": " + deployer.error().message);
         }
         const Descriptor& descriptor = *deployer->second;

@@ -109,6 +109,13 @@ asio::awaitable<RunReport> Scheduler::Impl::run() {
         end_unstarted(*task, Status::deferred, task->deployment->disabled_reason);
     }
     for (Task* task : plan_.order) {
+        const std::string& unusable = task->deployment->unusable;
+        if (unusable.empty() || task->place != Task::Place::before_needs) continue;
+        record_failure(*task->report, Ended::setup_failed, Category::config, unusable);
+        task->began = clock_.now();
+        end(*task);
+    }
+    for (Task* task : plan_.order) {
         if (task->unmet == 0 && task->place == Task::Place::before_needs) start(*task);
     }
     while (under_way_ > 0) {

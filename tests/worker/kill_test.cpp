@@ -2,8 +2,11 @@
 #include "tests/worker/workspace.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
-
+#include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -128,6 +131,58 @@ TEST_CASE("what a library starts while it is loaded dies with the host") {
     wait_until(
         "no process is left", [] { return leftovers().empty(); }, 10s);
     CHECK(watch.all_end_within(0ms));
+}
+
+TEST_CASE("a host leaves the terminal as it was, however it ends") {
+    std::vector<int> signals;
+    SUBCASE("killed") {
+        signals = {SIGKILL};
+    }
+    SUBCASE("terminated twice") {
+        signals = {SIGTERM, SIGTERM};
+    }
+    const Workspace workspace;
+    const Announcements announcements(workspace / "announce");
+    const std::string pipeline =
+        workspace.folder()
+            .write("pipeline.toml", all({workspace.head(),
+                                         announced("stays", "test-ignores-cancel", announcements)}))
+            .string();
+    int terminal = -1;
+    const pid_t host = forkpty(&terminal, nullptr, nullptr, nullptr);
+    if (host == 0) {
+        for (const auto& [name, value] : workspace.environment())
+            setenv(name.c_str(), value.c_str(), 1);
+        setenv("TERM", "xterm", 1);
+        execl(CERTCAST_PROGRAM, "certcast", "run", pipeline.c_str(), nullptr);
+        _exit(9);
+    }
+    termios before{};
+    REQUIRE(tcgetattr(terminal, &before) == 0);
+    announcements.next();
+    fcntl(terminal, F_SETFL, O_NONBLOCK);
+    std::string shown;
+    const auto read_on = [&] {
+        char bytes[4096];
+        for (ssize_t size = 0; (size = read(terminal, bytes, sizeof bytes)) > 0;)
+            shown.append(bytes, static_cast<std::size_t>(size));
+        return shown.find("of 1 finished") != std::string::npos;
+    };
+    wait_until("the run is shown", read_on);
+    for (const int signal : signals) kill(host, signal);
+    REQUIRE(waitpid(host, nullptr, 0) == host);
+    termios after{};
+    REQUIRE(tcgetattr(terminal, &after) == 0);
+    CHECK(after.c_lflag == before.c_lflag);
+    CHECK(after.c_iflag == before.c_iflag);
+    CHECK(after.c_oflag == before.c_oflag);
+    read_on();
+    close(terminal);
+    CAPTURE(shown);
+    CHECK(shown.find("\033[?25l") == std::string::npos);    // a hidden cursor
+    CHECK(shown.find("\033[?1049h") == std::string::npos);  // another screen
+    wait_until(
+        "no process is left", [] { return leftovers().empty(); }, 10s);
 }
 
 TEST_CASE("a host that is killed while it runs an operator's command takes the command with it") {

@@ -188,12 +188,19 @@ TEST_CASE("a library that cannot be loaded fails what names it, with the reason,
         };
         SUBCASE(one.name.c_str()) {
             install();
-            const Run run = workspace.run(among_neighbours(workspace, "test-" + one.name));
+            const std::string pipeline = among_neighbours(workspace, "test-" + one.name);
+            const Run run = workspace.run(pipeline);
             CAPTURE(run.output);
             CAPTURE(run.errors);
-            CHECK(run.status == 2);
+            CHECK(run.status == 1);
+            CHECK(run.text("bad", "reason") == "setup_failed");
+            CHECK(run.message("bad").find(one.message) != std::string::npos);
             CHECK(run.errors.find(one.message) != std::string::npos);
+            check_neighbours(run);
             CHECK(run.took < 30s);
+            const auto check =
+                workspace.start({"check", workspace.folder().write("c.toml", pipeline).string()});
+            CHECK(check->wait(30s).status == 2);
             CHECK(leftovers().empty());
         }
         SUBCASE(("others run beside " + one.name).c_str()) {
