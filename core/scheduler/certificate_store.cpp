@@ -3,6 +3,7 @@
 #include "core/certificate/sources.hpp"
 
 #include <certcast/plugin.h>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -60,8 +61,10 @@ asio::awaitable<Result<Secret>> converted(const CertificateBundle& bundle, Mater
 asio::awaitable<Result<Secret>> CertificateStore::pkcs12(const CertificateBundle& bundle,
                                                          MaterialQuery query) {
     if (!converting_) converting_.emplace(1);
-    co_return co_await asio::co_spawn(*converting_, converted(bundle, std::move(query)),
-                                      asio::use_awaitable);
+    // Not cancelled: the signal would reach the other thread when nothing of this is left.
+    co_return co_await asio::co_spawn(
+        *converting_, converted(bundle, std::move(query)),
+        asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
 }
 
 const CertificateBundle* CertificateStore::find(std::string_view name) const {
