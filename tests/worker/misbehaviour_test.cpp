@@ -233,6 +233,7 @@ TEST_CASE("an attempt that goes over a limit ends as that limit, and spares its 
     };
     const Limited all[] = {
         {"test-fork-bomb", "processes = 40", "processes"},
+        {"test-scatters", "processes = 40", "processes"},
         {"test-thread-bomb", "processes = 40", "processes"},
 #ifndef __SANITIZE_ADDRESS__
         {"test-memory-bomb", "memory = \"64MiB\"", "memory"},
