@@ -132,6 +132,7 @@ static void try_files(const certcast_job* job) {
     snprintf(beside, sizeof beside, "%s.exchanged", getcwd(folder, sizeof folder));
     tried(job, "exchange its work folder", rename(folder, beside));
     try_to_move_symlink(job, written);
+    opened(job, "use a device", open("/dev/ptmx", O_RDWR | O_NOCTTY));
     opened(job, "look at work folders", open("..", O_RDONLY | O_DIRECTORY));
     opened(job, "read itself in /proc", open("/proc/self/environ", O_RDONLY));
     opened(job, "read the host in /proc", open("/proc/1/environ", O_RDONLY));
@@ -223,6 +224,7 @@ static const certcast_param params[] = {
     {.name = CERTCAST_STR("read"), .type = CERTCAST_PATH, .flags = CERTCAST_READS},
     {.name = CERTCAST_STR("written"), .type = CERTCAST_PATH, .flags = CERTCAST_WRITES},
     {.name = CERTCAST_STR("other"), .type = CERTCAST_PATH},
+    {.name = CERTCAST_STR("device"), .type = CERTCAST_PATH, .flags = CERTCAST_DEVICE},
 };
 
 #define DESCRIPTOR(ID, NEEDS)                                                              \

@@ -107,6 +107,7 @@ private:
         request.config.entries.push_back({"read", path(read)});
         request.config.entries.push_back({"written", path(writes ? "out/new" : "")});
         request.config.entries.push_back({"other", path("other/file")});
+        request.config.entries.push_back({"device", path(writes ? "/dev/ptmx" : "")});
         request.sandbox = sandbox;
         return request;
     }
@@ -222,14 +223,16 @@ TEST_CASE("a plugin that declares nothing reaches nothing but what it may read")
         Trial trial(version);
         trial.run("test-tries", false);
         check_common(trial);
-        for (const char* what : {"tcp", "tcp6", "udp", "unix", "tcp by garbage above the int",
-                                 "fork", "run nothing", "run a memfd", "signal its parent",
-                                 "signal process 1", "mode of what is open", "write granted"}) {
+        for (const char* what :
+             {"tcp", "tcp6", "udp", "unix", "tcp by garbage above the int", "fork", "run nothing",
+              "run a memfd", "signal its parent", "signal process 1", "mode of what is open",
+              "write granted", "use a device"}) {
             CAPTURE(what);
             CHECK(trial[what] != 0);
         }
         CHECK(trial.told("socket(AF_INET): the plugin does not declare NETWORK"));
         CHECK(trial.told("execve: the plugin does not declare EXEC"));
+        CHECK(trial.told("kill of process 1: the plugin does not declare SIGNALS"));
         CHECK(trial["capabilities"] == 0);
         if (geteuid() == 0) CHECK(trial["user"] != 0);
     }
@@ -241,8 +244,9 @@ TEST_CASE("what a plugin may write is the folder that its parameter names, and n
         Trial trial(version);
         trial.run("test-tries", true);
         check_common(trial);
-        for (const char* what : {"write granted", "mode of what is open", "times of what is open",
-                                 "owner of what is open", "rename granted", "remove granted"}) {
+        for (const char* what :
+             {"write granted", "mode of what is open", "times of what is open",
+              "owner of what is open", "rename granted", "remove granted", "use a device"}) {
             CAPTURE(what);
             CHECK(trial[what] == 0);
         }

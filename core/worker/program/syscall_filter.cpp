@@ -238,8 +238,8 @@ Result<Fd> filter_system_calls(const Rights& rights, std::uint32_t version, Deni
     if (rights.exec) {
         for (const int call : of_kind(SyscallKind::executes)) rules.allow(call);
     }
-    // Where Landlock looks after signals, no call needs to be asked about.
-    if (rights.signals || version >= landlock_knows_signals) {
+    // What has to end programs when nobody is left to be asked is looked after by Landlock.
+    if (rights.signals || (rights.exec && version >= landlock_knows_signals)) {
         for (const int call : of_kind(SyscallKind::signals)) rules.allow(call);
     }
     allow_sockets(rights, rules);
