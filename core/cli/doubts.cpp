@@ -113,11 +113,6 @@ std::vector<std::pair<fs::path, std::string>> of_the_operator(const Pipeline& pi
     return files;
 }
 
-bool is_beneath(const fs::path& file, const fs::path& folder) {
-    return std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first ==
-           folder.end();
-}
-
 }  // namespace
 
 std::vector<Diagnostic> wide_grants(const Pipeline& pipeline) {
@@ -125,8 +120,7 @@ std::vector<Diagnostic> wide_grants(const Pipeline& pipeline) {
     const auto files = of_the_operator(pipeline);
     std::set<fs::path> looked_at;
     for (const Deployment& deployment : pipeline.deployments) {
-        if (deployment.disabled || deployment.descriptor == nullptr) continue;
-        if (deployment.sandbox == Sandbox::off) continue;
+        if (!deployment.can_run() || deployment.sandbox == Sandbox::off) continue;
         const Grants grants = grants_of(*deployment.descriptor, deployment.config);
         for (const PathGrant& grant : grants.paths) {
             if (grant.access != Access::write || !looked_at.insert(grant.path).second) continue;

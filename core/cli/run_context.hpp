@@ -17,8 +17,7 @@ struct RunContext {
           secrets(io.get_executor(), read, host, redactor),
           reloads(io.get_executor(), host, clock) {
         for (const Deployment& deployment : pipeline.deployments) {
-            const bool is_done = !deployment.disabled && deployment.unusable.empty();
-            if (is_done) expect(deployment);
+            if (deployment.can_run()) expect(deployment);
         }
     }
 

@@ -83,6 +83,8 @@ struct Deployment {
     std::vector<std::string> exclusives;
     std::string account;  ///< empty: none
     Location location;
+
+    bool can_run() const { return !disabled && unusable.empty(); }
 };
 
 /// A pipeline file that was read and found right. Deployments are in the order of the file.

@@ -4,8 +4,10 @@
 
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace certcast {
@@ -23,6 +25,10 @@ public:
     /// An empty folder is gone at once.
     void remove(std::filesystem::path folder);
     void close(std::vector<Fd> descriptors);
+    /// Closes descriptors here, as long as this lives.
+    std::function<void(std::vector<Fd>)> closing() {
+        return [this](std::vector<Fd> descriptors) { close(std::move(descriptors)); };
+    }
 
 private:
     void wake();

@@ -58,9 +58,7 @@ ForkServer::ForkServer(asio::any_io_executor executor, Fd socket, Process proces
       death_(executor),
       process_(std::move(process)),
       setup_(std::move(setup)),
-      intake_{.longest = longest_inline_payload,
-              .discard = [cleaning = setup_.cleaning](
-                             std::vector<Fd> fds) { cleaning->close(std::move(fds)); }},
+      intake_{.longest = longest_inline_payload, .discard = setup_.cleaning->closing()},
       dying_(executor) {}
 
 ForkServer::~ForkServer() {
@@ -125,7 +123,7 @@ bool ForkServer::read_frames() {
         } else {
             Frame& frame = std::get<Frame>(*received);
             handle(frame);
-            setup_.cleaning->close(std::move(frame.fds));
+            intake_.discard(std::move(frame.fds));
         }
     }
     return !gone_;
@@ -228,7 +226,11 @@ SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
     const Rights& rights = setup_.confinement.grants.rights;
     if (task == process_.pid) {
         const auto owns = [task](pid_t target) { return is_within(target, task); };
-        SyscallCaller caller{task, true, forks_due_ > 0, rights.exec && !is_kept_, owns};
+        const SyscallCaller caller{.process = task,
+                                   .is_fork_server = true,
+                                   .may_fork = forks_due_ > 0,
+                                   .must_sweep = rights.exec && !is_kept_,
+                                   .owns = owns};
         SyscallVerdict verdict = judge(request, rights, caller);
         const bool forks = kind_of(request.number) == SyscallKind::starts_process;
         if (forks && verdict.allowed() && forks_due_ > 0) --forks_due_;
@@ -254,7 +256,7 @@ SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
     const auto owns = [worker](pid_t target) { return is_own_number(worker, target); };
     const auto known = workers_.find(attempt->second);
     if (known == workers_.end()) return {EPERM, {}};
-    return known->second.events.asks(request, {worker, false, false, false, owns});
+    return known->second.events.asks(request, {.process = worker, .owns = owns});
 }
 
 // It is killed at once, and dies by and by: who has much memory takes some time for it.

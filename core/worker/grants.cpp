@@ -1,5 +1,7 @@
 #include "core/worker/grants.hpp"
 
+#include <algorithm>
+
 namespace certcast {
 
 namespace {
@@ -34,6 +36,11 @@ std::set<PathGrant> read_paths(wire::Reader& in) {
         paths.insert(std::move(grant));
     }
     return paths;
+}
+
+bool is_beneath(const std::filesystem::path& file, const std::filesystem::path& folder) {
+    return std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first ==
+           folder.end();
 }
 
 void ConfinedWords::encode(wire::Writer& out) const {

@@ -4,6 +4,7 @@
 #include "core/base/wire.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <tuple>
@@ -66,6 +67,9 @@ struct Confinement {
     /// Nothing usable: the frame ends early.
     static bool read(wire::Reader& in, Confinement& confinement);
 };
+
+/// Whether a grant of the folder reaches the file. Both are real paths.
+bool is_beneath(const std::filesystem::path& file, const std::filesystem::path& folder);
 
 /// What a process says that has confined itself.
 struct ConfinedWords {

@@ -65,9 +65,7 @@ WorkerLink::WorkerLink(asio::any_io_executor executor, std::shared_ptr<ForkServe
       output_(executor),
       wake_(executor),
       most_received_(most_large_bytes),
-      intake_{.discard = [cleaning = &server_->cleaning()](std::vector<Fd> fds) {
-          cleaning->close(std::move(fds));
-      }} {}
+      intake_{.discard = server_->cleaning().closing()} {}
 
 Result<void> WorkerLink::start(const SessionRequest& request) {
     auto sockets = make_socket_pair();
@@ -170,7 +168,7 @@ void WorkerLink::read_frames(int most, int most_large) {
         }
         const auto payload = shared_buffer().last(shared_buffer().size() - frame_header_size);
         handle(frame);
-        server_->cleaning().close(std::move(frame.fds));
+        intake_.discard(std::move(frame.fds));
         wipe(payload.data(), used);  // former keys among it
     }
 }
@@ -298,7 +296,7 @@ void WorkerLink::listen(Frame& frame) {
             const auto owns = [worker = self->process_](pid_t target) {
                 return is_own_number(worker, target);
             };
-            return self->decide(request, {self->process_, false, false, false, owns});
+            return self->decide(request, {.process = self->process_, .owns = owns});
         });
 }
 

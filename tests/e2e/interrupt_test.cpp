@@ -33,12 +33,6 @@ struct HangingReload {
     }
 };
 
-/// On a busy machine the kernel takes its time over the mount namespace of a killed fork server.
-void check_nothing_is_left() {
-    wait_until(
-        "no process is left", [] { return leftovers().empty(); }, 5s);
-}
-
 }  // namespace
 
 TEST_CASE("Ctrl-C in the middle of a deployment rolls it back") {
@@ -63,7 +57,7 @@ TEST_CASE("Ctrl-C in the middle of a deployment rolls it back") {
     CHECK(nginx->reloads() == 1);
     site.check_old_files(*nginx);
     CHECK(nginx->comes_to_serve(sha256_of(site.old_one)));
-    check_nothing_is_left();
+    wait_for_no_leftovers(5s);
 }
 
 TEST_CASE("a second Ctrl-C ends the run at once and says that something is left half-way") {
@@ -85,7 +79,7 @@ TEST_CASE("a second Ctrl-C ends the run at once and says that something is left 
     CHECK(run.output.find("ROLLBACK PENDING  web") != std::string::npos);
     CHECK(first_reload.all_end_within(0ms));
     CHECK(reload_of_rollback.all_end_within(1s));
-    check_nothing_is_left();
+    wait_for_no_leftovers(5s);
 
     const Run after = site.workspace.run(site.workspace.head({"new"}) + nginx->deployment());
     CHECK(after.status == 0);
@@ -106,7 +100,7 @@ TEST_CASE("a lock that is not had in time is exit status 4") {
     CHECK(run.took < 5s);
     holder->signal(SIGKILL);
     holder->wait();
-    check_nothing_is_left();
+    wait_for_no_leftovers(5s);
 
     const Run after = site.workspace.run(site.workspace.head({"new"}) + nginx->deployment());
     CHECK(after.status == 0);

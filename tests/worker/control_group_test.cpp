@@ -127,7 +127,7 @@ TEST_CASE("attempts are put into control groups that this run has been given") {
               std::string::npos);
         host->signal(SIGKILL);
         host->wait();
-        wait_until("no process is left", [] { return leftovers().empty(); });
+        wait_for_no_leftovers(20s);
         CHECK(given.groups() == 1);
         // Where it was divided to limit memory no other program can be started in it.
         if (given.limits_memory()) given.clear();

@@ -48,9 +48,7 @@ TEST_CASE("nothing outlives a host that is killed") {
     CHECK(watch.size() >= 9);  // four fork servers, four workers, one daemon
     host->signal(SIGKILL);
     CHECK(host->wait().status == 128 + SIGKILL);
-    // Asking reaps the workers, for which the first process of their namespace waits.
-    wait_until(
-        "no process is left", [] { return leftovers().empty(); }, 10s);
+    wait_for_no_leftovers();
     CHECK(watch.all_end_within(0ms));
 }
 
@@ -76,9 +74,7 @@ TEST_CASE("nothing outlives a host and its fork servers that are killed at one i
     host->signal(SIGKILL);
     host->wait();
     for (const pid_t server : servers) kill(server, SIGKILL);
-    // Asking reaps the workers, for which the first process of their namespace waits.
-    wait_until(
-        "no process is left", [] { return leftovers().empty(); }, 10s);
+    wait_for_no_leftovers();
     CHECK(watch.all_end_within(0ms));
 }
 
@@ -128,8 +124,7 @@ TEST_CASE("what a library starts while it is loaded dies with the host") {
     const Watch watch({left});
     host->signal(SIGKILL);
     host->wait();
-    wait_until(
-        "no process is left", [] { return leftovers().empty(); }, 10s);
+    wait_for_no_leftovers();
     CHECK(watch.all_end_within(0ms));
 }
 
@@ -181,8 +176,7 @@ TEST_CASE("a host leaves the terminal as it was, however it ends") {
     CAPTURE(shown);
     CHECK(shown.find("\033[?25l") == std::string::npos);    // a hidden cursor
     CHECK(shown.find("\033[?1049h") == std::string::npos);  // another screen
-    wait_until(
-        "no process is left", [] { return leftovers().empty(); }, 10s);
+    wait_for_no_leftovers();
 }
 
 TEST_CASE("a host that is killed while it runs an operator's command takes the command with it") {
@@ -207,9 +201,7 @@ TEST_CASE("a host that is killed while it runs an operator's command takes the c
     CHECK(program_of(command) == "sh");
     host->signal(SIGKILL);
     host->wait();
-    // Asking reaps the workers, for which the first process of their namespace waits.
-    wait_until(
-        "no process is left", [] { return leftovers().empty(); }, 10s);
+    wait_for_no_leftovers();
     CHECK(watch.all_end_within(0ms));
 }
 
@@ -273,8 +265,7 @@ TEST_CASE("what a deployment left behind is dead while others go on") {
     CHECK_FALSE(still_there.all_end_within(0ms));
     host->signal(SIGKILL);
     host->wait();
-    wait_until(
-        "no process is left", [] { return leftovers().empty(); }, 10s);
+    wait_for_no_leftovers();
 }
 
 TEST_CASE("a deployment whose fork server was killed is tried again with a new one") {
@@ -379,11 +370,11 @@ TEST_CASE("the work folder that a killed host left behind is gone after the next
         all({workspace.head(), announced("stays", "test-ignores-cancel", announcements)}));
     const pid_t worker = announcements.next().process;
     const auto folder = std::filesystem::read_symlink("/proc/" + std::to_string(worker) + "/cwd");
+    // Asked while it is locked: from then on any run beside this test is a next one.
+    REQUIRE(std::filesystem::is_directory(folder));
     host->signal(SIGKILL);
     host->wait();
-    wait_until(
-        "no process is left", [] { return leftovers().empty(); }, 10s);
-    REQUIRE(std::filesystem::is_directory(folder));
+    wait_for_no_leftovers();
     CHECK(workspace.run(workspace.head() + std::string(deployment("web", "test-works"))).status ==
           0);
     CHECK_FALSE(std::filesystem::exists(folder.parent_path()));
@@ -439,6 +430,5 @@ TEST_CASE("a second interrupt does not wait for the grace") {
     const Ending ending = host->wait(20s);
     CHECK(ending.status == 130);
     CHECK(watch.all_end_within(1s));
-    wait_until(
-        "no process is left", [] { return leftovers().empty(); }, 5s);
+    wait_for_no_leftovers(5s);
 }

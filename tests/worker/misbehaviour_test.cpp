@@ -1,13 +1,11 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include "tests/worker/workspace.hpp"
+#include "tests/worker/neighbours.hpp"
 
 #include <doctest/doctest.h>
 #include <signal.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <set>
 #include <sstream>
 #include <string>
@@ -16,25 +14,6 @@
 using namespace certcast::testing;
 
 namespace {
-
-/// One deployment of `plugin` called "bad", with a deadline of a second, among neighbours.
-std::string among_neighbours(const Workspace& workspace, const std::string& plugin,
-                             const std::string& config = {}, const std::string& sandbox = "on") {
-    std::string text = workspace.head();
-    text += Toml().table("defaults.plugin." + plugin).text("sandbox", sandbox);
-    text += deployment("bad", plugin).text("timeout", "1s").value("config", "{ " + config + " }");
-    for (const char* name : {"good1", "good2", "good3", "good4"})
-        text += deployment(name, "test-works").value("config", "{ milliseconds = 100 }");
-    return text;
-}
-
-void check_neighbours(const Run& run) {
-    for (const std::string name : {"good1", "good2", "good3", "good4"}) {
-        CAPTURE(name);
-        CHECK(run.text(name, "status") == "changed");
-        CHECK(run.number(name, "duration_ms") < 5000);
-    }
-}
 
 struct Misbehaviour {
     std::string plugin;
@@ -115,49 +94,6 @@ TEST_CASE("each misbehaviour has its own outcome, spares its neighbours and leav
                   (one.plugin == "test-protects-an-hour" ? 8000 : 5000));
             check_neighbours(run);
             CHECK(leftovers().empty());
-        }
-    }
-}
-
-TEST_CASE("what a plugin does not declare it does not reach, and its neighbours succeed") {
-    const Workspace workspace;
-    const auto other = workspace.folder().write("other.txt", "as it was");
-    const std::string key = (workspace / "shop.key").string();
-    struct Reach {
-        const char* plugin;
-        std::string target;
-        const char* told;  ///< by the sandbox, where it is asked
-    };
-    const Reach all[] = {
-        {"test-read-key", key, ""},
-        {"test-write-file", other.string(), ""},
-        {"test-truncate-file", other.string(), ""},
-        {"test-change-mode", other.string(), "chmod"},
-        {"test-connect-tcp", "443", "socket(AF_INET): the plugin does not declare NETWORK"},
-        {"test-send-udp", "53", "socket(AF_INET): the plugin does not declare NETWORK"},
-        {"test-connect-unix", "/run/there", "does not declare UNIX_SOCKETS"},
-        {"test-run-program", "/bin/true", "execve: the plugin does not declare EXEC"},
-        {"test-run-memfd", "", "execveat: the plugin does not declare EXEC"},
-        {"test-kill-init", "", "kill of process 1: the plugin does not declare SIGNALS"},
-        {"test-kill-parent", "", "the plugin does not declare SIGNALS"},
-        {"test-outlive-parent", "", ""},
-    };
-    for (const Reach& one : all) {
-        SUBCASE(one.plugin) {
-            const Run run = workspace.run(
-                among_neighbours(workspace, one.plugin, "target = \"" + one.target + "\""));
-            CAPTURE(run.output);
-            CHECK(run.text("bad", "status") == "failed");
-            CHECK(run.text("bad", "reason") == "failed");
-            const std::string message = run.message("bad");
-            const bool refused = message.starts_with(strerrordesc_np(EPERM)) ||
-                                 message.starts_with(strerrordesc_np(EACCES));
-            CHECK(refused);
-            CHECK(message.find(one.told) != std::string::npos);
-            check_neighbours(run);
-            CHECK(leftovers().empty());
-            CHECK(content_of(other) == "as it was");
-            CHECK(std::filesystem::status(other).permissions() != std::filesystem::perms::all);
         }
     }
 }
@@ -249,9 +185,7 @@ TEST_CASE("an attempt that goes over a limit ends as that limit, and spares its 
         SUBCASE((one.plugin + " with " + one.limits).c_str()) {
             std::string text = workspace.head();
             text += deployment("bad", one.plugin).value("limits", "{ " + one.limits + " }");
-            for (const char* name : {"good1", "good2", "good3", "good4"})
-                text += deployment(name, "test-works").value("config", "{ milliseconds = 100 }");
-            const Run run = workspace.run(text);
+            const Run run = workspace.run(with_neighbours(std::move(text)));
             CAPTURE(run.output);
             CAPTURE(run.errors);
             CHECK(run.text("bad", "status") == "failed");
@@ -430,42 +364,12 @@ TEST_CASE("what sends without end is ended, long before its deadline, and spares
     const Workspace workspace;
     std::string text = workspace.head();
     text += deployment("bad", plugin).text("timeout", "10m");
-    for (const char* name : {"good1", "good2", "good3", "good4"})
-        text += deployment(name, "test-works").value("config", "{ milliseconds = 100 }");
-    const auto host = workspace.start_run(text);
+    const auto host = workspace.start_run(with_neighbours(std::move(text)));
     const Run run = workspace.collect(*host, "pipeline", 4min);
     CAPTURE(run.output);
     CHECK(run.text("bad", "reason") == "protocol_error");
     CHECK(run.message("bad").find(told) != std::string::npos);
     check_neighbours(run);
-}
-
-TEST_CASE("what a sandbox refuses is a warning of the deployment") {
-    const Workspace workspace;
-    const Run run = workspace.run(among_neighbours(workspace, "test-attacks-neighbours"));
-    CAPTURE(run.output);
-    const std::string warnings = run.text("bad", "warnings");
-    CHECK(warnings.find("the sandbox refused ptrace: it is granted to no plugin") !=
-          std::string::npos);
-    CHECK(run.text("good1", "warnings") == "[]");
-}
-
-TEST_CASE("a PID namespace that cannot be had is told, and an error where it is required") {
-    if (geteuid() != 0) {
-        MESSAGE("needs root, which could have one");
-        return;
-    }
-    Workspace workspace;
-    workspace.launcher() = {"setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"};
-    const std::string sandbox = "[defaults.plugin.test-fork-bomb]\nsandbox = \"required\"\n";
-    const Run run =
-        workspace.run(workspace.head() + sandbox + std::string(deployment("told", "test-works")) +
-                      std::string(deployment("refused", "test-fork-bomb")));
-    CAPTURE(run.output);
-    CHECK(run.text("told", "status") == "changed");
-    CHECK(run.output.find("cannot have a PID namespace") != std::string::npos);
-    CHECK(run.text("refused", "reason") == "setup_failed");
-    CHECK(run.message("refused").find("PID namespace") != std::string::npos);
 }
 
 TEST_CASE("what takes too long to close is asked to stop, and has its grace") {
@@ -502,8 +406,7 @@ TEST_CASE("a worker that cannot be killed is given up, and others of its plugin 
     CHECK(run.text("bad", "status") == "timed_out");
     CHECK(run.message("bad").find("cannot be killed") != std::string::npos);
     CHECK(run.text("good", "status") == "changed");
-    wait_until(
-        "no process is left", [] { return leftovers().empty(); }, 10s);
+    wait_for_no_leftovers();
 }
 
 TEST_CASE("a fork server that is killed takes only its own deployments with it") {

@@ -240,6 +240,11 @@ void wait_until(std::string_view what, const std::function<bool()>& holds, Milli
     }
 }
 
+void wait_for_no_leftovers(Milliseconds limit) {
+    wait_until(
+        "no process is left", [] { return leftovers().empty(); }, limit);
+}
+
 Watch::Watch(const std::vector<pid_t>& processes) {
     for (const pid_t process : processes)
         if (const int fd = open_pidfd(process); fd >= 0) pidfds_.push_back(fd);

@@ -74,6 +74,11 @@ char state_of(pid_t process);
 void wait_until(std::string_view what, const std::function<bool()>& holds,
                 Milliseconds limit = 20s);
 
+/// Waits until there are no leftovers: of killed programs, whose end the kernel takes its time over
+/// on a busy machine. Reaps them too, for which the first process of a PID namespace waits before
+/// it ends itself, so this comes before a Watch is asked. Throws at the limit.
+void wait_for_no_leftovers(Milliseconds limit = 10s);
+
 /// Tells when processes that it was made with have ended, though they are no children.
 class Watch {
 public:

@@ -99,7 +99,8 @@ private:
         if (wants_keeper && is_root) keeper_ = start_keeper();
         if (keeper_ != 0) count_orphans_of(keeper_, options_.cold);
         rights_ = rights;
-        if (!options_.cold) common_paths_ = CommonPlaces::widened(confinement);
+        const bool narrows = !options_.cold && rights.sandbox != Sandbox::off;
+        if (narrows) common_paths_ = CommonPlaces::widened(confinement);
         // The workers of a cold one confine themselves, each of them.
         auto confined =
             options_.cold ? Result<Confined>(Confined{}) : confine(confinement, Denied::asked);

@@ -90,17 +90,10 @@ fs::path real_path(const fs::path& path) {
     return failure ? fs::path("/") : real;
 }
 
-/// The folder below the root that this leads into, or the root.
+/// The folder below the root that holds a real path, or the root.
 fs::path top_of(const fs::path& path) {
-    const fs::path inner = real_path(path).relative_path();
+    const fs::path inner = path.relative_path();
     return inner.empty() ? fs::path("/") : "/" / *inner.begin();
-}
-
-bool is_beneath_any(const CommonPlaces::Paths& paths, const fs::path& path) {
-    return std::any_of(paths.begin(), paths.end(), [&](const auto& other) {
-        const fs::path relative = path.lexically_relative(other.first);
-        return !relative.empty() && *relative.begin() != "..";
-    });
 }
 
 std::vector<std::string> paths_with(Access access, const std::set<PathGrant>& paths) {
@@ -165,16 +158,19 @@ void CommonPlaces::allow_in(Landlock& rules) const {
 
 CommonPlaces::Paths CommonPlaces::widened(const Confinement& confinement) {
     Paths paths = paths_for(confinement.grants.rights);
-    std::set<fs::path> taken{top_of(confinement.work_folder)};
+    std::set<fs::path> taken{top_of(real_path(confinement.work_folder))};
     for (const PathGrant& grant : confinement.grants.paths) {
+        const fs::path real = real_path(grant.path);
         // A library for instance, which lies where everything may read.
-        const bool is_common =
-            grant.access == Access::read && is_beneath_any(paths, real_path(grant.path));
-        if (!is_common) taken.insert(top_of(grant.path));
+        const bool is_common = grant.access == Access::read &&
+                               std::any_of(paths.begin(), paths.end(), [&](const auto& common) {
+                                   return is_beneath(real, common.first);
+                               });
+        if (!is_common) taken.insert(top_of(real));
     }
     if (taken.contains("/")) return paths;
     for (auto& [path, reach] : paths) {
-        const fs::path top = top_of(path);
+        const fs::path top = top_of(real_path(path));
         if (!taken.contains(top)) path = top.string();
     }
     return paths;

@@ -1,0 +1,83 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "tests/worker/neighbours.hpp"
+
+#include <doctest/doctest.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <string>
+
+using namespace certcast::testing;
+
+TEST_CASE("what a plugin does not declare it does not reach, and its neighbours succeed") {
+    const Workspace workspace;
+    const auto other = workspace.folder().write("other.txt", "as it was");
+    const std::string key = (workspace / "shop.key").string();
+    struct Reach {
+        const char* plugin;
+        std::string target;
+        const char* told;  ///< by the sandbox, where it is asked
+    };
+    const Reach all[] = {
+        {"test-read-key", key, ""},
+        {"test-write-file", other.string(), ""},
+        {"test-truncate-file", other.string(), ""},
+        {"test-change-mode", other.string(), "chmod"},
+        {"test-connect-tcp", "443", "socket(AF_INET): the plugin does not declare NETWORK"},
+        {"test-send-udp", "53", "socket(AF_INET): the plugin does not declare NETWORK"},
+        {"test-connect-unix", "/run/there", "does not declare UNIX_SOCKETS"},
+        {"test-run-program", "/bin/true", "execve: the plugin does not declare EXEC"},
+        {"test-run-memfd", "", "execveat: the plugin does not declare EXEC"},
+        {"test-kill-init", "", "kill of process 1: the plugin does not declare SIGNALS"},
+        {"test-kill-parent", "", "the plugin does not declare SIGNALS"},
+        {"test-outlive-parent", "", ""},
+    };
+    for (const Reach& one : all) {
+        SUBCASE(one.plugin) {
+            const Run run = workspace.run(
+                among_neighbours(workspace, one.plugin, "target = \"" + one.target + "\""));
+            CAPTURE(run.output);
+            CHECK(run.text("bad", "status") == "failed");
+            CHECK(run.text("bad", "reason") == "failed");
+            const std::string message = run.message("bad");
+            const bool refused = message.starts_with(strerrordesc_np(EPERM)) ||
+                                 message.starts_with(strerrordesc_np(EACCES));
+            CHECK(refused);
+            CHECK(message.find(one.told) != std::string::npos);
+            check_neighbours(run);
+            CHECK(leftovers().empty());
+            CHECK(content_of(other) == "as it was");
+            CHECK(std::filesystem::status(other).permissions() != std::filesystem::perms::all);
+        }
+    }
+}
+
+TEST_CASE("what a sandbox refuses is a warning of the deployment") {
+    const Workspace workspace;
+    const Run run = workspace.run(among_neighbours(workspace, "test-attacks-neighbours"));
+    CAPTURE(run.output);
+    const std::string warnings = run.text("bad", "warnings");
+    CHECK(warnings.find("the sandbox refused ptrace: it is granted to no plugin") !=
+          std::string::npos);
+    CHECK(run.text("good1", "warnings") == "[]");
+}
+
+TEST_CASE("a PID namespace that cannot be had is told, and an error where it is required") {
+    if (geteuid() != 0) {
+        MESSAGE("needs root, which could have one");
+        return;
+    }
+    Workspace workspace;
+    workspace.launcher() = {"setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"};
+    const std::string sandbox = "[defaults.plugin.test-fork-bomb]\nsandbox = \"required\"\n";
+    const Run run =
+        workspace.run(workspace.head() + sandbox + std::string(deployment("told", "test-works")) +
+                      std::string(deployment("refused", "test-fork-bomb")));
+    CAPTURE(run.output);
+    CHECK(run.text("told", "status") == "changed");
+    CHECK(run.output.find("cannot have a PID namespace") != std::string::npos);
+    CHECK(run.text("refused", "reason") == "setup_failed");
+    CHECK(run.message("refused").find("PID namespace") != std::string::npos);
+}
