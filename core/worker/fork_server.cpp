@@ -43,7 +43,7 @@ Result<std::shared_ptr<ForkServer>> ForkServer::start(asio::any_io_executor exec
                                                       std::move(*process), std::move(setup)));
     if (!confine) return confine.error();
     // A duplicate: end_process() needs the other.
-    const int death = fcntl(server->process_.pidfd.get(), F_DUPFD_CLOEXEC, 0);
+    const int death = fcntl(server->supervisor_.pidfd.get(), F_DUPFD_CLOEXEC, 0);
     if (death < 0) return system_error("cannot watch a fork server", errno);
     server->death_.assign(death);
     server->queue_.push(std::move(*confine), server);
@@ -52,17 +52,17 @@ Result<std::shared_ptr<ForkServer>> ForkServer::start(asio::any_io_executor exec
     return server;
 }
 
-ForkServer::ForkServer(asio::any_io_executor executor, Fd socket, Process process,
+ForkServer::ForkServer(asio::any_io_executor executor, Fd socket, Process supervisor,
                        ForkServerSetup setup)
     : socket_(executor, socket.release()),
       death_(executor),
-      process_(std::move(process)),
+      supervisor_(std::move(supervisor)),
       setup_(std::move(setup)),
       intake_{.longest = longest_inline_payload, .discard = setup_.cleaning->closing()},
       dying_(executor) {}
 
 ForkServer::~ForkServer() {
-    end_process(process_);
+    end_process(supervisor_);
 }
 
 void ForkServer::spawn(std::uint64_t attempt, const WorkerPlace& place, std::vector<Fd> fds,
@@ -85,7 +85,7 @@ void ForkServer::spawn(std::uint64_t attempt, const WorkerPlace& place, std::vec
 
 void ForkServer::kill(bool interrupted) {
     interrupted_ = interrupted_ || interrupted;
-    if (process_.pid > 0) ::kill(process_.pid, SIGKILL);
+    kill_server();
 }
 
 void ForkServer::await_frames() {
@@ -151,7 +151,7 @@ void ForkServer::handle(Frame& frame) {
         // Its word is not taken for it: what the number names must be its child, and still live
         // after that was seen. One that has ended already needs no killing.
         if (!pidfd && errno != ESRCH) return end("its worker cannot be watched");
-        if (pidfd && parent_of(process) != process_.pid && !has_ended(pidfd.get())) {
+        if (pidfd && parent_of(process) != server_ && !has_ended(pidfd.get())) {
             return end("its fork server broke the protocol");
         }
         heard_of_one();
@@ -211,7 +211,9 @@ void ForkServer::listen(Frame& frame) {
         return end("its fork server broke the protocol");
     }
     confined_ = true;
-    is_kept_ = words.is_kept;
+    server_fd_ = Fd(pidfd_open(words.process, 0));
+    if (!server_fd_ || parent_of(words.process) != supervisor_.pid) return end(unexpected_end);
+    server_ = words.process;
     for (std::string& gap : words.gaps) setup_.tell_gap(std::move(gap));
     if (frame.fds.empty()) return;
     listener_ = SyscallListener::start(
@@ -224,13 +226,10 @@ void ForkServer::listen(Frame& frame) {
 
 SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
     const Rights& rights = setup_.confinement.grants.rights;
-    if (task == process_.pid) {
+    if (task == server_) {
         const auto owns = [task](pid_t target) { return is_within(target, task); };
-        const SyscallCaller caller{.process = task,
-                                   .is_fork_server = true,
-                                   .may_fork = forks_due_ > 0,
-                                   .must_sweep = rights.exec && !is_kept_,
-                                   .owns = owns};
+        const SyscallCaller caller{
+            .process = task, .is_fork_server = true, .may_fork = forks_due_ > 0, .owns = owns};
         SyscallVerdict verdict = judge(request, rights, caller);
         const bool forks = kind_of(request.number) == SyscallKind::starts_process;
         if (forks && verdict.allowed() && forks_due_ > 0) --forks_due_;
@@ -250,10 +249,10 @@ SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
     }
     // The server's word for it, which may be a lie: that a stranger is its worker, for instance.
     const auto attempt = attempts_.find(worker);
-    if (gone_ || attempt == attempts_.end() || parent_of(worker) != process_.pid) {
+    if (gone_ || attempt == attempts_.end() || parent_of(worker) != server_) {
         return {EPERM, {}};
     }
-    const auto owns = [worker](pid_t target) { return is_own_number(worker, target); };
+    const auto owns = [worker](pid_t target) { return is_within(target, worker); };
     const auto known = workers_.find(attempt->second);
     if (known == workers_.end()) return {EPERM, {}};
     return known->second.events.asks(request, {.process = worker, .owns = owns});
@@ -268,10 +267,17 @@ void ForkServer::end(std::string why) {
     drop_frames(socket_.native_handle(), intake_);
     socket_.close();
     if (listener_) listener_->close();
-    pidfd_send_signal(process_.pidfd.get(), SIGKILL, nullptr, 0);
-    if (has_ended(process_.pidfd.get())) return finish();
+    kill_server();
+    if (has_ended(supervisor_.pidfd.get())) return finish();
     dying_.expires_after(std::chrono::milliseconds(longest_dying_ms));
     dying_.async_wait([self = shared_from_this()](boost::system::error_code) { self->finish(); });
+}
+
+// Its supervisor ends with it, and everything else before that. Before it is known it has started
+// nothing, and goes with its supervisor.
+void ForkServer::kill_server() {
+    const Fd& target = server_fd_ ? server_fd_ : supervisor_.pidfd;
+    if (target) pidfd_send_signal(target.get(), SIGKILL, nullptr, 0);
 }
 
 void ForkServer::finish() {
@@ -279,8 +285,8 @@ void ForkServer::finish() {
     finished_ = true;
     dying_.cancel();
     death_.close();
-    const pid_t pid = process_.pid;
-    end_process(process_, 0);
+    const pid_t pid = supervisor_.pid;
+    end_process(supervisor_, 0);
     setup_.gone(pid, [self = shared_from_this()] { self->tell_workers(); });
 }
 

@@ -76,7 +76,8 @@ public:
     bool is_interrupted() const { return interrupted_; }
     /// For one that does not even die.
     void give_up() { end("its fork server cannot be killed"); }
-    pid_t pid() const { return process_.pid; }
+    /// Of what was started: the server's supervisor.
+    pid_t pid() const { return supervisor_.pid; }
     bool usable() const { return !gone_; }
     /// A worker of it has come to an end.
     bool has_served() const { return has_served_; }
@@ -91,7 +92,7 @@ private:
         int pidfd = -1;  ///< of whoever was told that it started
     };
 
-    ForkServer(boost::asio::any_io_executor executor, Fd socket, Process process,
+    ForkServer(boost::asio::any_io_executor executor, Fd socket, Process supervisor,
                ForkServerSetup setup);
     void await_frames();
     void await_death();
@@ -101,19 +102,21 @@ private:
     void heard_of_one();
     SyscallVerdict decide(pid_t task, const SyscallRequest& request);
     void end(std::string why);
+    void kill_server();
     void finish();
     void tell_workers();
 
     boost::asio::posix::stream_descriptor socket_;
-    boost::asio::posix::stream_descriptor death_;
-    Process process_;
+    boost::asio::posix::stream_descriptor death_;  ///< of the supervisor, after that of the server
+    Process supervisor_;
+    pid_t server_ = 0;  ///< 0: it has not said yet who it is
+    Fd server_fd_;
     ForkServerSetup setup_;
     std::unordered_map<std::uint64_t, Worker> workers_;
     std::unordered_map<pid_t, std::uint64_t> attempts_;  ///< by the worker's process
     std::size_t forks_due_ = 0;                          ///< forks for workers that were asked for
     std::size_t not_started_ = 0;  ///< workers asked for of which nothing was heard
     bool confined_ = false;
-    bool is_kept_ = false;           ///< a PID namespace ends with it
     std::set<std::string> denials_;  ///< what its sandbox refused to the library itself
     std::shared_ptr<SyscallListener> listener_;
     FrameQueue queue_{socket_};

@@ -1,7 +1,5 @@
 #include "core/worker/fork_servers.hpp"
 
-#include "core/worker/landlock_version.hpp"
-
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -100,11 +98,7 @@ Result<std::shared_ptr<ForkServer>> ForkServers::start(const Library& library, c
     const std::uint32_t number = started_++;
     const bool drops_root = geteuid() == 0 && rights.sandbox != Sandbox::off && !rights.keeps_user;
     if (drops_root) own.user = first_dynamic_user + (first_user_ + number) % dynamic_users;
-    // Where Landlock does not look after signals, a server that could be used to start processes
-    // could not end them once nobody is left to be asked. One that is not confined can.
-    const std::uint32_t landlock = std::min(landlock_version(), own.newest_landlock);
-    setup.cold_start = library.cold_start || (rights.exec && rights.sandbox != Sandbox::off &&
-                                              landlock < landlock_knows_signals);
+    setup.cold_start = library.cold_start;
 
     const std::filesystem::path folder = work_root / std::to_string(number);
     if (mkdir(folder.c_str(), 0700) != 0) {

@@ -44,14 +44,14 @@ bool is_beneath(const std::filesystem::path& file, const std::filesystem::path& 
 }
 
 void ConfinedWords::encode(wire::Writer& out) const {
-    out.u8(is_kept ? 1 : 0);
+    out.u32(static_cast<std::uint32_t>(process));
     out.u32(static_cast<std::uint32_t>(gaps.size()));
     for (const std::string& gap : gaps) out.text(gap);
 }
 
 bool ConfinedWords::read(wire::Reader& in, ConfinedWords& words) {
     constexpr std::uint32_t most_gaps = 16;
-    words.is_kept = flag(in);
+    words.process = static_cast<pid_t>(in.u32());
     const std::uint32_t count = in.count(4, most_gaps);
     words.gaps.reserve(count);
     for (std::uint32_t i = 0; i < count; ++i) words.gaps.emplace_back(in.text());

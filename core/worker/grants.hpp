@@ -3,6 +3,8 @@
 #include "core/base/sandbox.hpp"
 #include "core/base/wire.hpp"
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <set>
@@ -39,10 +41,6 @@ struct Rights {
     bool keeps_user = false;
     Sandbox sandbox = Sandbox::on;
 
-    /// Whether its processes are kept in a PID namespace, which takes root: a plugin that sends
-    /// signals would reach nobody else from there.
-    bool wants_pid_namespace() const { return sandbox != Sandbox::off && !signals; }
-
     bool operator<(const Rights& other) const { return members() < other.members(); }
     std::tuple<bool, bool, bool, bool, bool, Sandbox> members() const {
         return {network, unix_sockets, exec, signals, keeps_user, sandbox};
@@ -73,7 +71,7 @@ bool is_beneath(const std::filesystem::path& file, const std::filesystem::path& 
 
 /// What a process says that has confined itself.
 struct ConfinedWords {
-    bool is_kept = false;           ///< a PID namespace ends with it
+    pid_t process = 0;
     std::vector<std::string> gaps;  ///< what could not be enforced, each a sentence
 
     void encode(wire::Writer& out) const;

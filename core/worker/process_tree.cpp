@@ -1,7 +1,6 @@
 #include "core/worker/process_tree.hpp"
 
 #include "core/base/fd.hpp"
-#include "core/base/pidfd.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -47,17 +46,6 @@ int children_file() {
     file = open_children_file(getpid());
     owner = getpid();
     return file.get();
-}
-
-struct Adopter {
-    pid_t process = 0;
-    Fd children;
-    bool by_descriptor = false;
-};
-
-Adopter& adopter() {
-    static Adopter one;
-    return one;
 }
 
 // Kernels with CONFIG_PROC_CHILDREN tell at once; false where this one has no such file.
@@ -111,38 +99,18 @@ void become_subreaper() {
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
-void count_orphans_of(pid_t process, bool by_descriptor) {
-    adopter() = {process, open_children_file(process), by_descriptor};
-}
-
 std::set<pid_t> children() {
     std::vector<pid_t> found;
     if (!read_children_file(children_file(), found)) scan_proc(found);
-    read_children_file(adopter().children.get(), found);
-    std::set<pid_t> all(found.begin(), found.end());
-    all.erase(adopter().process);
-    return all;
+    return {found.begin(), found.end()};
 }
-
-namespace {
-
-int end_child(pid_t child) {
-    if (!adopter().by_descriptor) return kill(child, SIGKILL);
-    const Fd process(pidfd_open(child, 0));
-    const pid_t parent = parent_of(std::to_string(child));
-    if (!process || (parent != getpid() && parent != adopter().process)) return 0;  // reaped by now
-    return pidfd_send_signal(process.get(), SIGKILL, nullptr, 0);
-}
-
-}  // namespace
 
 bool sweep_children(const std::function<bool(pid_t)>& is_known) {
     bool found = false;
     for (const pid_t child : children()) {
         if (is_known(child)) continue;
-        // What became another user's, by sudo for instance, is beyond our reach, and so is all of
-        // it where a sandbox asks a host that is gone (ENOSYS).
-        const bool is_foreign = end_child(child) != 0 && (errno == EPERM || errno == ENOSYS);
+        // What became another user's, by sudo for instance, is beyond our reach.
+        const bool is_foreign = kill(child, SIGKILL) != 0 && errno == EPERM;
         waitpid(child, nullptr, WNOHANG);
         found = found || !is_foreign;
     }

@@ -10,12 +10,6 @@ namespace certcast {
 /// Makes orphans among this process's descendants become its children.
 void become_subreaper();
 
-/// From now on the children of `adopter`, a child of this process to which orphans come in its
-/// stead and which reaps them, count as its own; the adopter itself does not. Their numbers may be
-/// somebody else's at any moment: `by_descriptor` they are ended all the same by whoever is not in
-/// a sandbox, which would keep such a signal from all others.
-void count_orphans_of(pid_t adopter, bool by_descriptor);
-
 /// All children of this process, the dead and unreaped included.
 std::set<pid_t> children();
 

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <seccomp.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -92,13 +91,7 @@ SyscallVerdict judge_arguments(const SyscallRequest& request, const SyscallCalle
     const int number = request.number;
     const std::string name = name_of_syscall(number);
     if (number == SCMP_SYS(socket)) return judge_socket(request);
-    if (number == SCMP_SYS(prctl)) {
-        // Such a one outlives its host until it has swept.
-        const bool outlives = caller.must_sweep &&
-                              as_int(request.arguments[0]) == PR_SET_PDEATHSIG &&
-                              as_int(request.arguments[1]) == 0;
-        return outlives ? allowed() : SyscallVerdict{EPERM, {}};
-    }
+    if (number == SCMP_SYS(prctl)) return {EPERM, {}};
     const bool by_group = number == SCMP_SYS(setpriority) || number == SCMP_SYS(ioprio_set);
     if (by_group || number == SCMP_SYS(sched_setaffinity) ||
         number == SCMP_SYS(sched_setscheduler) || number == SCMP_SYS(sched_setparam) ||

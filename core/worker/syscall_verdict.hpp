@@ -22,7 +22,6 @@ struct SyscallCaller {
     pid_t process = 0;  ///< the worker or fork server that it belongs to
     bool is_fork_server = false;
     bool may_fork = false;            ///< a fork server that was asked for a worker
-    bool must_sweep = false;          ///< a fork server whose programs nothing else would end
     std::function<bool(pid_t)> owns;  ///< this task belongs to the caller's own processes
 };
 

@@ -23,12 +23,10 @@ namespace fs = std::filesystem;
 
 // Deeper than any script calls; each costs time in which nobody else is heard.
 constexpr int most_generations = 64;
-constexpr int most_looked_at = 64;
 
 struct TaskStatus {
     pid_t process = 0;
     pid_t parent = 0;
-    pid_t inner = 0;  ///< its number in its PID namespace; 0: that is this process's
     int threads = 0;
 };
 
@@ -51,13 +49,7 @@ TaskStatus status_of(pid_t task) {
     const ssize_t size = file ? read(file.get(), buffer, sizeof buffer) : -1;
     if (size <= 0) return {};
     const std::string_view text(buffer, static_cast<std::size_t>(size));
-    // One number for each namespace from this process's on, the innermost last.
-    std::string_view numbers = text.substr(std::min(text.find("\nNSpid:\t"), text.size()));
-    numbers = numbers.substr(0, numbers.find('\n', 1));
-    const std::size_t last = numbers.rfind('\t');
-    const bool is_nested = last != numbers.find('\t');
     return {number_after("\nTgid:\t", text), number_after("\nPPid:\t", text),
-            is_nested ? number_after("\t", numbers.substr(last)) : 0,
             number_after("\nThreads:\t", text)};
 }
 
@@ -106,19 +98,6 @@ void for_each_task(pid_t process, const std::function<bool(pid_t)>& use) {
 }
 
 }  // namespace
-
-bool is_own_number(pid_t process, pid_t number) {
-    const pid_t inner = status_of(process).inner;
-    if (inner == 0) return is_within(number, process);
-    if (inner == number) return true;
-    int left = most_looked_at;
-    bool found = false;
-    for_each_task(process, [&](pid_t task) {
-        found = status_of(task).inner == number;
-        return !found && --left > 0;
-    });
-    return found;
-}
 
 std::size_t count_tasks(pid_t process, std::size_t most) {
     std::size_t tasks = 0;

@@ -16,10 +16,6 @@ pid_t nearest_ancestor(pid_t task, const std::function<bool(pid_t)>& wanted);
 /// Whether this task belongs to the process or to one that descends from it.
 bool is_within(pid_t task, pid_t process);
 
-/// Whether the task that the process knows by this number, which it may count otherwise in a PID
-/// namespace, belongs to it or to one that descends from it.
-bool is_own_number(pid_t process, pid_t number);
-
 /// How many threads a process has.
 std::size_t count_threads(pid_t process);
 

@@ -294,7 +294,7 @@ void WorkerLink::listen(Frame& frame) {
             const auto self = weak.lock();
             if (!self) return SyscallVerdict{ENOSYS, {}};
             const auto owns = [worker = self->process_](pid_t target) {
-                return is_own_number(worker, target);
+                return is_within(target, worker);
             };
             return self->decide(request, {.process = self->process_, .owns = owns});
         });

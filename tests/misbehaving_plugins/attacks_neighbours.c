@@ -2,16 +2,13 @@
 #include "misbehaving.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
 static int32_t deploy(void* self, const certcast_job* job) {
-    char number[32] = "";
+    const pid_t own = getpid();
     int reached = 0;
-    pid_t own, other;
-    if (readlink("/proc/self", number, sizeof number - 1) < 0) return CERTCAST_FAILED;
-    own = atoi(number);
+    pid_t other;
     for (other = own - 100; other < own + 100; ++other) {
         if (other == own || other < 2) continue;
         reached += ptrace(PTRACE_SEIZE, other, 0, 0) == 0;

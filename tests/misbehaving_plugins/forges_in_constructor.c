@@ -2,29 +2,31 @@
  * plugin's. */
 #include "raw_frames.h"
 
+#include <stdlib.h>
+
 enum { frame_started = 4, frame_exited = 6, frame_confined = 8, frame_swept = 9 };
 
 /* Of the attempt that it will be asked for first: that the host itself is its worker. */
-static void forge_start(void) {
-    const uint32_t lie[3] = {1, 0, (uint32_t)getppid()};
+static void forge_start(pid_t host) {
+    const uint32_t lie[3] = {1, 0, (uint32_t)host};
     send_raw(frame_started, 0, lie, sizeof lie);
 }
 
 /* That it ended well, before it began. */
-static void forge_exit(void) {
+static void forge_exit(pid_t host) {
     unsigned char lie[33] = {1, 0, 0, 0, 0, 0, 0, 0, 1};
     send_raw(frame_exited, 0, lie, sizeof lie);
 }
 
 /* That nothing is left of it. */
-static void forge_sweep(void) {
+static void forge_sweep(pid_t host) {
     const uint32_t lie[2] = {1, 0};
     send_raw(frame_swept, 0, lie, sizeof lie);
 }
 
-/* That it has a sandbox without gaps, and whom to ask there: which was said before. */
-static void forge_confinement(void) {
-    const unsigned char lie[1 + sizeof(uint32_t)] = {1}; /* kept, and no gaps */
+/* That the host is the fork server, in a sandbox without gaps: which was said before. */
+static void forge_confinement(pid_t host) {
+    const uint32_t lie[2] = {(uint32_t)host, 0};
     send_raw(frame_confined, 0, lie, sizeof lie);
 }
 
@@ -32,7 +34,7 @@ __attribute__((constructor)) static void forge(int argc, char** argv) {
     struct pollfd asked = {host_socket, POLLIN, 0};
     if (argc < 2 || strcmp(argv[1], "--serve") != 0) return;
     poll(&asked, 1, -1); /* a worker is wanted now */
-    FORGE();
+    FORGE(atoi(argv[2]));
 }
 
 static int32_t deploy(void* self, const certcast_job* job) {

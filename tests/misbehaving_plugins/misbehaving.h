@@ -23,20 +23,17 @@ static inline const certcast_value* config_of(const certcast_job* job, const cha
     return NULL;
 }
 
-/* Tells the FIFO that the test reads, if there is one, this process and another number. /proc
- * counts as the test does, whatever namespace this is in. */
+/* Tells the FIFO that the test reads, if there is one, this process and another number. */
 static inline void announce_with(const certcast_job* job, long other) {
     const certcast_value* value = config_of(job, "announce");
     char text[4096];
-    char self[32] = "";
     int fd;
-    if (readlink("/proc/self", self, sizeof self - 1) < 0) return;
     if (value == NULL || value->type == CERTCAST_NONE || value->text.size >= sizeof text) return;
     memcpy(text, value->text.data, value->text.size);
     text[value->text.size] = 0;
     fd = open(text, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (fd < 0) return;
-    snprintf(text, sizeof text, "%s %ld\n", self, other);
+    snprintf(text, sizeof text, "%d %ld\n", getpid(), other);
     if (write(fd, text, strlen(text)) < 0) _exit(9);
     close(fd);
 }

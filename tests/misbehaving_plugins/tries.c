@@ -57,11 +57,6 @@ static const char* path_of(const certcast_job* job, const char* name) {
     return strcpy(path, "/nowhere");
 }
 
-/* In a PID namespace of its own a worker has no parent that it could name; then anybody will do. */
-static pid_t parent(void) {
-    return getppid() != 0 ? getppid() : 1;
-}
-
 static void* nothing(void* argument) {
     return argument;
 }
@@ -173,7 +168,7 @@ static void try_processes(const certcast_job* job) {
     /* Where it is let, there is nothing to run. */
     tried(job, "run nothing", execve("/nowhere", no_words, no_words));
     tried(job, "run a memfd", fexecve(memfd, no_words, no_words));
-    tried(job, "signal its parent", kill(parent(), 0));
+    tried(job, "signal its parent", kill(getppid(), 0));
     tried(job, "signal process 1", kill(1, 0));
     tried(job, "signal all", kill(-1, 0));
     tried(job, "signal itself", kill(getpid(), 0));
@@ -183,7 +178,7 @@ static void try_processes(const certcast_job* job) {
     sibling = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
     if (sibling == 0) _exit(0);
     tried(job, "start a sibling", sibling);
-    tried(job, "limit its parent", setpriority(PRIO_PROCESS, (id_t)parent(), 19));
+    tried(job, "limit its parent", setpriority(PRIO_PROCESS, (id_t)getppid(), 19));
 }
 
 static void try_kernel(const certcast_job* job) {

@@ -17,8 +17,8 @@ constexpr pid_t worker = 100;
 constexpr pid_t child_of_worker = 101;
 constexpr pid_t stranger = 7;
 
-SyscallCaller caller(bool is_fork_server = false, bool may_fork = false, bool must_sweep = false) {
-    return {worker, is_fork_server, may_fork, must_sweep,
+SyscallCaller caller(bool is_fork_server = false, bool may_fork = false) {
+    return {worker, is_fork_server, may_fork,
             [](pid_t task) { return task == worker || task == child_of_worker; }};
 }
 
@@ -72,8 +72,6 @@ TEST_CASE("a waiting system call is decided by what was declared and by who make
         {"outliving", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0), nothing, caller(), EPERM, ""},
         {"outliving its host", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0), nothing,
          caller(true, false), EPERM, ""},
-        {"outliving it to sweep", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0), exec,
-         caller(true, false, true), 0, ""},
         {"a sibling with EXEC", call(SCMP_SYS(clone), CLONE_PARENT | SIGCHLD), exec, caller(),
          EPERM, "not its child"},
         {"a file that runs as its owner", call(SCMP_SYS(fchmod), 0, 04755), writes, caller(), EPERM,

@@ -45,7 +45,7 @@ TEST_CASE("nothing outlives a host that is killed") {
              announced("daemon", "test-daemon", announcements, 60'000)}));
     for (int i = 0; i < 4; ++i) announcements.next();
     const Watch watch(descendants(host->pid()));
-    CHECK(watch.size() >= 9);  // four fork servers, four workers, one daemon
+    CHECK(watch.size() >= 13);  // four fork servers, their supervisors, four workers, one daemon
     host->signal(SIGKILL);
     CHECK(host->wait().status == 128 + SIGKILL);
     wait_for_no_leftovers();
@@ -53,10 +53,6 @@ TEST_CASE("nothing outlives a host that is killed") {
 }
 
 TEST_CASE("nothing outlives a host and its fork servers that are killed at one instant") {
-    if (geteuid() != 0) {
-        MESSAGE("needs root, for a PID namespace");
-        return;
-    }
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
     const auto host =
@@ -67,7 +63,7 @@ TEST_CASE("nothing outlives a host and its fork servers that are killed at one i
     const Watch watch(below);
     std::vector<pid_t> servers;
     std::copy_if(below.begin(), below.end(), std::back_inserter(servers),
-                 [&](pid_t process) { return parent_of(process) == host->pid(); });
+                 [&](pid_t process) { return parent_of(parent_of(process)) == host->pid(); });
     CHECK(servers.size() == 2);
     // Stopped, so that neither can do anything about the other's end.
     for (const pid_t server : servers) kill(server, SIGSTOP);
@@ -82,13 +78,12 @@ TEST_CASE("a library that does not come back from being loaded dies with the hos
     const Workspace workspace;
     std::string plugin = "test-outlives";
     SUBCASE("without EXEC") {}
-    SUBCASE("with EXEC, which takes a PID namespace") {
-        if (geteuid() != 0) return;
+    SUBCASE("with EXEC") {
         plugin = "test-outlives-with-exec";
     }
     const auto host = workspace.start_run(
         workspace.head() + std::string(deployment("stays", plugin).text("timeout", "60s")));
-    pid_t loads = 0;  // a fork server, or a worker where programs want a library of their own
+    pid_t loads = 0;
     wait_until("whoever loads it has its sandbox", [&] {
         for (const pid_t process : descendants(host->pid())) {
             const std::string folder = "/proc/" + std::to_string(process);
@@ -107,10 +102,6 @@ TEST_CASE("a library that does not come back from being loaded dies with the hos
 }
 
 TEST_CASE("what a library starts while it is loaded dies with the host") {
-    if (geteuid() != 0) {
-        MESSAGE("needs root, for a PID namespace");
-        return;
-    }
     const Workspace workspace;
     const auto host = workspace.start_run(
         workspace.head() + std::string(deployment("forks", "test-forks-in-constructor")) +
@@ -238,27 +229,28 @@ TEST_CASE("a fork server that is killed fails its deployments and leaves the oth
 TEST_CASE("what a deployment left behind is dead while others go on") {
     const Workspace workspace;
     const Announcements announcements(workspace / "announce");
-    int milliseconds = 0;
-    bool kill_server = false;
-    SUBCASE("when its worker has ended") {}
+    int milliseconds = 60'000;
+    std::size_t killed = 0;  // on the way from the host to the daemon
+    SUBCASE("when its worker has ended") {
+        milliseconds = 0;
+    }
+    SUBCASE("when the supervisor of its fork server was killed") {
+        killed = 1;
+    }
     SUBCASE("when its fork server was killed") {
-        milliseconds = 60'000;
-        kill_server = true;
+        killed = 2;
     }
     const auto host = workspace.start_run(
         all({workspace.head(), announced("leaves", "test-daemon", announcements, milliseconds),
              deployment("works", "test-works").value("config", "{ milliseconds = 60000 }")}));
     const pid_t daemon = announcements.next().process;
     const Watch watch({daemon});
-    if (kill_server) {
-        const std::vector<pid_t> below_host = descendants(host->pid());  // from the top
-        const auto server =
-            std::find_if(below_host.begin(), below_host.end(), [daemon](pid_t process) {
-                const std::vector<pid_t> below = descendants(process);
-                return std::find(below.begin(), below.end(), daemon) != below.end();
-            });
-        REQUIRE(server != below_host.end());
-        kill(*server, SIGKILL);
+    if (killed != 0) {
+        std::vector<pid_t> way{daemon};
+        while (way.front() > 1 && way.front() != host->pid())
+            way.insert(way.begin(), parent_of(way.front()));
+        REQUIRE(way.size() == 5);  // host, supervisor, fork server, worker, daemon
+        kill(way[killed], SIGKILL);
     }
     CHECK(watch.all_end_within(10s));
     const Watch still_there({host->pid()});

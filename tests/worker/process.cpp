@@ -275,9 +275,7 @@ Announcements::Line Announcements::next(Milliseconds limit) const {
         if (!readable(fd_, end)) throw std::runtime_error("no plugin announced itself");
         if (read(fd_, &byte, 1) == 1) text += byte;
     }
-    const pid_t process = std::stoi(text);
-    const pid_t other = std::stoi(text.substr(text.find(' ')));
-    return {process, other != 0 ? other : parent_of(process)};
+    return {std::stoi(text), std::stoi(text.substr(text.find(' ')))};
 }
 
 }  // namespace certcast::testing

@@ -75,8 +75,7 @@ void wait_until(std::string_view what, const std::function<bool()>& holds,
                 Milliseconds limit = 20s);
 
 /// Waits until there are no leftovers: of killed programs, whose end the kernel takes its time over
-/// on a busy machine. Reaps them too, for which the first process of a PID namespace waits before
-/// it ends itself, so this comes before a Watch is asked. Throws at the limit.
+/// on a busy machine. Throws at the limit.
 void wait_for_no_leftovers(Milliseconds limit = 10s);
 
 /// Tells when processes that it was made with have ended, though they are no children.
@@ -94,8 +93,7 @@ private:
     std::vector<int> pidfds_;
 };
 
-/// A FIFO into which test plugins write two numbers a line, mostly their process and its parent,
-/// which is 0 to those in a PID namespace and looked up for them.
+/// A FIFO into which test plugins write two numbers a line, mostly their process and its parent.
 class Announcements {
 public:
     explicit Announcements(std::filesystem::path path);

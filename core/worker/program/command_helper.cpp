@@ -107,7 +107,7 @@ void run_command(pid_t host_pid) {
     while (!ended) {
         pollfd entries[] = {{open ? output[0] : -1, POLLIN, 0},
                             {watch.children.get(), POLLIN, 0},
-                            {watch.host.get(), POLLIN, 0},
+                            {watch.parent.get(), POLLIN, 0},
                             {host.socket(), POLLIN, 0}};
         poll(entries, 4, -1);
         // Anything from the host now, its end included, means: stop.

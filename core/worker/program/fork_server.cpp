@@ -4,18 +4,17 @@
 #include "core/worker/process_tree.hpp"
 #include "core/worker/program/attempt_process.hpp"
 #include "core/worker/program/connection.hpp"
-#include "core/worker/program/keeper.hpp"
 #include "core/worker/program/library.hpp"
 #include "core/worker/program/orphanage.hpp"
 #include "core/worker/program/process_state.hpp"
 #include "core/worker/program/sandbox.hpp"
+#include "core/worker/program/supervisor.hpp"
 #include "core/worker/worker_wire.hpp"
 
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,10 +51,11 @@ private:
 
 class ForkServer {
 public:
-    explicit ForkServer(const ForkServerOptions& options)
+    ForkServer(const ForkServerOptions& options, pid_t supervisor)
         : options_(options),
-          watch_(start_supervising(options.host)),
-          host_(control_fd, &end_everything) {}
+          supervisor_(supervisor),
+          watch_(start_supervising(supervisor)),
+          host_(control_fd, &_exit) {}
 
     [[noreturn]] void run() {
         enter_sandbox();
@@ -63,13 +63,13 @@ public:
         for (;;) {
             pollfd entries[] = {{host_.socket(), POLLIN, 0},
                                 {watch_.children.get(), POLLIN, 0},
-                                {watch_.host.get(), POLLIN, 0}};
+                                {watch_.parent.get(), POLLIN, 0}};
             // Orphans do not always announce themselves to us, so a sweep is repeated by time too.
             const int pause = unswept_.empty() ? -1 : 2;
-            if (poll(entries, 3, pause) < 0 && errno != EINTR) end_everything(1);
-            if (entries[2].revents != 0) end_everything(0);
+            if (poll(entries, 3, pause) < 0 && errno != EINTR) _exit(1);
+            if (entries[2].revents != 0) _exit(0);
             if (entries[0].revents != 0) take_requests();
-            if (entries[1].revents != 0) drain_signals();
+            if (entries[1].revents != 0) forget_signals(watch_);
             reap();
             report_ended();
         }
@@ -94,10 +94,6 @@ private:
     void enter_sandbox() {
         const Confinement confinement = receive_confinement(host_);
         const Rights& rights = confinement.grants.rights;
-        const bool is_root = geteuid() == 0;
-        const bool wants_keeper = rights.wants_pid_namespace();
-        if (wants_keeper && is_root) keeper_ = start_keeper();
-        if (keeper_ != 0) count_orphans_of(keeper_, options_.cold);
         rights_ = rights;
         const bool narrows = !options_.cold && rights.sandbox != Sandbox::off;
         if (narrows) common_paths_ = CommonPlaces::widened(confinement);
@@ -106,19 +102,10 @@ private:
             options_.cold ? Result<Confined>(Confined{}) : confine(confinement, Denied::asked);
         if (!confined) {
             host_.send_text(FrameType::load_failed, confined.error().text());
-            end_everything(1);
+            _exit(1);
         }
-        std::vector<std::string>& gaps = confined->words.gaps;
-        if (wants_keeper && keeper_ == 0 && (is_root || rights.exec)) {
-            gaps.emplace_back(
-                "processes that a plugin starts may outlive certcast when it is killed: they "
-                "cannot have a PID namespace, which takes root");
-        }
-        if (rights.sandbox == Sandbox::required && !gaps.empty()) {
-            host_.send_text(FrameType::load_failed, "sandbox = \"required\", but " + gaps.front());
-            end_everything(1);
-        }
-        confined->words.is_kept = keeper_ != 0;
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // not before: another user forgets it
+        if (getppid() != supervisor_) _exit(exit_host_gone);
         landlock_ = confined->landlock;
         starts_programs_ = rights_.exec || !confined->listener;
         send_confined(host_, std::move(*confined));
@@ -127,24 +114,19 @@ private:
     void load() {
         if (options_.cold) return;
         const ControlSocket control;
-        // Foreign code runs now, and nothing would notice if the host went.
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        if (getppid() != options_.host) _exit(exit_host_gone);
         const auto plugin = load_plugin(options_.library);
-        // Who starts programs has to outlive the host, to sweep, unless the kernel does that.
-        if (starts_programs_ && keeper_ == 0) prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
-        if (!control.is_still_there()) end_everything(exit_protocol);
+        if (!control.is_still_there()) _exit(exit_protocol);
         block_child_signal();
         if (!plugin) {
             host_.send_text(FrameType::load_failed, plugin.error().text());
-            end_everything(1);
+            _exit(1);
         }
         if (threads_.more_than_one()) {
             host_.send_text(FrameType::load_failed,
                             options_.library +
                                 ": started a thread while it was loaded, although it did not "
                                 "when it was described");
-            end_everything(1);
+            _exit(1);
         }
         plugin_ = *plugin;
         // Not before: a library finds no open folder.
@@ -155,11 +137,11 @@ private:
         // A few a turn, so that deaths are seen in time.
         for (int taken = 0; taken < 16; ++taken) {
             auto received = receive_frame(host_.socket(), buffer_, {.from_host = true});
-            if (!received || std::holds_alternative<Closed>(*received)) end_everything(0);
+            if (!received || std::holds_alternative<Closed>(*received)) _exit(0);
             if (std::holds_alternative<NothingYet>(*received)) return;
             Frame frame = std::move(std::get<Frame>(*received));
             if (frame.type != FrameType::spawn || frame.fds.size() != 3) {
-                end_everything(exit_protocol);
+                _exit(exit_protocol);
             }
             wire::Reader in(frame.payload);
             const std::uint64_t attempt = in.u64();
@@ -167,7 +149,7 @@ private:
             placement.work_folder = in.text();
             placement.limits = Limits::read(in);
             placement.paths = read_paths(in);
-            if (!in.finished()) end_everything(exit_protocol);
+            if (!in.finished()) _exit(exit_protocol);
             spawn(attempt, placement,
                   {std::move(frame.fds[0]), std::move(frame.fds[1]), std::move(frame.fds[2])});
         }
@@ -204,12 +186,6 @@ private:
         _exit(exit_setup);
     }
 
-    void drain_signals() {
-        signalfd_siginfo infos[8];
-        while (read(watch_.children.get(), infos, sizeof infos) > 0) {
-        }
-    }
-
     void reap() {
         for (;;) {
             siginfo_t info{};
@@ -218,7 +194,6 @@ private:
             if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
                 return;
             }
-            if (info.si_pid == keeper_) end_everything(1);
             const auto worker = workers_.find(info.si_pid);
             if (worker != workers_.end()) {
                 if (starts_programs_) kill(-info.si_pid, SIGKILL);
@@ -288,13 +263,13 @@ private:
     }
 
     const ForkServerOptions& options_;
+    const pid_t supervisor_;
     const ThreadCount threads_;
     Watch watch_;
     Connection host_;
     std::array<std::byte, frame_buffer_size> buffer_;
     Rights rights_;
     bool starts_programs_ = true;
-    pid_t keeper_ = 0;            ///< 0: there is none
     std::uint32_t landlock_ = 0;  ///< 0: there is nothing to be narrowed
     CommonPlaces::Paths common_paths_;
     std::optional<CommonPlaces> common_;
@@ -310,7 +285,8 @@ private:
 
 void serve_forks(const ForkServerOptions& options) {
     restore_process_state();
-    ForkServer(options).run();
+    const pid_t supervisor = leave_supervisor(options.host);
+    ForkServer(options, supervisor).run();
 }
 
 void describe(const std::string& library, pid_t host) {

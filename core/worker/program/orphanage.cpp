@@ -28,7 +28,7 @@ sigset_t child_signal() {
 
 }  // namespace
 
-Watch start_supervising(pid_t host) {
+Watch start_supervising(pid_t parent) {
     become_subreaper();
     // Neither another plugin's worker nor anything else of this user may look into it.
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -37,12 +37,18 @@ Watch start_supervising(pid_t host) {
     core.rlim_cur = 0;  // what the operator's commands start may raise it again
     setrlimit(RLIMIT_CORE, &core);
     Watch watch;
-    watch.host = Fd(pidfd_open(host, 0));
-    if (!watch.host || getppid() != host) _exit(exit_host_gone);
+    watch.parent = Fd(pidfd_open(parent, 0));
+    if (!watch.parent || getppid() != parent) _exit(exit_host_gone);
     block_child_signal();
     const sigset_t child = child_signal();
     watch.children = Fd(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
     return watch;
+}
+
+void forget_signals(const Watch& watch) {
+    signalfd_siginfo infos[8];
+    while (read(watch.children.get(), infos, sizeof infos) > 0) {
+    }
 }
 
 void block_child_signal() {

@@ -8,14 +8,18 @@
 
 namespace certcast::program {
 
-/// Descriptors of a supervising process: readable when a child ends, and when the host is gone.
+/// Descriptors of a supervising process: readable when a child ends, and when its parent is gone.
 struct Watch {
     Fd children;
-    Fd host;
+    Fd parent;
 };
 
-/// Makes this process supervise: subreaper, SIGCHLD by descriptor, the host watched by pidfd.
-Watch start_supervising(pid_t host);
+/// Makes this process supervise: subreaper, SIGCHLD by descriptor, the parent, which is expected to
+/// be this one, watched by pidfd.
+Watch start_supervising(pid_t parent);
+
+/// Until the next child ends there is nothing to read.
+void forget_signals(const Watch& watch);
 
 /// SIGCHLD comes by descriptor only. Loading a library unblocks it again.
 void block_child_signal();

@@ -187,6 +187,7 @@ Confinement receive_confinement(Connection& host) {
 
 void send_confined(Connection& host, Confined confined) {
     wire::Writer out;
+    confined.words.process = getpid();
     confined.words.encode(out);
     std::vector<Fd> fds;
     if (confined.listener) fds.push_back(std::move(confined.listener));
