@@ -72,7 +72,7 @@ void ForkServer::spawn(std::uint64_t attempt, const WorkerPlace& place, std::vec
     out.text(place.work_folder);
     place.limits.encode(out);
     encode_paths(place.paths, out);
-    ++forks_due_;
+    forks_->add();
     ++not_started_;
     auto frame = make_frame(FrameType::spawn, 0, out.data(), std::move(fds));
     workers_.emplace(attempt, Worker{std::move(events)});
@@ -196,10 +196,9 @@ void ForkServer::handle(Frame& frame) {
     exited(std::move(exit));
 }
 
-/// A fork that was not needed is not left over for something else.
 void ForkServer::heard_of_one() {
     --not_started_;
-    forks_due_ = std::min(forks_due_, not_started_);
+    forks_->keep_at_most(not_started_);
 }
 
 // Said once, before the library is loaded; what comes later comes from foreign code.
@@ -221,6 +220,9 @@ void ForkServer::listen(Frame& frame) {
         [weak = weak_from_this()](pid_t task, const SyscallRequest& request) {
             const auto self = weak.lock();
             return self ? self->decide(task, request) : SyscallVerdict{ENOSYS, {}};
+        },
+        [server = server_, forks = forks_](pid_t task, const SyscallRequest& request) {
+            return task == server && is_plain_fork(request) && forks->take();
         });
 }
 
@@ -228,11 +230,8 @@ SyscallVerdict ForkServer::decide(pid_t task, const SyscallRequest& request) {
     const Rights& rights = setup_.confinement.grants.rights;
     if (task == server_) {
         const auto owns = [task](pid_t target) { return is_within(target, task); };
-        const SyscallCaller caller{
-            .process = task, .is_fork_server = true, .may_fork = forks_due_ > 0, .owns = owns};
-        SyscallVerdict verdict = judge(request, rights, caller);
-        const bool forks = kind_of(request.number) == SyscallKind::starts_process;
-        if (forks && verdict.allowed() && forks_due_ > 0) --forks_due_;
+        SyscallVerdict verdict =
+            judge(request, rights, {.process = task, .is_fork_server = true, .owns = owns});
         constexpr std::size_t most_told = 16;
         if (!verdict.denial.empty() && denials_.size() < most_told &&
             denials_.insert(verdict.denial).second) {
@@ -266,7 +265,6 @@ void ForkServer::end(std::string why) {
     queue_.close();
     drop_frames(socket_.native_handle(), intake_);
     socket_.close();
-    if (listener_) listener_->close();
     kill_server();
     if (has_ended(supervisor_.pidfd.get())) return finish();
     dying_.expires_after(std::chrono::milliseconds(longest_dying_ms));
@@ -276,6 +274,7 @@ void ForkServer::end(std::string why) {
 // Its supervisor ends with it, and everything else before that. Before it is known it has started
 // nothing, and goes with its supervisor.
 void ForkServer::kill_server() {
+    if (listener_) listener_->close();
     const Fd& target = server_fd_ ? server_fd_ : supervisor_.pidfd;
     if (target) pidfd_send_signal(target.get(), SIGKILL, nullptr, 0);
 }

@@ -3,6 +3,7 @@
 #include "core/base/limits.hpp"
 #include "core/worker/background_cleaning.hpp"
 #include "core/worker/control_groups.hpp"
+#include "core/worker/fork_allowance.hpp"
 #include "core/worker/frame_queue.hpp"
 #include "core/worker/grants.hpp"
 #include "core/worker/syscall_listener.hpp"
@@ -114,7 +115,7 @@ private:
     ForkServerSetup setup_;
     std::unordered_map<std::uint64_t, Worker> workers_;
     std::unordered_map<pid_t, std::uint64_t> attempts_;  ///< by the worker's process
-    std::size_t forks_due_ = 0;                          ///< forks for workers that were asked for
+    const std::shared_ptr<ForkAllowance> forks_ = std::make_shared<ForkAllowance>();
     std::size_t not_started_ = 0;  ///< workers asked for of which nothing was heard
     bool confined_ = false;
     std::set<std::string> denials_;  ///< what its sandbox refused to the library itself

@@ -1,12 +1,16 @@
 #include "core/worker/syscall_listener.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <seccomp.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 namespace certcast {
@@ -15,9 +19,14 @@ namespace asio = boost::asio;
 
 namespace {
 
+// A plugin that makes nothing but refused calls must not keep others waiting.
+constexpr int most_a_turn = 8;
+
+}  // namespace
+
 /// One call that waits. The sizes are the running kernel's, so the structures come from the
 /// library, zeroed, as receiving wants them.
-class Notification {
+class SyscallListener::Notification {
 public:
     Notification() {
         if (seccomp_notify_alloc(&request_, &response_) != 0) request_ = nullptr;
@@ -48,13 +57,11 @@ private:
     seccomp_notif_resp* response_ = nullptr;
 };
 
-}  // namespace
-
 std::shared_ptr<SyscallListener> SyscallListener::start(asio::any_io_executor executor, Fd listener,
-                                                        Decide decide) {
+                                                        Decide decide, AtOnce at_once) {
     std::shared_ptr<SyscallListener> started(
         new SyscallListener(std::move(executor), std::move(listener), std::move(decide)));
-    started->await_calls();
+    if (!at_once || !started->start_thread(std::move(at_once))) started->await_calls();
     return started;
 }
 
@@ -66,9 +73,63 @@ SyscallListener::SyscallListener(asio::any_io_executor executor, Fd listener, De
     ioctl(listener_.native_handle(), _IOW('!', 4, std::uint64_t), on_the_same_processor);
 }
 
+SyscallListener::~SyscallListener() {
+    close();
+}
+
 void SyscallListener::close() {
+    if (thread_.joinable()) {
+        ends_ = true;
+        eventfd_write(wake_.get(), 1);
+        thread_.join();
+    }
     boost::system::error_code ignored;
     listener_.close(ignored);
+}
+
+bool SyscallListener::start_thread(AtOnce at_once) {
+    wake_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!wake_) return false;
+    at_once_ = std::move(at_once);
+    try {
+        thread_ = std::thread([this, fd = listener_.native_handle()] { receive_calls(fd); });
+    } catch (const std::system_error&) {
+        return false;  // the loop does for all of them
+    }
+    return true;
+}
+
+void SyscallListener::receive_calls(int listener) {
+    while (!ends_) {
+        const bool has_room = handed_over_ < most_a_turn;
+        pollfd entries[] = {{has_room ? listener : -1, POLLIN, 0}, {wake_.get(), POLLIN, 0}};
+        poll(entries, 2, -1);
+        eventfd_t ignored = 0;
+        eventfd_read(wake_.get(), &ignored);
+        if (entries[0].revents == 0) continue;
+        if ((entries[0].revents & POLLIN) == 0) return;  // nobody is left under these rules
+        const auto call = std::make_shared<Notification>();
+        if (!call->receive(listener)) continue;  // its caller died meanwhile
+        if (at_once_(call->task(), call->request())) {
+            call->answer(listener, {});
+            continue;
+        }
+        ++handed_over_;
+        asio::post(listener_.get_executor(), [weak = weak_from_this(), call] {
+            const auto self = weak.lock();
+            if (!self) return;
+            self->answer(*call);
+            if (self->handed_over_-- == most_a_turn) eventfd_write(self->wake_.get(), 1);
+        });
+    }
+}
+
+void SyscallListener::answer(Notification& call) {
+    if (!listener_.is_open()) return;
+    const bool goes_on = at_once_ && at_once_(call.task(), call.request());
+    const SyscallVerdict verdict =
+        goes_on ? SyscallVerdict{} : decide_(call.task(), call.request());
+    if (listener_.is_open()) call.answer(listener_.native_handle(), verdict);
 }
 
 void SyscallListener::await_calls() {
@@ -81,8 +142,6 @@ void SyscallListener::await_calls() {
 }
 
 void SyscallListener::answer_calls() {
-    // A few a turn: a plugin that makes nothing but refused calls must not keep others waiting.
-    constexpr int most_a_turn = 8;
     const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(500);
     for (int count = 0; count < most_a_turn && listener_.is_open(); ++count) {
         if (count > 0 && std::chrono::steady_clock::now() > until) return;
@@ -93,8 +152,7 @@ void SyscallListener::answer_calls() {
         if ((entry.revents & POLLIN) == 0) return close();  // nobody is left under these rules
         Notification notification;
         if (!notification.receive(fd)) continue;  // its caller died meanwhile
-        const SyscallVerdict verdict = decide_(notification.task(), notification.request());
-        if (listener_.is_open()) notification.answer(fd, verdict);
+        answer(notification);
     }
 }
 

@@ -51,7 +51,6 @@ SyscallVerdict judge_start(const SyscallRequest& request, const Rights& rights,
     if ((flags & CLONE_PARENT) != 0) {
         return refused(name(), "no plugin may start a process that is not its child");
     }
-    if (caller.is_fork_server && caller.may_fork) return allowed();
     if (caller.is_fork_server) {
         return refused(name(), "a library may start no process while it is loaded");
     }
@@ -124,6 +123,11 @@ SyscallVerdict judge_arguments(const SyscallRequest& request, const SyscallCalle
 bool starts_process(const SyscallRequest& request) {
     return kind_of(request.number) == SyscallKind::starts_process &&
            (clone_flags(request) & CLONE_THREAD) == 0;
+}
+
+bool is_plain_fork(const SyscallRequest& request) {
+    const std::uint64_t others = namespace_flags | CLONE_PARENT;
+    return starts_process(request) && (clone_flags(request) & others) == 0;
 }
 
 SyscallVerdict judge(const SyscallRequest& request, const Rights& rights,

@@ -21,7 +21,6 @@ struct SyscallRequest {
 struct SyscallCaller {
     pid_t process = 0;  ///< the worker or fork server that it belongs to
     bool is_fork_server = false;
-    bool may_fork = false;            ///< a fork server that was asked for a worker
     std::function<bool(pid_t)> owns;  ///< this task belongs to the caller's own processes
 };
 
@@ -36,6 +35,8 @@ struct SyscallVerdict {
 
 /// Whether it starts a process, rather than a thread or nothing.
 bool starts_process(const SyscallRequest& request);
+/// Whether it starts a process like any other, as fork does.
+bool is_plain_fork(const SyscallRequest& request);
 
 SyscallVerdict judge(const SyscallRequest& request, const Rights& rights,
                      const SyscallCaller& caller);

@@ -1,4 +1,5 @@
 #include "core/worker/syscall_verdict.hpp"
+#include "core/worker/fork_allowance.hpp"
 
 #include <doctest/doctest.h>
 #include <linux/sched.h>
@@ -8,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <initializer_list>
 
 using namespace certcast;
 
@@ -17,8 +19,8 @@ constexpr pid_t worker = 100;
 constexpr pid_t child_of_worker = 101;
 constexpr pid_t stranger = 7;
 
-SyscallCaller caller(bool is_fork_server = false, bool may_fork = false) {
-    return {worker, is_fork_server, may_fork,
+SyscallCaller caller(bool is_fork_server = false) {
+    return {worker, is_fork_server,
             [](pid_t task) { return task == worker || task == child_of_worker; }};
 }
 
@@ -52,10 +54,8 @@ TEST_CASE("a waiting system call is decided by what was declared and by who make
         {"a process with EXEC", call(SCMP_SYS(clone), SIGCHLD), exec, caller(), 0, ""},
         {"a namespace with EXEC", call(SCMP_SYS(clone), CLONE_NEWUSER | SIGCHLD), exec, caller(),
          EPERM, "namespaces"},
-        {"a worker that was asked for", call(SCMP_SYS(clone), SIGCHLD), nothing, caller(true, true),
-         0, ""},
-        {"a process while loading", call(SCMP_SYS(clone), SIGCHLD), exec, caller(true, false),
-         EPERM, "while it is loaded"},
+        {"a process while loading", call(SCMP_SYS(clone), SIGCHLD), exec, caller(true), EPERM,
+         "while it is loaded"},
         {"a program", call(SCMP_SYS(execve)), nothing, caller(), EPERM, "EXEC"},
         {"a signal to itself", call(SCMP_SYS(kill), to(worker)), nothing, caller(), 0, ""},
         {"to its child", call(SCMP_SYS(tgkill), to(child_of_worker)), nothing, caller(), 0, ""},
@@ -70,8 +70,8 @@ TEST_CASE("a waiting system call is decided by what was declared and by who make
         {"mode", call(SCMP_SYS(chmod)), nothing, caller(), EPERM, "WRITES"},
         {"ptrace", call(SCMP_SYS(ptrace)), exec, caller(), EPERM, "no plugin"},
         {"outliving", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0), nothing, caller(), EPERM, ""},
-        {"outliving its host", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0), nothing,
-         caller(true, false), EPERM, ""},
+        {"outliving its host", call(SCMP_SYS(prctl), PR_SET_PDEATHSIG, 0), nothing, caller(true),
+         EPERM, ""},
         {"a sibling with EXEC", call(SCMP_SYS(clone), CLONE_PARENT | SIGCHLD), exec, caller(),
          EPERM, "not its child"},
         {"a file that runs as its owner", call(SCMP_SYS(fchmod), 0, 04755), writes, caller(), EPERM,
@@ -88,4 +88,28 @@ TEST_CASE("a waiting system call is decided by what was declared and by who make
         CHECK(verdict.denial.find(one.told) != std::string::npos);
         CHECK((*one.told != '\0' || verdict.denial.empty()));
     }
+}
+
+TEST_CASE("a plain fork is one that makes nothing but a child") {
+    CHECK(is_plain_fork(call(SCMP_SYS(clone), SIGCHLD)));
+    CHECK(is_plain_fork(call(SCMP_SYS(vfork))));
+    for (const auto flag : std::initializer_list<std::uint64_t>{CLONE_THREAD, CLONE_PARENT,
+                                                                CLONE_NEWUSER, CLONE_NEWPID}) {
+        CAPTURE(flag);
+        CHECK_FALSE(is_plain_fork(call(SCMP_SYS(clone), flag)));
+    }
+    CHECK_FALSE(is_plain_fork(call(SCMP_SYS(execve))));
+}
+
+TEST_CASE("a fork server may fork as often as it was asked for workers") {
+    ForkAllowance forks;
+    CHECK_FALSE(forks.take());
+    forks.add();
+    forks.add();
+    forks.add();
+    CHECK(forks.take());
+    forks.keep_at_most(5);
+    forks.keep_at_most(1);
+    CHECK(forks.take());
+    CHECK_FALSE(forks.take());
 }

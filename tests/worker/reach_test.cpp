@@ -63,3 +63,15 @@ TEST_CASE("what a sandbox refuses is a warning of the deployment") {
           std::string::npos);
     CHECK(run.text("good1", "warnings") == "[]");
 }
+
+TEST_CASE("no worker starts a process in the place of another worker") {
+    const Workspace workspace;
+    std::string pipeline = workspace.head() + "max_parallel = 4\n";
+    constexpr int deployments = 24;
+    for (int i = 0; i < deployments; ++i)
+        pipeline += deployment("bad" + std::to_string(i), "test-forks-undeclared");
+    const Run run = workspace.run(pipeline);
+    CAPTURE(run.output);
+    for (int i = 0; i < deployments; ++i)
+        CHECK(run.text("bad" + std::to_string(i), "status") == "changed");
+}
