@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,18 +15,49 @@ namespace certcast {
 struct RunArguments {
     std::filesystem::path pipeline;
     std::vector<std::string> only;
+    std::vector<std::string> tags;
     bool force = false;
     bool verbose = false;
+    bool no_journal = false;
+    bool resume = false;
+    bool dry_run = false;
+    std::optional<std::size_t> max_changes;
     std::uint32_t max_parallel = 0;
     Duration lock_timeout{60'000};
     std::string output = "auto";
     std::filesystem::path report;
 };
 
+struct HistoryArguments {
+    std::filesystem::path pipeline;  ///< empty: all of them
+    std::uint32_t most = 20;
+    bool json = false;
+    bool prune = false;
+    std::optional<Duration> older_than;
+    std::optional<std::int64_t> keep;
+};
+
+struct ShowArguments {
+    std::string run;         ///< a name, the beginning of one, or "last"
+    std::string deployment;  ///< empty: all of them
+    bool json = false;
+};
+
+struct StatusArguments {
+    std::filesystem::path pipeline;
+    bool json = false;
+};
+
 /// certcast run: everything that is needed for one run, in order. The exit status.
 int run_command(const RunArguments& arguments, const Places& places);
 /// certcast check: what can be known offline. Touches nothing and runs no secret's command.
 int check_command(const std::filesystem::path& pipeline, const Places& places);
+/// certcast history: the runs that there were; with --prune it forgets some.
+int history_command(const HistoryArguments& arguments, const Places& places);
+/// certcast show RUN [DEPLOYMENT]: all that is known of a run.
+int show_command(const ShowArguments& arguments, const Places& places);
+/// certcast status PIPELINE: what should be where, and what was seen there.
+int status_command(const StatusArguments& arguments, const Places& places);
 /// certcast plugins: the plugins that there are, and what could not be used.
 int plugins_command(const Places& places);
 /// certcast plugin show ID: all that a deployer says of itself.

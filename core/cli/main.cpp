@@ -41,6 +41,17 @@ int dispatch(int argc, char** argv) {
     run->add_option("--only", arguments.only, "Only deployments with a matching name")
         ->type_name("GLOB")
         ->allow_extra_args(false);  // one glob each, so that the pipeline may follow
+    run->add_option("--tag", arguments.tags, "Only deployments that have it")
+        ->type_name("TAG")
+        ->allow_extra_args(false);
+    CLI::Option* resume = run->add_flag("--resume", arguments.resume,
+                                        "Only what has not succeeded with these certificates");
+    CLI::Option* dry_run = run->add_flag("--dry-run", arguments.dry_run,
+                                         "Change nothing: tell what would be changed, and why");
+    run->add_option("--max-changes", arguments.max_changes, "Change so many; defer the rest")
+        ->type_name("N")
+        ->check(CLI::Range(0, 1'000'000))
+        ->excludes(dry_run);
     run->add_flag("--force", arguments.force, "Deploy even what is as wanted already");
     run->add_option("--max-parallel", arguments.max_parallel, "At most so many at once")
         ->type_name("N")
@@ -53,11 +64,44 @@ int dispatch(int argc, char** argv) {
     run->add_option("--report", arguments.report, "Write a report in JSON there")
         ->type_name("FILE")
         ->check(empty_name);
+    run->add_flag("--no-journal", arguments.no_journal,
+                  "Remember nothing: what is half-way when certcast is killed stays so")
+        ->excludes(resume);
     run->add_flag("-v,--verbose", arguments.verbose, "Show what plugins log, too");
 
     std::filesystem::path checked;
     CLI::App* check = app.add_subcommand("check", "Check a pipeline, offline");
     check->add_option("pipeline", checked, "Pipeline file")->required();
+
+    HistoryArguments past;
+    std::string older_than;
+    CLI::App* history = app.add_subcommand("history", "List the runs that there were");
+    history->add_option("pipeline", past.pipeline, "Only those of this pipeline file");
+    history->add_option("--most", past.most, "The newest of them, so many")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1'000'000));
+    history->add_flag("--json", past.json, "As JSON");
+    CLI::Option* prune = history->add_flag("--prune", past.prune, "Forget runs instead");
+    CLI::Option* age = history->add_option("--older-than", older_than, "Those that are older")
+                           ->type_name("DURATION")
+                           ->check(not_a_duration)
+                           ->needs(prune);
+    history->add_option("--keep", past.keep, "All but the newest, so many")
+        ->type_name("N")
+        ->check(CLI::Range(0, 1'000'000))
+        ->needs(prune);
+
+    ShowArguments shown;
+    CLI::App* show_run = app.add_subcommand("show", "All that is known of one run");
+    show_run->add_option("run", shown.run, "Its name, the beginning of it, or \"last\"")
+        ->required();
+    show_run->add_option("deployment", shown.deployment, "Only this one, by its name");
+    show_run->add_flag("--json", shown.json, "As JSON");
+
+    StatusArguments asked;
+    CLI::App* status = app.add_subcommand("status", "What should be where, and what was seen");
+    status->add_option("pipeline", asked.pipeline, "Pipeline file")->required();
+    status->add_flag("--json", asked.json, "As JSON");
 
     CLI::App* plugins = app.add_subcommand("plugins", "List the plugins");
     CLI::App* plugin = app.add_subcommand("plugin", "Look at one plugin");
@@ -75,10 +119,19 @@ int dispatch(int argc, char** argv) {
         return exit_invalid;
     }
     arguments.lock_timeout = parse_duration(lock_timeout).value();
+    if (age->count() > 0) past.older_than = parse_duration(older_than).value();
+    if (past.prune && !past.older_than && !past.keep) {
+        std::cerr
+            << "certcast: --prune forgets nothing without --older-than DURATION or --keep N\n";
+        return exit_invalid;
+    }
 
     const Places places = Places::find();
     if (run->parsed()) return run_command(arguments, places);
     if (check->parsed()) return check_command(checked, places);
+    if (history->parsed()) return history_command(past, places);
+    if (show_run->parsed()) return show_command(shown, places);
+    if (status->parsed()) return status_command(asked, places);
     if (plugins->parsed()) return plugins_command(places);
     if (show->parsed()) return plugin_show_command(id, places);
     return exit_invalid;

@@ -71,6 +71,9 @@ Places Places::find() {
     // Not in the runtime folder, which a login has and a cron job has not: they would use different
     // locks.
     const fs::path state = user_folder("XDG_STATE_HOME", ".local/state");
+    // Root's own place is the system's, unless whoever starts certcast names another.
+    places.state_folder =
+        root && variable("XDG_STATE_HOME").empty() ? fs::path("/var/lib/certcast") : state;
     places.lock_folder = root            ? fs::path("/run/certcast/locks")
                          : state.empty() ? places.work_parent / "locks"
                                          : state / "locks";

@@ -12,7 +12,8 @@ struct Places {
     std::vector<std::filesystem::path> plugin_folders;
     std::filesystem::path cache_folder;  ///< empty: nowhere
     std::filesystem::path lock_folder;
-    std::filesystem::path work_parent;  ///< where hosts make their work folders
+    std::filesystem::path state_folder;  ///< of the journal; empty: there is none
+    std::filesystem::path work_parent;   ///< where hosts make their work folders
 
     static Places find();
 };

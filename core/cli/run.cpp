@@ -2,12 +2,15 @@
 #include "core/cli/commands.hpp"
 #include "core/cli/harden.hpp"
 #include "core/cli/run_context.hpp"
+#include "core/journal/history.hpp"
 #include "core/pipeline/selection.hpp"
 #include "core/report/console.hpp"
+#include "core/report/journal_record.hpp"
 #include "core/report/json_lines.hpp"
 #include "core/report/patient_output.hpp"
 #include "core/report/plain.hpp"
 #include "core/report/report_file.hpp"
+#include "core/scheduler/run_observers.hpp"
 #include "core/scheduler/scheduler.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -21,6 +24,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iostream>
+#include <map>
 
 namespace certcast {
 
@@ -44,22 +48,38 @@ std::unique_ptr<RunDisplay> make_display(const RunArguments& arguments, const Te
     return std::make_unique<ConsoleDisplay>(out, filter, std::move(options));
 }
 
+Result<std::unique_ptr<Journal>> open_journal_of(const Places& places) {
+    if (!places.state_folder.empty()) return Journal::open(places.state_folder);
+    return Error{ErrorCode::invalid,
+                 "there is no place for the journal: set XDG_STATE_HOME or HOME, or give "
+                 "--no-journal",
+                 {}};
+}
+
 /// One run from its pipeline to its report.
 class Run {
 public:
+    /// `journal`: nullptr where nothing is to be remembered.
     Run(const RunArguments& arguments, const Places& places, const Pipeline& pipeline,
-        Redactor& redactor)
+        Redactor& redactor, std::unique_ptr<Journal> journal)
         : arguments_(arguments),
           places_(places),
           pipeline_(pipeline),
           redactor_(redactor),
           filter_(redactor),
-          context_(io_, places, pipeline, redactor),
+          journal_(std::move(journal)),
+          context_(io_, places, pipeline, redactor, journal_.get()),
           display_(make_display(arguments, filter_, out_.stream(), notes_.stream())),
-          services_(context_.services(*display_)),
+          services_(context_.services(observers_)),
           ticks_(io_),
           signals_(io_, SIGINT, SIGTERM) {
         services_.force = arguments.force;
+        services_.dry_run = arguments.dry_run;
+        services_.changes = &changes_;
+        observers_.add(*display_);
+        if (!journal_ || arguments.dry_run) return;
+        record_.emplace(*journal_, context_.certificates, filter_);
+        observers_.add(*record_);
     }
 
     int operator()() {
@@ -91,9 +111,13 @@ private:
         if (context_.stopped) co_return exit_interrupted;
         if (wrong) co_return exit_invalid;
 
+        if (auto found = find_done(); !found) {
+            std::cerr << "certcast: nothing was touched: " << found.error().text() << '\n';
+            co_return exit_host_failed;
+        }
         StagedAttempts attempts(services_);
         Scheduler scheduler(io_.get_executor(), pipeline_, options(), attempts, context_.clock,
-                            *display_);
+                            observers_);
         scheduler_ = &scheduler;
         RunReport report = co_await scheduler.run();
         scheduler_ = nullptr;
@@ -110,7 +134,11 @@ private:
                 co_return exit_host_failed;
             }
         }
-        co_return report.exit_status();
+        if (!journal_) co_return report.exit_status();
+        const Result<void> written = co_await journal_->flush();
+        if (written) co_return report.exit_status();
+        display_->note("the journal of this run is not whole: " + written.error().text());
+        co_return exit_host_failed;
     }
 
     RunOptions options() {
@@ -118,6 +146,10 @@ private:
         options.lock_timeout = arguments_.lock_timeout;
         options.lock_folder = places_.lock_folder;
         options.most_begun = most_workers();
+        options.done_in = [this](const Deployment& deployment) {
+            const auto found = done_in_.find(deployment.name);
+            return found == done_in_.end() ? std::string() : found->second;
+        };
         options.expiry = [this](const Deployment& deployment) {
             auto soonest = std::chrono::system_clock::time_point::max();
             for (const std::string& name : deployment.certificates) {
@@ -162,16 +194,41 @@ private:
         });
     }
 
+    /// What succeeded when it was tried last, with the certificates that it has now.
+    Result<void> find_done() {
+        if (!arguments_.resume) return {};
+        const auto history = History::open(places_.state_folder);
+        if (!history) return history.error();
+        auto latest = history->latest(pipeline_.file.string());
+        if (!latest) return latest.error();
+        const auto certificates = history->certificates(pipeline_.file.string());
+        if (!certificates) return certificates.error();
+        for (const auto& [deployment, one] : *latest) {
+            if (one.succeeded()) done_in_[deployment] = one.run;
+        }
+        for (const KnownCertificate& known : *certificates) {
+            const CertificateBundle* bundle = context_.certificates.find(known.wanted.name);
+            const bool same = bundle != nullptr && to_hex(bundle->sha256()) == known.wanted.sha256;
+            if (!same) done_in_.erase(known.deployment);
+        }
+        return {};
+    }
+
     const RunArguments& arguments_;
     const Places& places_;
     const Pipeline& pipeline_;
     Redactor& redactor_;
     TextFilter filter_;
     asio::io_context io_{1};
+    std::unique_ptr<Journal> journal_;
     RunContext context_;
     PatientOutput out_{STDOUT_FILENO};
     PatientOutput notes_{STDERR_FILENO};
     std::unique_ptr<RunDisplay> display_;
+    std::optional<JournalRecord> record_;
+    RunObservers observers_;
+    ChangeBudget changes_{arguments_.max_changes.value_or(SIZE_MAX)};
+    std::map<std::string, std::string> done_in_;  ///< by deployment: the run
     AttemptServices services_;
     asio::steady_timer ticks_;
     asio::signal_set signals_;
@@ -189,7 +246,7 @@ int run_command(const RunArguments& arguments, const Places& places) {
     Catalog catalog = make_catalog(places, true);
     std::optional<Pipeline> pipeline = read_or_explain(arguments.pipeline, catalog, filter);
     if (!pipeline) return exit_invalid;
-    const auto mistakes = select(*pipeline, arguments.only);
+    const auto mistakes = select(*pipeline, arguments.only, arguments.tags);
     for (const std::string& mistake : mistakes) {
         std::cerr << "certcast: " << filter.line(mistake) << '\n';
     }
@@ -205,6 +262,10 @@ int run_command(const RunArguments& arguments, const Places& places) {
                   << "; XDG_STATE_HOME may name another folder for a user who is not root\n";
         return exit_host_failed;
     }
+    if (arguments.dry_run) {
+        // Everything is looked at, whatever would have to be done before it.
+        for (Deployment& deployment : pipeline->deployments) deployment.needs.clear();
+    }
     if (arguments.max_parallel != 0) pipeline->max_parallel = arguments.max_parallel;
     const std::uint32_t most = most_workers();
     if (pipeline->max_parallel > most) {
@@ -213,7 +274,16 @@ int run_command(const RunArguments& arguments, const Places& places) {
                   << ": the limit on open files allows no more (ulimit -Hn)\n";
         pipeline->max_parallel = most;
     }
-    return Run(arguments, places, *pipeline, redactor)();
+    std::unique_ptr<Journal> journal;
+    if (!arguments.no_journal) {
+        auto opened = open_journal_of(places);
+        if (!opened) {
+            std::cerr << "certcast: nothing was touched: " << opened.error().text() << '\n';
+            return exit_host_failed;
+        }
+        journal = std::move(*opened);
+    }
+    return Run(arguments, places, *pipeline, redactor, std::move(journal))();
 }
 
 }  // namespace certcast

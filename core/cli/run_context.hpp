@@ -10,12 +10,14 @@ namespace certcast {
 
 /// Everything that the attempts of one pipeline share, put together.
 struct RunContext {
+    /// `journal`: nullptr where nothing is to outlast this process.
     RunContext(boost::asio::io_context& io, const Places& places, const Pipeline& read,
-               Redactor& redactor)
+               Redactor& redactor, Journal* journal = nullptr)
         : pipeline(read),
           host(io.get_executor(), places.worker_program, places.work_parent),
           secrets(io.get_executor(), read, host, redactor),
-          reloads(io.get_executor(), host, clock) {
+          reloads(io.get_executor(), host, clock),
+          memory(journal) {
         for (const Deployment& deployment : pipeline.deployments) {
             if (deployment.can_run()) expect(deployment);
         }

@@ -5,7 +5,6 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <iterator>
 #include <set>
 
 namespace certcast {
@@ -17,28 +16,50 @@ bool matches(const Deployment& deployment, const std::string& glob) {
            ::fnmatch(glob.c_str(), deployment.entry.c_str(), 0) == 0;
 }
 
+bool has(const Deployment& deployment, const std::string& tag) {
+    return std::find(deployment.tags.begin(), deployment.tags.end(), tag) != deployment.tags.end();
+}
+
+template <typename Chooses>
+bool any_of(const std::vector<std::string>& wishes, Chooses chooses) {
+    return wishes.empty() || std::any_of(wishes.begin(), wishes.end(), chooses);
+}
+
 }  // namespace
 
-std::vector<std::string> select(Pipeline& pipeline, const std::vector<std::string>& globs) {
-    if (globs.empty()) return {};
+std::vector<std::string> select(Pipeline& pipeline, const std::vector<std::string>& globs,
+                                const std::vector<std::string>& tags) {
+    if (globs.empty() && tags.empty()) return {};
     auto& deployments = pipeline.deployments;
     std::vector<std::string> names;
-    std::transform(deployments.begin(), deployments.end(), std::back_inserter(names),
-                   [](const Deployment& one) { return one.name; });
+    std::vector<std::string> known_tags;
+    for (const Deployment& one : deployments) {
+        names.push_back(one.name);
+        known_tags.insert(known_tags.end(), one.tags.begin(), one.tags.end());
+    }
     std::vector<std::string> mistakes;
+    const auto chosen_by_nobody = [&](const auto& chooses) {
+        return std::none_of(deployments.begin(), deployments.end(), chooses);
+    };
     for (const std::string& glob : globs) {
-        const bool chooses = std::any_of(deployments.begin(), deployments.end(),
-                                         [&](const Deployment& one) { return matches(one, glob); });
-        if (chooses) continue;
-        mistakes.push_back("--only \"" + glob + "\": no deployment has such a name" +
-                           suggestion(glob, names));
+        if (chosen_by_nobody([&](const Deployment& one) { return matches(one, glob); })) {
+            mistakes.push_back("--only \"" + glob + "\": no deployment has such a name" +
+                               suggestion(glob, names));
+        }
+    }
+    for (const std::string& tag : tags) {
+        if (chosen_by_nobody([&](const Deployment& one) { return has(one, tag); })) {
+            mistakes.push_back("--tag \"" + tag + "\": no deployment has it" +
+                               suggestion(tag, known_tags));
+        }
     }
     if (!mistakes.empty()) return mistakes;
 
     std::erase_if(deployments, [&](const Deployment& one) {
-        return std::none_of(globs.begin(), globs.end(),
-                            [&](const std::string& glob) { return matches(one, glob); });
+        return !any_of(globs, [&](const std::string& glob) { return matches(one, glob); }) ||
+               !any_of(tags, [&](const std::string& tag) { return has(one, tag); });
     });
+    if (deployments.empty()) return {"no deployment has both such a name and such a tag"};
     std::set<std::string> chosen;
     for (const Deployment& deployment : deployments) chosen.insert(deployment.name);
     for (Deployment& deployment : deployments) {

@@ -7,9 +7,10 @@
 
 namespace certcast {
 
-/// Leaves only those deployments whose NAME/TARGET or NAME matches one of the globs; needs on what
-/// is left out go. No globs: everything stays. Returns a message for each glob that chooses
-/// nothing, and then leaves the pipeline alone.
-std::vector<std::string> select(Pipeline& pipeline, const std::vector<std::string>& globs);
+/// Leaves only those deployments whose NAME/TARGET or NAME matches one of the globs and that have
+/// one of the tags; needs on what is left out go. No globs, or no tags: all that there are. Returns
+/// a message for each glob and tag that chooses nothing, and then leaves the pipeline alone.
+std::vector<std::string> select(Pipeline& pipeline, const std::vector<std::string>& globs,
+                                const std::vector<std::string>& tags = {});
 
 }  // namespace certcast

@@ -29,7 +29,8 @@ std::string in_words(Status status) {
 std::string one_line(const DeploymentReport& deployment, const TextFilter& filter) {
     std::string text = in_words(deployment.status);
     if (deployment.good()) {
-        if (deployment.status == Status::deferred) {
+        const bool was_left_out = deployment.attempts == 0 || deployment.status == Status::deferred;
+        if (was_left_out) {
             return deployment.reason.empty() ? text : text + ": " + filter.line(deployment.reason);
         }
         text += " in " + in_words(deployment.duration);

@@ -281,7 +281,8 @@ private:
     void served() {
         std::map<std::pair<std::string, std::string>, std::vector<std::string>> places;
         for (const DeploymentReport& deployment : report_.deployments) {
-            if (deployment.status == Status::deferred) continue;
+            const bool was_left_out = deployment.good() && deployment.attempts == 0;
+            if (was_left_out || deployment.status == Status::deferred) continue;
             const std::size_t count =
                 std::max(deployment.certificates.size(), deployment.serving.size());
             for (std::size_t i = 0; i < count; ++i) {

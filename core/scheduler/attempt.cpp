@@ -35,6 +35,7 @@ Attempt::Attempt(AttemptServices& services, const Deployment& deployment, std::u
                  Slot& slot)
     : services_(services),
       deployment_(deployment),
+      key_(memory_key(deployment)),
       attempt_(attempt),
       slot_(slot),
       calls_(services, deployment, *deployment.descriptor, AttemptCalls::Role::deployer, attempt,
@@ -52,8 +53,21 @@ asio::awaitable<AttemptResult> Attempt::run() {
     co_return std::move(result_);
 }
 
+asio::awaitable<Outcome> Attempt::recall() {
+    const Result<void> recalled = co_await services_.memory.recall(key_);
+    if (!recalled) co_return not_started(Stage::inspect, recalled.error());
+    unknown_ = services_.memory.is_unsettled(key_) && !can_be_undone();
+    co_return Outcome::success(Stage::inspect);
+}
+
 asio::awaitable<Outcome> Attempt::go_forward() {
-    if (has_steps()) {
+    Outcome outcome = co_await recall();
+    if (!outcome.succeeded()) co_return outcome;
+    if (services_.dry_run && services_.memory.is_unsettled(key_)) {
+        result_.deferred = "would be deployed anew: an earlier run has left it half-way";
+        co_return outcome;
+    }
+    if (can_be_undone()) {
         const bool stop = co_await shielded(undo_earlier());
         if (result_.rollback != RollbackState::done) {
             co_return Outcome::of(Ended::failed, Stage::rollback, Category::internal,
@@ -62,9 +76,9 @@ asio::awaitable<Outcome> Attempt::go_forward() {
         }
         if (stop) co_return stopped_before(Stage::inspect);
     }
-    Outcome outcome = co_await start_session(Stage::inspect);
+    outcome = co_await start_session(Stage::inspect);
     if (outcome.succeeded()) outcome = co_await inspect_and_deploy();
-    if (!outcome.succeeded() || unchanged_) co_return outcome;
+    if (!outcome.succeeded() || unchanged_ || !result_.deferred.empty()) co_return outcome;
 
     outcome = co_await prove();
     if (!outcome.succeeded()) {
@@ -81,12 +95,14 @@ asio::awaitable<Outcome> Attempt::go_forward() {
 }
 
 asio::awaitable<Outcome> Attempt::inspect_and_deploy() {
-    const std::uint64_t flags = services_.force ? std::uint64_t{CERTCAST_JOB_FORCE} : 0;
+    const bool force = services_.force || unknown_;
+    const std::uint64_t flags = force ? std::uint64_t{CERTCAST_JOB_FORCE} : 0;
     if (has(Stage::inspect)) {
         Outcome outcome = co_await run_stage(Stage::inspect, flags);
         if (outcome.succeeded()) outcome = failed_by_findings(Stage::inspect);
         if (!outcome.succeeded()) co_return outcome;
-        bool wanted = !services_.force && as_wanted();
+        seen_as_wanted_ = as_wanted();
+        bool wanted = !force && seen_as_wanted_;
         if (wanted && !deployment_.probes.empty()) {
             // A probe that fails says nothing good of what is served: the deployment is made anew.
             const Outcome probed = co_await probe(Stage::inspect, deployment_.probes);
@@ -96,6 +112,23 @@ asio::awaitable<Outcome> Attempt::inspect_and_deploy() {
         }
         unchanged_ = wanted;
         if (unchanged_) co_return outcome;
+    }
+    if (services_.dry_run) {
+        result_.deferred = "would change: " + why_it_changes();
+    } else if (services_.changes != nullptr && !services_.changes->grants(deployment_.name)) {
+        result_.deferred = "max-changes: " + why_it_changes();
+    }
+    if (!result_.deferred.empty()) co_return Outcome::success(Stage::inspect);
+    co_return co_await deploy(flags);
+}
+
+/// What cannot be undone is known to have been begun before it is: where it ends nobody could tell
+/// otherwise. What can be undone is known by its steps.
+asio::awaitable<Outcome> Attempt::deploy(std::uint64_t flags) {
+    if (!has(Stage::rollback)) {
+        const Result<void> begun =
+            co_await services_.memory.begin(key_, deployment_.name, calls_.facts().inspected);
+        if (!begun) co_return not_started(Stage::deploy, begun.error());
     }
     touched_ = true;
     probed_.clear();
@@ -142,7 +175,7 @@ asio::awaitable<void> Attempt::wind_up() {
     }
     session_.reset();
     if (proven_) {
-        const Result<void> forgotten = co_await services_.memory.forget_steps(deployment_.name);
+        const Result<void> forgotten = co_await services_.memory.settle(key_);
         if (forgotten.has_error()) warn("its steps still stand: " + forgotten.error().text());
     }
     if (went_well) {
@@ -150,7 +183,7 @@ asio::awaitable<void> Attempt::wind_up() {
         result_.rollback_message.clear();
     }
     result_.outputs = std::move(calls_.facts().outputs);
-    for (std::string& denial : calls_.facts().denials) warn(std::move(denial));
+    for (std::string& warning : calls_.facts().warnings) warn(std::move(warning));
     note_what_is_served();
 }
 
@@ -170,7 +203,7 @@ asio::awaitable<bool> Attempt::settle() {
 
 asio::awaitable<Outcome> Attempt::start_session(Stage stage) {
     SessionRequest request = request_for(deployment_, attempt_);
-    if (const auto* state = services_.memory.state(state_key(deployment_))) {
+    if (const auto* state = services_.memory.state(key_)) {
         request.state = state->bytes.clone();
         request.state_version = state->version;
     }
@@ -190,7 +223,7 @@ asio::awaitable<Outcome> Attempt::run_stage(Stage stage, std::uint64_t flags) {
     request.flags = flags;
     request.timeout = timeout_of(stage);
     request.grace = deployment_.grace;
-    request.steps = &services_.memory.steps(deployment_.name);
+    request.steps = &services_.memory.steps(key_);
     calls_.begin(stage, services_.clock.now() + request.timeout);
     co_return co_await session_->run(std::move(request));
 }

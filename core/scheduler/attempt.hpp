@@ -18,7 +18,9 @@ public:
 
 private:
     boost::asio::awaitable<Outcome> go_forward();
+    boost::asio::awaitable<Outcome> recall();
     boost::asio::awaitable<Outcome> inspect_and_deploy();
+    boost::asio::awaitable<Outcome> deploy(std::uint64_t flags);
     boost::asio::awaitable<Outcome> prove();
     boost::asio::awaitable<void> undo_earlier();
     boost::asio::awaitable<void> wind_up();
@@ -33,11 +35,13 @@ private:
                                           std::uint64_t flags = 0);
 
     bool has(Stage stage) const { return deployment_.descriptor->has(stage); }
-    bool has_steps() const { return !services_.memory.steps(deployment_.name).empty(); }
+    bool has_steps() const { return !services_.memory.steps(key_).empty(); }
+    bool can_be_undone() const { return has_steps() && has(Stage::rollback); }
     Duration timeout_of(Stage stage) const {
         return deployment_.timeouts[static_cast<std::size_t>(stage)];
     }
     bool as_wanted() const;
+    std::string why_it_changes() const;
     bool plugin_has_seen_all() const;
     bool probe_agrees() const;
     Outcome failed_by_findings(Stage stage);
@@ -46,6 +50,7 @@ private:
 
     AttemptServices& services_;
     const Deployment& deployment_;
+    const std::string key_;  ///< in the memory
     std::uint32_t attempt_;
     Slot& slot_;
     AttemptCalls calls_;
@@ -54,8 +59,10 @@ private:
     std::vector<Live> former_;  ///< of what was undone
     std::vector<Live> probed_;  ///< what the latest probe saw
     bool unchanged_ = false;
-    bool touched_ = false;  ///< deploy was begun: what was seen before says nothing any more
-    bool proven_ = false;   ///< from here on nothing is undone
+    bool seen_as_wanted_ = false;  ///< by the plugin's inspect; the probe may have seen otherwise
+    bool unknown_ = false;         ///< an earlier one was begun, and what became of it nobody knows
+    bool touched_ = false;         ///< deploy was begun: what was seen before says nothing any more
+    bool proven_ = false;          ///< from here on nothing is undone
     bool late_ = false;
 };
 

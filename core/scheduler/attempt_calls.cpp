@@ -68,19 +68,13 @@ bool is_variable(const std::string& name) {
 
 }  // namespace
 
-std::string state_key(const Deployment& deployment) {
-    std::string key = deployment.plugin;
-    if (deployment.identities.empty()) return key + '\n' + deployment.name;
-    for (const std::string& identity : deployment.identities) key += '\n' + identity;
-    return key;
-}
-
 AttemptCalls::AttemptCalls(AttemptServices& services, const Deployment& deployment,
                            const Descriptor& descriptor, Role role, std::uint32_t attempt,
                            Slot* slot)
     : services_(services),
       deployment_(deployment),
       descriptor_(descriptor),
+      key_(memory_key(deployment)),
       role_(role),
       attempt_(attempt),
       slot_(slot),
@@ -114,7 +108,7 @@ asio::awaitable<Result<Secret>> AttemptCalls::secret(std::string name, bool refr
 
 void AttemptCalls::denied(std::string what) {
     log({LogLevel::warning, what, {}, false});
-    facts_.denials.push_back(std::move(what));
+    facts_.warnings.push_back(std::move(what));
 }
 
 asio::awaitable<Result<Secret>> AttemptCalls::material(MaterialQuery query) {
@@ -147,7 +141,7 @@ asio::awaitable<Result<Secret>> AttemptCalls::material(MaterialQuery query) {
 
 Result<Secret> AttemptCalls::former_material(const MaterialQuery& query) const {
     // A rollback may belong to an attempt whose inspect ran long ago.
-    const std::vector<Live>& remembered = services_.memory.former(deployment_.name);
+    const std::vector<Live>& remembered = services_.memory.former(key_);
     const bool own = remembered.empty() && role_ == Role::deployer;
     const std::vector<Live>& former = own ? facts_.inspected : remembered;
     const auto found = std::find_if(former.begin(), former.end(), [&](const Live& live) {
@@ -200,11 +194,20 @@ Result<void> AttemptCalls::live(Live live) {
     return {};
 }
 
+/// The plugin hears of it too, but need not say so.
+Result<void> AttemptCalls::told(Result<void> written) {
+    if (written) return written;
+    const std::string what = "not recorded, so not gone on with: " + written.error().text();
+    log({LogLevel::error, what, {}, false});
+    facts_.warnings.push_back(what);
+    return written;
+}
+
 asio::awaitable<Result<void>> AttemptCalls::step(std::string label, Secret undo) {
     if (role_ == Role::probe || (stage_ != Stage::deploy && stage_ != Stage::settle)) {
         co_return wrong_stage("step", stage_);
     }
-    const std::vector<Step>& earlier = services_.memory.steps(deployment_.name);
+    const std::vector<Step>& earlier = services_.memory.steps(key_);
     std::size_t all = undo.size() + label.size();
     for (const Step& step : earlier) all += step.undo.size() + step.label.size();
     if (undo.size() > largest_step || all > largest_steps || earlier.size() >= most_facts) {
@@ -212,18 +215,21 @@ asio::awaitable<Result<void>> AttemptCalls::step(std::string label, Secret undo)
                           "a step holds at most 16 MiB, and 1,000 of them at most 60 MiB");
     }
     Step step{.label = std::move(label), .undo = std::move(undo), .attempt = attempt_};
-    co_return co_await services_.memory.add_step(deployment_.name, std::move(step),
-                                                 facts_.inspected);
+    Result<void> begun = co_await services_.memory.begin(key_, deployment_.name, facts_.inspected);
+    if (!begun) co_return told(begun);
+    Result<void> added = co_await services_.memory.add_step(key_, std::move(step));
+    co_return told(std::move(added));
 }
 
 asio::awaitable<Result<void>> AttemptCalls::step_undone(std::uint64_t index) {
     if (role_ == Role::probe || stage_ != Stage::rollback) {
         co_return wrong_stage("step_undone", stage_);
     }
-    if (index >= services_.memory.steps(deployment_.name).size()) {
+    if (index >= services_.memory.steps(key_).size()) {
         co_return refused(ErrorCode::invalid, "there is no step " + std::to_string(index));
     }
-    co_return co_await services_.memory.mark_undone(deployment_.name, index);
+    Result<void> marked = co_await services_.memory.mark_undone(key_, index);
+    co_return told(std::move(marked));
 }
 
 asio::awaitable<Result<void>> AttemptCalls::set_state(Secret state) {
@@ -233,8 +239,9 @@ asio::awaitable<Result<void>> AttemptCalls::set_state(Secret state) {
     if (state.size() > largest_state) {
         co_return refused(ErrorCode::invalid, "the state of a plugin holds at most 1 MiB");
     }
-    DeploymentMemory::State stored{.bytes = std::move(state), .version = descriptor_.version};
-    co_return co_await services_.memory.set_state(state_key(deployment_), std::move(stored));
+    PluginState stored{.bytes = std::move(state), .version = descriptor_.version};
+    Result<void> set = co_await services_.memory.set_state(key_, std::move(stored));
+    co_return told(std::move(set));
 }
 
 asio::awaitable<Result<void>> AttemptCalls::wait(Duration duration, std::string why) {

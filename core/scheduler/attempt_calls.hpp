@@ -17,7 +17,7 @@ struct AttemptFacts {
     std::map<std::uint64_t, bool> changed;  ///< by certificate
     std::vector<Finding> findings;
     std::vector<std::pair<std::string, std::string>> outputs;
-    std::vector<std::string> denials;  ///< what a sandbox refused
+    std::vector<std::string> warnings;  ///< what a sandbox or the journal refused, for the report
 };
 
 /// Answers a worker's calls: knows what each stage may do and what each deployment may ask for. The
@@ -54,6 +54,7 @@ public:
     void output(std::string name, std::string value) override;
 
 private:
+    Result<void> told(Result<void> written);
     Result<Secret> former_material(const MaterialQuery& query) const;
     Result<Command> command_of(const std::string& param) const;
     void log_output(const std::string& param, const CommandResult& result);
@@ -61,6 +62,7 @@ private:
     AttemptServices& services_;
     const Deployment& deployment_;
     const Descriptor& descriptor_;
+    const std::string key_;  ///< in the memory
     Role role_;
     std::uint32_t attempt_;
     Slot* slot_;  ///< nullptr: it has none to give back
@@ -71,9 +73,5 @@ private:
     std::size_t output_bytes_ = 0;
     bool lost_outputs_ = false;
 };
-
-/// The key of a plugin's state: what it is and what it deploys to, so that renaming a deployment
-/// keeps it.
-std::string state_key(const Deployment& deployment);
 
 }  // namespace certcast

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 
 namespace certcast {
 
@@ -48,6 +49,24 @@ bool Attempt::as_wanted() const {
         if (live == nullptr || !live->as_wanted) return false;
     }
     return !deployment_.certificates.empty();
+}
+
+/// In one word or two, for whoever asks before it is done.
+std::string Attempt::why_it_changes() const {
+    if (services_.force) return "forced";
+    if (unknown_) return "unknown, an earlier deployment did not come to an end";
+    if (!has(Stage::inspect)) return "unknown, the plugin cannot inspect";
+    if (seen_as_wanted_) return "not served";
+    const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    for (std::uint64_t i = 0; i < deployment_.certificates.size(); ++i) {
+        const Live* live = find(calls_.facts().inspected, i);
+        if (live == nullptr || live->presence == CERTCAST_PRESENCE_UNKNOWN) return "unknown";
+        if (live->as_wanted) continue;
+        if (live->presence == CERTCAST_ABSENT) return "absent";
+        const std::int64_t not_after = serving_of(*live, "inspect").not_after;
+        return not_after != 0 && not_after <= now ? "expired" : "differs";
+    }
+    return "differs";
 }
 
 /// A verify that looked at nothing proves nothing.

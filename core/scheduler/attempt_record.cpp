@@ -44,6 +44,10 @@ void record(DeploymentReport& report, AttemptResult result, bool changed_before)
                                 result.outcome.stage == Stage::rollback && report.error.has_value();
     if (failed_to_undo) result.outcome = *report.error;
     set_status(report, result.outcome, result.changed || changed_before);
+    if (!result.deferred.empty()) {
+        report.status = Status::deferred;
+        report.reason = std::move(result.deferred);
+    }
     report.late = result.outcome.late;
     report.proof = result.proof;
     report.serving = std::move(result.serving);

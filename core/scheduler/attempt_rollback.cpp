@@ -23,7 +23,7 @@ asio::awaitable<void> Attempt::roll_back() {
     result_.rollback = RollbackState::failed;
     result_.proof = Proof::none;
     probed_.clear();
-    former_ = services_.memory.former(deployment_.name);
+    former_ = services_.memory.former(key_);
     if (!has(Stage::rollback)) {
         result_.rollback_message = "the plugin has no rollback";
         co_return;
@@ -47,7 +47,7 @@ asio::awaitable<void> Attempt::roll_back() {
             "undone, but the former certificate is not served: " + reason_of(outcome);
         co_return;
     }
-    const Result<void> forgotten = co_await services_.memory.forget_steps(deployment_.name);
+    const Result<void> forgotten = co_await services_.memory.settle(key_);
     if (forgotten.has_error()) {
         result_.rollback_message = "undone, but not recorded: " + forgotten.error().text();
         co_return;

@@ -25,6 +25,7 @@ public:
 struct AttemptResult {
     Outcome outcome;
     bool changed = false;
+    std::string deferred;  ///< why it was not changed although it succeeded; empty: it was not
     RollbackState rollback = RollbackState::none;
     std::string rollback_message;
     Proof proof = Proof::none;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/scheduler/certificate_store.hpp"
+#include "core/scheduler/change_budget.hpp"
 #include "core/scheduler/clock.hpp"
 #include "core/scheduler/deployment_memory.hpp"
 #include "core/scheduler/reload_gathering.hpp"
@@ -22,7 +23,9 @@ struct AttemptServices {
     const Library* probe_library = nullptr;
     const Descriptor* probe = nullptr;  ///< there where a deployment has probes
     Sandbox probe_sandbox = Sandbox::on;
-    bool force = false;  ///< deploy what is as wanted already, too
+    bool force = false;               ///< deploy what is as wanted already, too
+    bool dry_run = false;             ///< change nothing: what would be changed is deferred
+    ChangeBudget* changes = nullptr;  ///< nullptr: as many as there are
 };
 
 /// What a session is told of its deployment, whichever deployer runs in it.

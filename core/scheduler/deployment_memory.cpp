@@ -4,43 +4,91 @@ namespace certcast {
 
 namespace asio = boost::asio;
 
-const std::vector<Step>& DeploymentMemory::steps(const std::string& deployment) const {
+std::string memory_key(const Deployment& deployment) {
+    std::string key = deployment.plugin;
+    if (deployment.identities.empty()) {
+        return key + '\n' + deployment.location.file + '\n' + deployment.name;
+    }
+    for (const std::string& identity : deployment.identities) key += '\n' + identity;
+    return key;
+}
+
+asio::awaitable<Result<void>> DeploymentMemory::recall(const std::string& key) {
+    if (journal_ == nullptr) co_return Result<void>();
+    Result<Unsettled> unsettled = co_await journal_->unsettled(key);
+    if (!unsettled) co_return unsettled.error();
+    Result<std::optional<PluginState>> state = co_await journal_->state(key);
+    if (!state) co_return state.error();
+    unsettled_.erase(key);
+    states_.erase(key);
+    if (unsettled->begun) unsettled_.emplace(key, std::move(*unsettled));
+    if (*state) states_.emplace(key, std::move(**state));
+    co_return Result<void>();
+}
+
+const std::vector<Step>& DeploymentMemory::steps(const std::string& key) const {
     static const std::vector<Step> none;
-    const auto found = unsettled_.find(deployment);
+    const auto found = unsettled_.find(key);
     return found == unsettled_.end() ? none : found->second.steps;
 }
 
-const std::vector<Live>& DeploymentMemory::former(const std::string& deployment) const {
+const std::vector<Live>& DeploymentMemory::former(const std::string& key) const {
     static const std::vector<Live> nothing;
-    const auto found = unsettled_.find(deployment);
+    const auto found = unsettled_.find(key);
     return found == unsettled_.end() ? nothing : found->second.former;
 }
 
-asio::awaitable<Result<void>> DeploymentMemory::add_step(const std::string& deployment, Step step,
-                                                         const std::vector<Live>& former) {
-    Unsettled& unsettled = unsettled_[deployment];
-    if (unsettled.steps.empty()) unsettled.former = former;
-    unsettled.steps.push_back(std::move(step));
+asio::awaitable<Result<void>> DeploymentMemory::begin(const std::string& key,
+                                                      const std::string& deployment,
+                                                      const std::vector<Live>& former) {
+    if (is_unsettled(key)) co_return Result<void>();
+    if (journal_ != nullptr) {
+        const Result<void> written = co_await journal_->begin(key, deployment, former);
+        if (!written) co_return written;
+    }
+    Unsettled& begun = unsettled_[key];
+    begun.begun = true;
+    begun.former = former;
     co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> DeploymentMemory::mark_undone(const std::string& deployment,
+asio::awaitable<Result<void>> DeploymentMemory::add_step(const std::string& key, Step step) {
+    std::vector<Step>& steps = unsettled_.at(key).steps;
+    const std::size_t number = steps.size();
+    steps.push_back(std::move(step));
+    if (journal_ == nullptr) co_return Result<void>();
+    Result<void> written = co_await journal_->add_step(key, number, steps[number]);
+    if (!written) steps.pop_back();
+    co_return written;
+}
+
+asio::awaitable<Result<void>> DeploymentMemory::mark_undone(const std::string& key,
                                                             std::size_t index) {
-    unsettled_.at(deployment).steps.at(index).undone = true;
+    unsettled_.at(key).steps.at(index).undone = true;
+    if (journal_ == nullptr) co_return Result<void>();
+    co_return co_await journal_->mark_undone(key, index);
+}
+
+asio::awaitable<Result<void>> DeploymentMemory::settle(const std::string& key) {
+    if (journal_ != nullptr && is_unsettled(key)) {
+        const Result<void> written = co_await journal_->settle(key);
+        if (!written) co_return written;
+    }
+    unsettled_.erase(key);
     co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> DeploymentMemory::forget_steps(const std::string& deployment) {
-    unsettled_.erase(deployment);
-    co_return Result<void>();
-}
-
-const DeploymentMemory::State* DeploymentMemory::state(const std::string& key) const {
+const PluginState* DeploymentMemory::state(const std::string& key) const {
     const auto found = states_.find(key);
     return found == states_.end() ? nullptr : &found->second;
 }
 
-asio::awaitable<Result<void>> DeploymentMemory::set_state(const std::string& key, State state) {
+asio::awaitable<Result<void>> DeploymentMemory::set_state(const std::string& key,
+                                                          PluginState state) {
+    if (journal_ != nullptr) {
+        const Result<void> written = co_await journal_->set_state(key, state);
+        if (!written) co_return written;
+    }
     states_.insert_or_assign(key, std::move(state));
     co_return Result<void>();
 }

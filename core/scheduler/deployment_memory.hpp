@@ -1,7 +1,7 @@
 #pragma once
 
-#include "core/base/error.hpp"
-#include "core/worker/session.hpp"
+#include "core/journal/journal.hpp"
+#include "core/pipeline/pipeline.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -11,39 +11,46 @@
 
 namespace certcast {
 
+/// What a deployment is remembered by: its plugin and what it deploys to, so that renaming it
+/// changes nothing.
+std::string memory_key(const Deployment& deployment);
+
 /// What outlasts an attempt: the steps that are not settled, with what was there before them, and
-/// the state of plugins. What was written is kept once the write has returned.
+/// the state of plugins. With a journal it outlasts the host: what was written is durable once the
+/// write has returned.
 class DeploymentMemory {
 public:
-    /// What a plugin has stored, and which version of it.
-    struct State {
-        Secret bytes;
-        std::string version;
-    };
+    /// nullptr: nothing outlasts this process.
+    explicit DeploymentMemory(Journal* journal = nullptr) : journal_(journal) {}
 
-    /// Oldest first. The reference stays good until the steps are forgotten.
-    const std::vector<Step>& steps(const std::string& deployment) const;
+    /// Comes first in an attempt, behind the locks: another run may have been at it before.
+    boost::asio::awaitable<Result<void>> recall(const std::string& key);
+
+    /// Oldest first. The reference stays good until it is settled.
+    const std::vector<Step>& steps(const std::string& key) const;
     /// What inspect found before the first of the steps.
-    const std::vector<Live>& former(const std::string& deployment) const;
+    const std::vector<Live>& former(const std::string& key) const;
+    /// It was begun, and neither proven nor undone.
+    bool is_unsettled(const std::string& key) const { return unsettled_.contains(key); }
 
-    boost::asio::awaitable<Result<void>> add_step(const std::string& deployment, Step step,
-                                                  const std::vector<Live>& former);
+    /// From now on it is unsettled.
+    boost::asio::awaitable<Result<void>> begin(const std::string& key,
+                                               const std::string& deployment,
+                                               const std::vector<Live>& former);
+    /// REQUIRES: it was begun.
+    boost::asio::awaitable<Result<void>> add_step(const std::string& key, Step step);
     /// REQUIRES: there is a step of this index.
-    boost::asio::awaitable<Result<void>> mark_undone(const std::string& deployment,
-                                                     std::size_t index);
-    boost::asio::awaitable<Result<void>> forget_steps(const std::string& deployment);
+    boost::asio::awaitable<Result<void>> mark_undone(const std::string& key, std::size_t index);
+    boost::asio::awaitable<Result<void>> settle(const std::string& key);
 
-    /// nullptr: none was stored. The key is the plugin's id and what it deploys to.
-    const State* state(const std::string& key) const;
-    boost::asio::awaitable<Result<void>> set_state(const std::string& key, State state);
+    /// nullptr: none was stored.
+    const PluginState* state(const std::string& key) const;
+    boost::asio::awaitable<Result<void>> set_state(const std::string& key, PluginState state);
 
 private:
-    struct Unsettled {
-        std::vector<Step> steps;
-        std::vector<Live> former;
-    };
+    Journal* journal_;
     std::map<std::string, Unsettled> unsettled_;
-    std::map<std::string, State> states_;
+    std::map<std::string, PluginState> states_;
 };
 
 }  // namespace certcast

@@ -42,9 +42,10 @@ std::string what_was_thrown(const std::exception_ptr& thrown) {
 
 std::string why_skipped(const DeploymentReport& need) {
     std::string why = "needs " + need.name + ", which is " + std::string(name_of(need.status));
-    // The reason of one that was skipped itself would name the whole chain again.
-    if (need.status != Status::skipped && !need.reason.empty() &&
-        need.reason != name_of(need.status)) {
+    // The reason of one that did not run because of another would name the whole chain again.
+    const bool by_need = need.status == Status::skipped ||
+                         (need.status == Status::deferred && need.reason.starts_with("needs "));
+    if (!by_need && !need.reason.empty() && need.reason != name_of(need.status)) {
         why += " (" + need.reason + ")";
     }
     return why;
@@ -74,6 +75,8 @@ private:
     enum class Entry { granted, interrupted, refused };
 
     void start(Task& task);
+    void start_or_end(Task& task);
+    bool is_done_already(Task& task);
     asio::awaitable<void> deploy(Task& task);
     asio::awaitable<Entry> enter(Task& task, RankedSlot& slot, HeldLocks& locks);
     asio::awaitable<bool> take_slot(Task& task, RankedSlot& slot);
@@ -116,7 +119,7 @@ asio::awaitable<RunReport> Scheduler::Impl::run() {
         end(*task);
     }
     for (Task* task : plan_.order) {
-        if (task->unmet == 0 && task->place == Task::Place::before_needs) start(*task);
+        if (task->unmet == 0 && task->place == Task::Place::before_needs) start_or_end(*task);
     }
     while (under_way_ > 0) {
         const bool ended = co_await none_under_way_.wait();
@@ -162,6 +165,21 @@ void Scheduler::Impl::start(Task& task) {
     };
     asio::co_spawn(executor_, deploy(task),
                    asio::bind_cancellation_slot(task.stop.slot(), std::move(ended)));
+}
+
+void Scheduler::Impl::start_or_end(Task& task) {
+    if (is_done_already(task)) return end(task);
+    start(task);
+}
+
+/// Then it has its outcome, too.
+bool Scheduler::Impl::is_done_already(Task& task) {
+    const std::string run = options_.done_in ? options_.done_in(*task.deployment) : "";
+    if (run.empty()) return false;
+    task.began = clock_.now();
+    task.report->status = Status::unchanged;
+    task.report->reason = "done in run " + run;
+    return true;
 }
 
 asio::awaitable<void> Scheduler::Impl::deploy(Task& task) {
@@ -318,11 +336,18 @@ void Scheduler::Impl::end(Task& ended) {
                 dependent->place == Task::Place::before_needs && !dependent->deployment->disabled;
             if (!its_turn) continue;
             if (met) {
-                if (--dependent->unmet == 0) start(*dependent);
+                if (--dependent->unmet > 0) continue;
+                if (is_done_already(*dependent)) {
+                    ending.push_back(dependent);
+                } else {
+                    start(*dependent);
+                }
                 continue;
             }
             dependent->began = clock_.now();
-            dependent->report->status = stopping_ ? Status::cancelled : Status::skipped;
+            dependent->report->status = stopping_                    ? Status::cancelled
+                                        : status == Status::deferred ? Status::deferred
+                                                                     : Status::skipped;
             dependent->report->reason = stopping_ ? "interrupted" : why_skipped(*task.report);
             ending.push_back(dependent);
         }

@@ -22,6 +22,8 @@ struct RunOptions {
     std::filesystem::path lock_folder;  ///< empty: only this run's deployments are kept apart
     /// Orders deployments: soonest-expiring certificate first. May be empty.
     std::function<std::chrono::system_clock::time_point(const Deployment&)> expiry;
+    /// The run in which a deployment has succeeded already, so that it is left out; empty: none.
+    std::function<std::string(const Deployment&)> done_in;
     /// Deployments under way, those that have lent their slot included.
     std::uint32_t most_begun = std::numeric_limits<std::uint32_t>::max();
     std::uint64_t seed = 0;  ///< of the jitter; 0: a random one

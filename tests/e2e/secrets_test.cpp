@@ -138,7 +138,13 @@ TEST_CASE("neither secret nor key is in any output, however a plugin writes them
                                 .value("config", "{ password = { env = \"TEST_PASSWORD\" } }")),
             {"--output", output, "--verbose"});
         const std::string report = boost::json::serialize(run.report);
-        const std::string all = run.output + run.errors + report;
+        const auto shown_later = workspace.start({"show", "last"});
+        REQUIRE(shown_later->wait().status == 0);
+        REQUIRE(shown_later->output().find("password=***") != std::string::npos);
+        const auto state = workspace / "state/certcast";
+        const std::string all = run.output + run.errors + report + shown_later->output() +
+                                read_text(state / "journal.db") +
+                                read_text(state / "journal.db-wal");
         CAPTURE(all);
         REQUIRE(run.status == 1);
         CHECK(run.message("leaky") == "***");

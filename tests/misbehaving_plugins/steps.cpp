@@ -1,6 +1,7 @@
 // Writes three files and then "reloads" them into a fourth, which is what counts; dies by SIGKILL
 // wherever the pipeline says. As a naive author would, inspect looks at the three files only: after
-// a death between the last write and the reload it takes the work for done.
+// a death between the last write and the reload it takes the work for done. It stops for ever at
+// other moments, after a word to whoever reads the FIFO "moment" in its folder.
 #include <certcast/plugin.h>
 #include <signal.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@ namespace {
 
 constexpr std::array<const char*, 3> names{"one", "two", "three"};
 
-enum Param { folder, text, die_at, die_attempts };
+enum Param { folder, text, die_at, die_attempts, stop_at };
 
 constexpr certcast_param params[] = {
     {.name = CERTCAST_STR("folder"),
@@ -36,6 +37,10 @@ constexpr certcast_param params[] = {
      .doc = CERTCAST_STR("How many attempts die"),
      .type = CERTCAST_INT,
      .default_value = CERTCAST_STR("1")},
+    {.name = CERTCAST_STR("stop_at"),
+     .doc = CERTCAST_STR("Moments to stop at, in every attempt"),
+     .type = CERTCAST_LIST,
+     .element_type = CERTCAST_TEXT},
 };
 
 const certcast_value& config(const certcast_job* job, Param param) {
@@ -59,11 +64,19 @@ void write(const std::filesystem::path& path, std::string_view content) {
     std::ofstream(path, std::ios::trunc) << content;
 }
 
-void die_if(const certcast_job* job, const std::string& moment) {
-    if (job->attempt > static_cast<std::uint64_t>(config(job, die_attempts).integer)) return;
-    const certcast_value& moments = config(job, die_at);
+bool holds(const certcast_value& moments, const std::string& moment) {
     for (std::uint64_t i = 0; i < moments.count; ++i)
-        if (string_of(moments.entries[i].value.text) == moment) kill(getpid(), SIGKILL);
+        if (string_of(moments.entries[i].value.text) == moment) return true;
+    return false;
+}
+
+void die_if(const certcast_job* job, const std::string& moment) {
+    if (holds(config(job, stop_at), moment)) {
+        std::ofstream(path_of(job, "moment")) << getpid() << " 0\n" << std::flush;
+        for (;;) pause();
+    }
+    if (job->attempt > static_cast<std::uint64_t>(config(job, die_attempts).integer)) return;
+    if (holds(config(job, die_at), moment)) kill(getpid(), SIGKILL);
 }
 
 void reload(const certcast_job* job) {

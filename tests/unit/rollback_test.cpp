@@ -25,7 +25,7 @@ TEST_CASE("a failure after the first step is rolled back in the session that liv
     CHECK(result.rollback == RollbackState::done);
     CHECK(result.serving[0].sha256 == old_hex);
     CHECK(result.serving[0].seen_by == "inspect");
-    CHECK(edge.memory.steps("edge").empty());
+    CHECK(edge.steps().empty());
     CHECK(edge.sessions.count("start nginx") == 1);
     CHECK(edge.sessions.count("nginx rollback recovering") == 1);
     CHECK(edge.sessions.diary.back() == "finish nginx");
@@ -75,7 +75,7 @@ TEST_CASE("what a failed rollback leaves is undone before anything else is asked
         "nginx rollback", [](HostCalls&) {}, ending(Ended::crashed));
     const AttemptResult first = edge.attempt();
     CHECK(first.rollback == RollbackState::failed);
-    CHECK(edge.memory.steps("edge").size() == 1);
+    CHECK(edge.steps().size() == 1);
 
     // The new files are there already, so inspect would call it unchanged; nothing has reloaded.
     edge.sessions.on("nginx inspect",
@@ -117,14 +117,14 @@ TEST_CASE("what a failed rollback leaves is undone before anything else is asked
         CHECK(second.rollback == RollbackState::failed);
         CHECK(edge.sessions.count("nginx inspect") == 0);
         CHECK(edge.sessions.count("nginx rollback recovering") == 1);
-        CHECK(edge.memory.steps("edge").size() == 1);
+        CHECK(edge.steps().size() == 1);
     }
     SUBCASE("and if no session starts, it is said that the steps stand") {
         edge.sessions.refuses_to_start = true;
         const AttemptResult second = edge.attempt(2);
         CHECK(second.rollback == RollbackState::failed);
         CHECK(second.rollback_message == "no process to be had");
-        CHECK(edge.memory.steps("edge").size() == 1);
+        CHECK(edge.steps().size() == 1);
     }
     SUBCASE("and if the next deploy fails too, it is undone too") {
         edge.sessions.on("nginx rollback", [](HostCalls&) {});
@@ -134,7 +134,7 @@ TEST_CASE("what a failed rollback leaves is undone before anything else is asked
         const AttemptResult second = edge.attempt(2);
         CHECK(second.rollback == RollbackState::done);
         CHECK(edge.sessions.count("nginx rollback recovering") == 2);
-        CHECK(edge.memory.steps("edge").empty());
+        CHECK(edge.steps().empty());
     }
 }
 
@@ -144,7 +144,7 @@ TEST_CASE("a rollback that is killed on request is left to the next run") {
     edge.sessions.on(
         "nginx rollback", [](HostCalls&) {}, ending(Ended::cancelled));
     CHECK(edge.attempt().rollback == RollbackState::pending);
-    CHECK(edge.memory.steps("edge").size() == 1);
+    CHECK(edge.steps().size() == 1);
     edge.sessions.diary.clear();
     CHECK(edge.attempt(2).rollback == RollbackState::pending);
     CHECK(edge.sessions.count("nginx rollback recovering") == 1);
@@ -157,7 +157,7 @@ TEST_CASE("a deployer that records steps and cannot undo them says so") {
     const AttemptResult result = edge.attempt();
     CHECK(result.rollback == RollbackState::failed);
     CHECK(result.rollback_message == "the plugin has no rollback");
-    CHECK(edge.memory.steps("edge").size() == 1);
+    CHECK(edge.steps().size() == 1);
 }
 
 TEST_CASE("a failed probe is rolled back, and then the former certificate is expected") {
@@ -194,7 +194,7 @@ TEST_CASE("a failed probe is rolled back, and then the former certificate is exp
         const AttemptResult result = edge.attempt();
         CHECK(result.rollback == RollbackState::failed);
         CHECK(result.rollback_message.find("nothing listens") != std::string::npos);
-        CHECK(edge.memory.steps("edge").size() == 1);
+        CHECK(edge.steps().size() == 1);
     }
     SUBCASE("unless there was none") {
         edge.sessions.on("nginx inspect", [](HostCalls& calls) {
@@ -261,14 +261,14 @@ TEST_CASE("an interrupted attempt is rolled back to its end") {
     }
     SUBCASE("while it undoes what an earlier one left") {
         Step step{.label = "replace", .undo = Secret("x")};
-        const Result<void> stored =
-            edge.loop.run(edge.memory.add_step("edge", std::move(step), {}));
-        REQUIRE(stored.has_value());
+        const std::string key = memory_key(edge.deployment);
+        REQUIRE(edge.loop.run(edge.memory.begin(key, "edge", {})).has_value());
+        REQUIRE(edge.loop.run(edge.memory.add_step(key, std::move(step))).has_value());
         run(2);
         CHECK(result.outcome.ended == Ended::cancelled);
         CHECK(edge.sessions.count("nginx inspect") == 0);
     }
     CHECK(rolled_back);
     CHECK(result.rollback == RollbackState::done);
-    CHECK(edge.memory.steps("edge").empty());
+    CHECK(edge.steps().empty());
 }

@@ -141,6 +141,8 @@ struct AttemptBench {
         bool held = true;
     };
 
+    const std::vector<Step>& steps() const { return memory.steps(memory_key(deployment)); }
+
     Loop loop;
     FakeCommands commands;
     FakeSessions sessions;

@@ -15,7 +15,7 @@ TEST_CASE("a deployment goes through its stages in order and is proven by the pr
     REQUIRE(result.serving.size() == 1);
     CHECK(result.serving[0].sha256 == new_hex);
     CHECK(result.serving[0].seen_by == "probe");
-    CHECK(edge.memory.steps("edge").empty());
+    CHECK(edge.steps().empty());
     CHECK(edge.sessions.diary == Diary{"start nginx", "nginx inspect", "nginx deploy",
                                        "nginx verify", "start probe", "probe verify",
                                        "finish probe", "nginx settle", "finish nginx"});
@@ -204,7 +204,7 @@ TEST_CASE("after the proof nothing is undone") {
         CHECK(edge.attempt().outcome.ended == Ended::crashed);
     }
     CHECK(edge.sessions.count("nginx rollback recovering") == 0);
-    CHECK(edge.memory.steps("edge").empty());
+    CHECK(edge.steps().empty());
 }
 
 TEST_CASE("the proof says who gave it") {

@@ -1,0 +1,176 @@
+#include "core/journal/history.hpp"
+#include "core/cli/commands.hpp"
+#include "core/cli/run_context.hpp"
+#include "core/report/history_view.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <set>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+namespace {
+
+int explain(const Error& error) {
+    std::cerr << "certcast: " << error.text() << '\n';
+    return error.code == ErrorCode::not_found ? exit_invalid : exit_host_failed;
+}
+
+std::int64_t now_in_ms() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+std::string pipeline_file(const std::filesystem::path& pipeline) {
+    return pipeline.empty() ? "" : std::filesystem::absolute(pipeline).lexically_normal().string();
+}
+
+using Known = std::map<std::pair<std::string, std::string>, KnownCertificate>;
+
+/// What should be there is what lies there now, as far as that can be read without a command.
+void load_certificates(asio::io_context& io, RunContext& context, Redactor& redactor) {
+    auto ended = [](const std::exception_ptr& exception, const std::vector<Diagnostic>&) {
+        if (exception) std::rethrow_exception(exception);
+    };
+    asio::co_spawn(io,
+                   context.certificates.load(context.pipeline, context.secrets, redactor,
+                                             BundleRules{}, CertificateStore::Commands::leave_out),
+                   std::move(ended));
+    io.run();
+}
+
+CertificateStatus::State state_of(const KnownCertificate& known, bool is_known, bool is_unsettled) {
+    using State = CertificateStatus::State;
+    if (is_unsettled) return State::unsettled;
+    if (!is_known) return State::never_run;
+    if (known.observed.sha256.empty()) return State::unknown;
+    return known.observed.sha256 == known.wanted.sha256 ? State::as_wanted : State::differs;
+}
+
+std::vector<CertificateStatus> statuses_of(const Pipeline& pipeline,
+                                           const CertificateStore& certificates, const Known& known,
+                                           const std::set<std::string>& unsettled) {
+    std::vector<CertificateStatus> all;
+    for (const Deployment& deployment : pipeline.deployments) {
+        const bool stands = unsettled.contains(memory_key(deployment));
+        for (const std::string& name : deployment.certificates) {
+            CertificateStatus& status = all.emplace_back();
+            const auto found = known.find({deployment.name, name});
+            if (found != known.end()) status.known = found->second;
+            status.known.deployment = deployment.name;
+            status.known.wanted.name = name;
+            if (const CertificateBundle* bundle = certificates.find(name)) {
+                status.known.wanted.sha256 = to_hex(bundle->sha256());
+                status.known.wanted.not_after =
+                    std::chrono::system_clock::to_time_t(bundle->not_after());
+            }
+            status.state = state_of(status.known, found != known.end(), stands);
+        }
+    }
+    return all;
+}
+
+}  // namespace
+
+int history_command(const HistoryArguments& arguments, const Places& places) {
+    const Redactor redactor;
+    const TextFilter filter(redactor);
+    if (arguments.prune) {
+        const std::int64_t before =
+            arguments.older_than ? now_in_ms() - arguments.older_than->count() : 0;
+        const auto forgotten =
+            prune_history(places.state_folder, before, arguments.keep.value_or(INT64_MAX));
+        if (!forgotten) return explain(forgotten.error());
+        std::cout << "forgot " << *forgotten << (*forgotten == 1 ? " run" : " runs") << '\n';
+        return exit_good;
+    }
+    const auto history = History::open(places.state_folder);
+    if (!history) return explain(history.error());
+    const auto runs = history->runs(pipeline_file(arguments.pipeline), arguments.most);
+    if (!runs) return explain(runs.error());
+    if (arguments.json) {
+        std::cout << json::serialize(to_json(*runs, filter)) << '\n';
+    } else {
+        std::cout << in_a_table(*runs, filter);
+    }
+    return exit_good;
+}
+
+int show_command(const ShowArguments& arguments, const Places& places) {
+    const Redactor redactor;
+    const TextFilter filter(redactor);
+    const auto history = History::open(places.state_folder);
+    if (!history) return explain(history.error());
+    const auto run = history->run(arguments.run);
+    if (!run) {
+        std::cerr << "certcast: " << run.error().text() << '\n';
+        return exit_invalid;
+    }
+    const auto deployments = history->deployments(run->name);
+    if (!deployments) return explain(deployments.error());
+    std::vector<PastDeploymentLog> shown;
+    for (const PastDeployment& deployment : *deployments) {
+        if (!arguments.deployment.empty() && deployment.name != arguments.deployment) continue;
+        auto lines = history->log(run->name, deployment.name);
+        if (!lines) return explain(lines.error());
+        shown.push_back({deployment, std::move(*lines)});
+    }
+    if (shown.empty() && !arguments.deployment.empty()) {
+        std::cerr << "certcast: the run " << run->name << " has no deployment \""
+                  << filter.line(arguments.deployment) << "\"; `certcast show " << run->name
+                  << "` shows all of them\n";
+        return exit_invalid;
+    }
+    if (arguments.json) {
+        std::cout << json::serialize(to_json(*run, shown, filter)) << '\n';
+    } else {
+        std::cout << in_full(*run, shown, filter);
+    }
+    return exit_good;
+}
+
+int status_command(const StatusArguments& arguments, const Places& places) {
+    Redactor redactor;
+    const TextFilter filter(redactor);
+    Catalog catalog = make_catalog(places, false);
+    const std::optional<Pipeline> pipeline = read_or_explain(arguments.pipeline, catalog, filter);
+    if (!pipeline) return exit_invalid;
+    const auto history = History::open(places.state_folder);
+    if (!history && history.error().code != ErrorCode::not_found) return explain(history.error());
+
+    Known known;
+    std::set<std::string> unsettled;
+    if (history) {
+        const auto certificates = history->certificates(pipeline->file.string());
+        if (!certificates) return explain(certificates.error());
+        for (const KnownCertificate& one : *certificates) {
+            known[{one.deployment, one.wanted.name}] = one;
+        }
+        const auto standing = history->unsettled();
+        if (!standing) return explain(standing.error());
+        for (const StandingDeployment& one : *standing) unsettled.insert(one.key);
+    }
+    asio::io_context io(1);
+    RunContext context(io, places, *pipeline, redactor);
+    load_certificates(io, context, redactor);
+    const auto all = statuses_of(*pipeline, context.certificates, known, unsettled);
+    if (arguments.json) {
+        std::cout << json::serialize(to_json(all, filter)) << '\n';
+    } else {
+        std::cout << in_a_table(all, filter, now_in_ms() / 1000);
+    }
+    const bool all_well = std::all_of(all.begin(), all.end(), [](const CertificateStatus& one) {
+        return one.state == CertificateStatus::State::as_wanted;
+    });
+    return all_well ? exit_good : exit_some_failed;
+}
+
+}  // namespace certcast

@@ -1,0 +1,287 @@
+#include "core/journal/journal.hpp"
+
+#include "core/base/wire.hpp"
+#include "core/journal/history_writing.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t largest_backlog = std::size_t{64} * 1024 * 1024;
+
+std::int64_t now_ms() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+void bind_bytes(SQLite::Statement& statement, int index, std::span<const std::byte> bytes) {
+    statement.bind(index, bytes.data(), static_cast<int>(bytes.size()));
+}
+
+std::span<const std::byte> bytes_of(const SQLite::Column& column) {
+    return {static_cast<const std::byte*>(column.getBlob()),
+            static_cast<std::size_t>(column.getBytes())};
+}
+
+Secret encode(const Step& step) {
+    wire::Writer out;
+    out.text(step.label);
+    out.bytes(step.undo.bytes());
+    return out.take();
+}
+
+Result<Step> decode_step(std::span<const std::byte> bytes) {
+    wire::Reader in(bytes);
+    Step step;
+    step.label = in.text();
+    step.undo = Secret(in.bytes());
+    if (in.finished()) return step;
+    return Error{ErrorCode::invalid, "a step in the journal makes no sense", {}};
+}
+
+Secret encode(const std::vector<Live>& lives) {
+    wire::Writer out;
+    out.u32(static_cast<std::uint32_t>(lives.size()));
+    for (const Live& live : lives) {
+        out.u64(live.certificate);
+        out.u32(live.presence);
+        out.u32(live.evidence_kind);
+        out.bytes(live.evidence);
+        out.i64(live.not_after);
+        out.u8(live.as_wanted ? 1 : 0);
+    }
+    return out.take();
+}
+
+Result<std::vector<Live>> decode_lives(std::span<const std::byte> bytes) {
+    constexpr std::size_t least_live = 8 + 4 + 4 + 4 + 8 + 1;
+    wire::Reader in(bytes);
+    std::vector<Live> lives;
+    const std::uint32_t count = in.count(least_live);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        Live& live = lives.emplace_back();
+        live.certificate = in.u64();
+        live.presence = in.u32();
+        live.evidence_kind = in.u32();
+        const auto evidence = in.bytes();
+        live.evidence.assign(evidence.begin(), evidence.end());
+        live.not_after = in.i64();
+        live.as_wanted = in.u8() != 0;
+    }
+    if (in.finished()) return lives;
+    return Error{ErrorCode::invalid, "what was there before a step makes no sense", {}};
+}
+
+std::string about_step(const std::string& key, std::int64_t number) {
+    return "step\n" + std::to_string(number) + '\n' + key;
+}
+std::string about_former(const std::string& key) {
+    return "former\n" + key;
+}
+std::string about_state(const std::string& key) {
+    return "state\n" + key;
+}
+
+Result<Unsettled> read_unsettled(SQLite::Database& database, const SealingKey& sealing,
+                                 const std::string& key) {
+    Unsettled found;
+    SQLite::Statement begun(database, "SELECT former FROM unsettled WHERE key = ?");
+    begun.bind(1, key);
+    if (!begun.executeStep()) return found;
+    found.begun = true;
+    const auto former = sealing.open(bytes_of(begun.getColumn(0)), about_former(key));
+    if (!former) return former.error();
+    auto lives = decode_lives(former->bytes());
+    if (!lives) return lives.error();
+    found.former = std::move(*lives);
+    SQLite::Statement steps(
+        database, "SELECT number, attempt, undone, sealed FROM step WHERE key = ? ORDER BY number");
+    steps.bind(1, key);
+    while (steps.executeStep()) {
+        const auto sealed = bytes_of(steps.getColumn(3));
+        const auto opened = sealing.open(sealed, about_step(key, steps.getColumn(0).getInt64()));
+        if (!opened) return opened.error();
+        auto step = decode_step(opened->bytes());
+        if (!step) return step.error();
+        step->attempt = steps.getColumn(1).getUInt();
+        step->undone = steps.getColumn(2).getInt() != 0;
+        found.steps.push_back(std::move(*step));
+    }
+    return found;
+}
+
+Result<std::optional<PluginState>> read_state(SQLite::Database& database, const SealingKey& sealing,
+                                              const std::string& key) {
+    SQLite::Statement select(database, "SELECT version, sealed FROM state WHERE key = ?");
+    select.bind(1, key);
+    if (!select.executeStep()) return std::optional<PluginState>();
+    auto bytes = sealing.open(bytes_of(select.getColumn(1)), about_state(key));
+    if (!bytes) return bytes.error();
+    return std::optional<PluginState>(
+        PluginState{std::move(*bytes), select.getColumn(0).getString()});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Journal>> Journal::open(const std::filesystem::path& folder,
+                                               Duration patience) {
+    auto database = open_journal(folder, patience);
+    if (!database) return database.error();
+    auto key = SealingKey::in(folder);
+    if (!key) return key.error();
+    return std::unique_ptr<Journal>(new Journal(std::move(*database), folder, std::move(*key)));
+}
+
+Journal::Journal(std::unique_ptr<SQLite::Database> database, const std::filesystem::path& folder,
+                 SealingKey key)
+    : key_(std::move(key)), writer_(std::move(database), folder / "journal.db") {}
+
+asio::awaitable<Result<Unsettled>> Journal::unsettled(std::string key) {
+    Result<Unsettled> found = Unsettled{};
+    JournalWriter::Change look = [&](SQLite::Database& database) {
+        found = read_unsettled(database, key_, key);
+    };
+    const auto read = co_await writer_.commit(std::move(look));
+    if (!read) co_return read.error();
+    co_return found;
+}
+
+asio::awaitable<Result<void>> Journal::begin(std::string key, std::string deployment,
+                                             const std::vector<Live>& former) {
+    const auto sealed = key_.seal(encode(former).bytes(), about_former(key));
+    if (!sealed) co_return sealed.error();
+    JournalWriter::Change change = [&, at = now_ms()](SQLite::Database& database) {
+        SQLite::Statement insert(database,
+                                 "INSERT OR IGNORE INTO unsettled (key, deployment, since, former) "
+                                 "VALUES (?, ?, ?, ?)");
+        insert.bind(1, key);
+        insert.bind(2, deployment);
+        insert.bind(3, at);
+        bind_bytes(insert, 4, *sealed);
+        insert.exec();
+    };
+    co_return co_await writer_.commit(std::move(change));
+}
+
+asio::awaitable<Result<void>> Journal::add_step(std::string key, std::size_t number,
+                                                const Step& step) {
+    const Secret plain = encode(step);
+    Result<void> result;
+    JournalWriter::Change change = [&](SQLite::Database& database) {
+        const auto sealed =
+            key_.seal(plain.bytes(), about_step(key, static_cast<std::int64_t>(number)));
+        if (!sealed) {
+            result = sealed.error();
+            return;
+        }
+        SQLite::Statement insert(
+            database, "INSERT INTO step (key, number, attempt, sealed) VALUES (?, ?, ?, ?)");
+        insert.bind(1, key);
+        insert.bind(2, static_cast<std::int64_t>(number));
+        insert.bind(3, step.attempt);
+        bind_bytes(insert, 4, *sealed);
+        insert.exec();
+    };
+    const auto written = co_await writer_.commit(std::move(change));
+    co_return written ? result : written;
+}
+
+asio::awaitable<Result<void>> Journal::mark_undone(std::string key, std::size_t number) {
+    JournalWriter::Change change = [&](SQLite::Database& database) {
+        SQLite::Statement update(database,
+                                 "UPDATE step SET undone = 1 WHERE key = ? AND number = ?");
+        update.bind(1, key);
+        update.bind(2, static_cast<std::int64_t>(number));
+        update.exec();
+    };
+    co_return co_await writer_.commit(std::move(change));
+}
+
+asio::awaitable<Result<void>> Journal::settle(std::string key) {
+    JournalWriter::Change change = [&](SQLite::Database& database) {
+        SQLite::Statement remove(database, "DELETE FROM unsettled WHERE key = ?");
+        remove.bind(1, key);
+        remove.exec();
+    };
+    co_return co_await writer_.commit(std::move(change));
+}
+
+asio::awaitable<Result<std::optional<PluginState>>> Journal::state(std::string key) {
+    Result<std::optional<PluginState>> found = std::optional<PluginState>();
+    JournalWriter::Change look = [&](SQLite::Database& database) {
+        found = read_state(database, key_, key);
+    };
+    const auto read = co_await writer_.commit(std::move(look));
+    if (!read) co_return read.error();
+    co_return found;
+}
+
+asio::awaitable<Result<void>> Journal::set_state(std::string key, const PluginState& state) {
+    const auto sealed = key_.seal(state.bytes.bytes(), about_state(key));
+    if (!sealed) co_return sealed.error();
+    JournalWriter::Change change = [&](SQLite::Database& database) {
+        SQLite::Statement insert(
+            database, "INSERT OR REPLACE INTO state (key, version, sealed) VALUES (?, ?, ?)");
+        insert.bind(1, key);
+        insert.bind(2, state.version);
+        bind_bytes(insert, 3, *sealed);
+        insert.exec();
+    };
+    co_return co_await writer_.commit(std::move(change));
+}
+
+namespace {
+
+template <typename Record>
+JournalWriter::Change writing(Record record) {
+    return [record = std::move(record)](SQLite::Database& database) { write(database, record); };
+}
+
+}  // namespace
+
+void Journal::record(RunStarted started) {
+    writer_.queue(writing(std::move(started)));
+}
+
+void Journal::record(AttemptStarted started) {
+    writer_.queue(writing(std::move(started)));
+}
+
+void Journal::record(AttemptFinished finished) {
+    writer_.queue(writing(std::move(finished)));
+}
+
+void Journal::record(LoggedLine line) {
+    if (writer_.backlog() > largest_backlog) {
+        ++lines_left_out_;
+        return;
+    }
+    if (lines_left_out_ > 0) {
+        line.message.insert(0, "(" + std::to_string(std::exchange(lines_left_out_, 0)) +
+                                   " lines left out here, because the disk is too slow) ");
+    }
+    const std::size_t size = line.message.size() + sizeof line;
+    writer_.queue(writing(std::move(line)), size);
+}
+
+void Journal::record(DeploymentFinished finished) {
+    writer_.queue(writing(std::move(finished)));
+}
+
+void Journal::record(RunFinished finished) {
+    writer_.queue(writing(std::move(finished)));
+}
+
+asio::awaitable<Result<void>> Journal::flush() {
+    JournalWriter::Change nothing = [](SQLite::Database&) {};
+    const Result<void> written = co_await writer_.commit(std::move(nothing));
+    const auto lost = writer_.lost();
+    co_return lost ? Result<void>(*lost) : written;
+}
+
+}  // namespace certcast

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "core/journal/journal_file.hpp"
+#include "core/journal/journal_writer.hpp"
+#include "core/journal/records.hpp"
+#include "core/journal/sealing_key.hpp"
+#include "core/worker/session.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace certcast {
+
+/// What a deployment has begun and not settled.
+struct Unsettled {
+    bool begun = false;
+    std::vector<Step> steps;   ///< oldest first
+    std::vector<Live> former;  ///< what inspect found before it was begun
+};
+
+/// What a plugin has stored, and which version of it.
+struct PluginState {
+    Secret bytes;
+    std::string version;
+};
+
+/// What outlasts a run: its history, the steps that undo what is not settled, and the state of
+/// plugins. What is awaited is durable when it returns; what is only recorded follows in order.
+/// Steps and state are sealed. Several processes may use one journal at a time.
+class Journal {
+public:
+    /// Makes it where there is none.
+    static Result<std::unique_ptr<Journal>> open(const std::filesystem::path& folder,
+                                                 Duration patience = usual_journal_patience);
+
+    boost::asio::awaitable<Result<Unsettled>> unsettled(std::string key);
+    /// From now on it is unsettled, though it may have no step.
+    boost::asio::awaitable<Result<void>> begin(std::string key, std::string deployment,
+                                               const std::vector<Live>& former);
+    /// REQUIRES: it was begun.
+    boost::asio::awaitable<Result<void>> add_step(std::string key, std::size_t number,
+                                                  const Step& step);
+    boost::asio::awaitable<Result<void>> mark_undone(std::string key, std::size_t number);
+    boost::asio::awaitable<Result<void>> settle(std::string key);
+
+    boost::asio::awaitable<Result<std::optional<PluginState>>> state(std::string key);
+    boost::asio::awaitable<Result<void>> set_state(std::string key, const PluginState& state);
+
+    void record(RunStarted started);
+    void record(AttemptStarted started);
+    void record(AttemptFinished finished);
+    /// Lines are left out, and that is said, while the disk does not keep up.
+    void record(LoggedLine line);
+    void record(DeploymentFinished finished);
+    void record(RunFinished finished);
+
+    /// Waits until all of it is written. Why something could not be.
+    boost::asio::awaitable<Result<void>> flush();
+
+private:
+    Journal(std::unique_ptr<SQLite::Database> database, const std::filesystem::path& folder,
+            SealingKey key);
+
+    const SealingKey key_;
+    std::size_t lines_left_out_ = 0;
+    JournalWriter writer_;
+};
+
+}  // namespace certcast

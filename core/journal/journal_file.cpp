@@ -1,0 +1,237 @@
+#include "core/journal/journal_file.hpp"
+
+#include "core/base/fd.hpp"
+#include "core/base/private_folder.hpp"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <string>
+
+namespace certcast {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int application = 0x63637374;  // "ccst"
+constexpr int newest_schema = 1;
+
+// Times are milliseconds since 1970. What is known of a deployment beyond its run hangs on `key`:
+// what it deploys to, so that renaming it changes nothing.
+constexpr const char* first_schema = R"(
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    pipeline TEXT NOT NULL,
+    pipeline_file TEXT NOT NULL,
+    started INTEGER NOT NULL,
+    finished INTEGER,
+    status TEXT
+);
+CREATE INDEX run_of_pipeline ON run (pipeline_file, id);
+CREATE TABLE deployment (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    plugin TEXT NOT NULL,
+    target TEXT NOT NULL,
+    began INTEGER,
+    ended INTEGER,
+    status TEXT,
+    reason TEXT NOT NULL DEFAULT '',
+    message TEXT NOT NULL DEFAULT '',
+    rollback TEXT NOT NULL DEFAULT 'none',
+    rollback_message TEXT NOT NULL DEFAULT '',
+    proof TEXT NOT NULL DEFAULT 'none',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    duration_ms INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (run, name)
+);
+CREATE TABLE attempt (
+    deployment INTEGER NOT NULL REFERENCES deployment ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    began INTEGER NOT NULL,
+    ended INTEGER,
+    outcome TEXT,
+    message TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (deployment, number)
+) WITHOUT ROWID;
+CREATE TABLE log (
+    id INTEGER PRIMARY KEY,
+    deployment INTEGER NOT NULL REFERENCES deployment ON DELETE CASCADE,
+    at INTEGER NOT NULL,
+    level TEXT NOT NULL,
+    message TEXT NOT NULL
+);
+CREATE INDEX log_of_deployment ON log (deployment, id);
+CREATE TABLE output (
+    deployment INTEGER NOT NULL REFERENCES deployment ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL
+);
+CREATE INDEX output_of_deployment ON output (deployment);
+CREATE TABLE certificate (
+    pipeline_file TEXT NOT NULL,
+    deployment TEXT NOT NULL,
+    certificate TEXT NOT NULL,
+    wanted TEXT NOT NULL,
+    wanted_since INTEGER NOT NULL,
+    wanted_not_after INTEGER NOT NULL,
+    observed TEXT NOT NULL DEFAULT '',
+    observed_since INTEGER,
+    observed_at INTEGER,
+    observed_not_after INTEGER NOT NULL DEFAULT 0,
+    seen_by TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (pipeline_file, deployment, certificate)
+) WITHOUT ROWID;
+CREATE TABLE unsettled (
+    key TEXT PRIMARY KEY,
+    deployment TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    former BLOB
+) WITHOUT ROWID;
+CREATE TABLE step (
+    key TEXT NOT NULL REFERENCES unsettled ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    undone INTEGER NOT NULL DEFAULT 0,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (key, number)
+);
+CREATE TABLE state (
+    key TEXT PRIMARY KEY,
+    version TEXT NOT NULL,
+    sealed BLOB NOT NULL
+);
+)";
+
+int number_from(SQLite::Database& database, const char* pragma) {
+    return database.execAndGet(pragma).getInt();
+}
+
+/// REQUIRES: a transaction that may write.
+Result<void> migrate(SQLite::Database& database, const fs::path& file) {
+    const int schema = number_from(database, "PRAGMA user_version");
+    if (schema == newest_schema) return {};
+    if (schema > newest_schema) {
+        return Error{ErrorCode::invalid,
+                     "it was written by a newer certcast (schema " + std::to_string(schema) +
+                         "; this one knows " + std::to_string(newest_schema) +
+                         "): use that one, or move the file away",
+                     file.string()};
+    }
+    database.exec(first_schema);
+    database.exec("PRAGMA application_id = " + std::to_string(application));
+    database.exec("PRAGMA user_version = " + std::to_string(newest_schema));
+    return {};
+}
+
+/// What decides about rollbacks is looked at whole; the rest when it is read.
+Result<void> check_soundness(SQLite::Database& database, const fs::path& file) {
+    for (const char* table : {"unsettled", "step", "state"}) {
+        const std::string found =
+            database.execAndGet(std::string("PRAGMA quick_check('") + table + "')").getString();
+        if (found != "ok") {
+            return Error{ErrorCode::invalid,
+                         "it is damaged (" + found +
+                             "): restore it from a backup, or move it away and with it what was "
+                             "not settled",
+                         file.string()};
+        }
+    }
+    return {};
+}
+
+Result<void> make_file(const fs::path& file) {
+    const Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd) return system_error("cannot open the journal", errno, file.string());
+    return {};
+}
+
+Result<void> prepare(SQLite::Database& database, const fs::path& file) {
+    const int owner = number_from(database, "PRAGMA application_id");
+    const bool is_new = number_from(database, "PRAGMA schema_version") == 0;
+    if (!is_new && owner != application) {
+        return Error{ErrorCode::invalid, "it is the database of another program: move it away",
+                     file.string()};
+    }
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec("PRAGMA synchronous = FULL");
+    database.exec("PRAGMA foreign_keys = ON");
+    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+    if (auto migrated = migrate(database, file); !migrated) return migrated;
+    if (auto sound = check_soundness(database, file); !sound) return sound;
+    transaction.commit();
+    return {};
+}
+
+}  // namespace
+
+Error journal_error(const SQLite::Exception& exception, const fs::path& file) {
+    const std::string said = exception.what();
+    const auto because = [&](ErrorCode code, const std::string& what) {
+        return Error{code, "the journal " + what + " (SQLite: " + said + ")", file.string()};
+    };
+    switch (exception.getErrorCode()) {
+        case SQLITE_FULL:
+            return because(ErrorCode::io, "cannot be written, because the disk is full");
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+            return because(ErrorCode::io, "is locked by another program: end that one");
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+            return because(ErrorCode::invalid,
+                           "is damaged, or no journal: restore it from a backup, or move it away "
+                           "and with it what was not settled");
+        case SQLITE_READONLY:
+        case SQLITE_CANTOPEN:
+        case SQLITE_PERM:
+            return because(ErrorCode::io, "cannot be opened for writing");
+        default:
+            return because(ErrorCode::io, "cannot be used");
+    }
+}
+
+Result<std::unique_ptr<SQLite::Database>> open_journal(const fs::path& folder, Duration patience) {
+    const fs::path file = folder / "journal.db";
+    if (auto made = make_private_folder(folder); !made) return made.error();
+    if (auto made = make_file(file); !made) return made.error();
+    try {
+        auto database = std::make_unique<SQLite::Database>(
+            file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX,
+            static_cast<int>(patience.count()));
+        if (auto prepared = prepare(*database, file); !prepared) return prepared.error();
+        return database;
+    } catch (const SQLite::Exception& exception) {
+        return journal_error(exception, file);
+    }
+}
+
+Result<std::unique_ptr<SQLite::Database>> read_journal(const fs::path& folder) {
+    const fs::path file = folder / "journal.db";
+    std::error_code failure;
+    if (!fs::exists(file, failure)) {
+        return Error{ErrorCode::not_found, "there is no journal yet", file.string()};
+    }
+    try {
+        auto database = std::make_unique<SQLite::Database>(
+            file.string(), SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX,
+            static_cast<int>(usual_journal_patience.count()));
+        const int schema = number_from(*database, "PRAGMA user_version");
+        if (number_from(*database, "PRAGMA application_id") == application &&
+            schema == newest_schema) {
+            return database;
+        }
+        return Error{ErrorCode::invalid,
+                     "it is no journal of this version (schema " + std::to_string(schema) +
+                         "; this certcast knows " + std::to_string(newest_schema) + ")",
+                     file.string()};
+    } catch (const SQLite::Exception& exception) {
+        return journal_error(exception, file);
+    }
+}
+
+}  // namespace certcast

@@ -1,0 +1,144 @@
+#include "core/journal/journal_writer.hpp"
+
+#include "core/journal/journal_file.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <utility>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// What a coroutine of the loop waits for. The thread fills it before the loop is told.
+struct Waiter {
+    explicit Waiter(const asio::any_io_executor& executor)
+        : timer(executor, asio::steady_timer::time_point::max()) {}
+
+    asio::steady_timer timer;
+    bool is_done = false;
+    Result<void> result;
+};
+
+}  // namespace
+
+struct JournalWriter::Item {
+    Change change;
+    std::size_t size = 0;
+    std::shared_ptr<Waiter> waiter;  ///< nullptr: nobody waits
+};
+
+JournalWriter::JournalWriter(std::unique_ptr<SQLite::Database> database, std::filesystem::path file)
+    : database_(std::move(database)), file_(std::move(file)), thread_([this] { work(); }) {}
+
+JournalWriter::~JournalWriter() {
+    {
+        const std::lock_guard lock(mutex_);
+        ends_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+}
+
+void JournalWriter::queue(Change change, std::size_t size) {
+    {
+        const std::lock_guard lock(mutex_);
+        waiting_.push_back({std::move(change), size, nullptr});
+        backlog_ += size;
+    }
+    changed_.notify_one();
+}
+
+asio::awaitable<Result<void>> JournalWriter::commit(Change change) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto waiter = std::make_shared<Waiter>(executor);
+    {
+        const std::lock_guard lock(mutex_);
+        waiting_.push_back({std::move(change), 0, waiter});
+    }
+    changed_.notify_one();
+    while (!waiter->is_done) {
+        boost::system::error_code ignored;
+        co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+    co_return waiter->result;
+}
+
+std::optional<Error> JournalWriter::lost() const {
+    const std::lock_guard lock(mutex_);
+    return lost_;
+}
+
+std::size_t JournalWriter::backlog() const {
+    const std::lock_guard lock(mutex_);
+    return backlog_;
+}
+
+void JournalWriter::work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        changed_.wait(lock, [this] { return ends_ || !waiting_.empty(); });
+        if (waiting_.empty()) return;
+        std::vector<Item> items = std::exchange(waiting_, {});
+        backlog_ = 0;
+        lock.unlock();
+        write(items);
+        tell(items);
+        lock.lock();
+    }
+}
+
+void JournalWriter::write(std::vector<Item>& items) {
+    if (write_together(items)) return;
+    // One of them is to blame, or the disk: each gets its own answer.
+    for (Item& item : items) {
+        Result<void> written = write_alone(item.change);
+        if (item.waiter) {
+            item.waiter->result = std::move(written);
+        } else if (!written) {
+            const std::lock_guard lock(mutex_);
+            if (!lost_) lost_ = written.error();
+        }
+    }
+}
+
+bool JournalWriter::write_together(std::vector<Item>& items) {
+    try {
+        SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
+        for (const Item& item : items) item.change(*database_);
+        transaction.commit();
+        return true;
+    } catch (const SQLite::Exception&) {
+        return false;
+    }
+}
+
+Result<void> JournalWriter::write_alone(const Change& change) {
+    try {
+        SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
+        change(*database_);
+        transaction.commit();
+        return {};
+    } catch (const SQLite::Exception& exception) {
+        return journal_error(exception, file_);
+    }
+}
+
+void JournalWriter::tell(std::vector<Item>& items) {
+    for (Item& item : items) {
+        if (!item.waiter) continue;
+        const auto executor = item.waiter->timer.get_executor();
+        asio::post(executor, [waiter = std::move(item.waiter)] {
+            waiter->is_done = true;
+            waiter->timer.cancel();
+        });
+    }
+}
+
+}  // namespace certcast

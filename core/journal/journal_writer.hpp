@@ -1,0 +1,64 @@
+#pragma once
+
+#include "core/base/error.hpp"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <boost/asio/awaitable.hpp>
+
+#include <condition_variable>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+namespace certcast {
+
+/// The one thread that uses a journal's file. Changes are made in the order in which they were
+/// given; all that wait are committed together, so that the disk is waited for once a turn.
+class JournalWriter {
+public:
+    /// Runs on the thread, in a transaction; may throw SQLite::Exception, and may run twice.
+    using Change = std::function<void(SQLite::Database&)>;
+
+    JournalWriter(std::unique_ptr<SQLite::Database> database, std::filesystem::path file);
+    JournalWriter(const JournalWriter&) = delete;
+    JournalWriter& operator=(const JournalWriter&) = delete;
+    /// Waits until all of it is written.
+    ~JournalWriter();
+
+    /// `size`: about as many bytes as it holds. What cannot be written is told by lost().
+    void queue(Change change, std::size_t size = 0);
+    /// What was given is durable when this returns, and all before it. Returns no earlier when it
+    /// is cancelled. The calling coroutine's context outlives this object.
+    boost::asio::awaitable<Result<void>> commit(Change change);
+
+    /// Why something that was queued has been lost, the first of it.
+    std::optional<Error> lost() const;
+    /// Bytes that wait, about.
+    std::size_t backlog() const;
+
+private:
+    struct Item;
+
+    void work();
+    void write(std::vector<Item>& items);
+    bool write_together(std::vector<Item>& items);
+    Result<void> write_alone(const Change& change);
+    void tell(std::vector<Item>& items);
+
+    std::unique_ptr<SQLite::Database> database_;
+    std::filesystem::path file_;
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<Item> waiting_;
+    std::size_t backlog_ = 0;
+    std::optional<Error> lost_;
+    bool ends_ = false;
+    std::thread thread_;
+};
+
+}  // namespace certcast

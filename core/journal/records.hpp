@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace certcast {
+
+// What a journal is told of a run while it goes on. Times are milliseconds since 1970; texts hold
+// no secret; the names of statuses and the like are the report's.
+
+/// What should be there of one certificate.
+struct WantedCertificate {
+    std::string name;
+    std::string sha256;          ///< of the leaf, hexadecimal
+    std::int64_t not_after = 0;  ///< seconds since 1970
+};
+
+/// What was seen there.
+struct ObservedCertificate {
+    std::string name;
+    std::string sha256;          ///< empty: not known, or nothing was there
+    std::int64_t not_after = 0;  ///< 0: not known
+    std::string seen_by;         ///< "probe", "verify" or "inspect"
+};
+
+struct RunStarted {
+    struct Planned {
+        std::string name;
+        std::string plugin;
+        std::string target;
+        std::vector<WantedCertificate> certificates;
+    };
+    std::string run;
+    std::string pipeline;
+    std::string pipeline_file;
+    std::int64_t at = 0;
+    std::vector<Planned> deployments;
+};
+
+struct AttemptStarted {
+    std::string run;
+    std::string deployment;
+    std::uint32_t attempt = 0;
+    std::int64_t at = 0;
+};
+
+struct AttemptFinished {
+    std::string run;
+    std::string deployment;
+    std::uint32_t attempt = 0;
+    std::int64_t at = 0;
+    std::string outcome;
+    std::string message;
+};
+
+struct LoggedLine {
+    std::string run;
+    std::string deployment;
+    std::int64_t at = 0;
+    std::string level;
+    std::string message;
+};
+
+struct DeploymentFinished {
+    std::string run;
+    std::string pipeline_file;
+    std::string deployment;
+    std::int64_t at = 0;
+    std::string status;
+    std::string reason;
+    std::string message;  ///< of its failure
+    std::string rollback;
+    std::string rollback_message;
+    std::string proof;
+    std::uint32_t attempts = 0;
+    std::int64_t duration_ms = 0;
+    std::vector<std::pair<std::string, std::string>> outputs;
+    std::vector<ObservedCertificate> certificates;
+};
+
+struct RunFinished {
+    std::string run;
+    std::int64_t at = 0;
+    std::string status;
+};
+
+}  // namespace certcast

@@ -1,0 +1,381 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "core/journal/journal.hpp"
+#include "core/journal/history.hpp"
+#include "tests/unit/temporary_folder.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <certcast/plugin.h>
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <iterator>
+#include <string>
+#include <vector>
+
+using namespace certcast;
+using certcast::testing::TemporaryFolder;
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// A journal and the loop of a host that uses it.
+class Host {
+public:
+    explicit Host(const std::filesystem::path& folder)
+        : journal_(Journal::open(folder, Duration(50)).value()) {}
+
+    Journal& journal() { return *journal_; }
+
+    template <typename T>
+    T wait_for(asio::awaitable<T> work) {
+        io_.restart();
+        auto future = asio::co_spawn(io_, std::move(work), asio::use_future);
+        io_.run();
+        return future.get();
+    }
+
+    Result<void> step(const std::string& key, std::size_t number, std::string_view undo) {
+        const Step step{.label = "replace", .undo = Secret(undo)};
+        return wait_for(journal_->add_step(key, number, step));
+    }
+    Result<Unsettled> unsettled(const std::string& key) {
+        return wait_for(journal_->unsettled(key));
+    }
+
+private:
+    asio::io_context io_;
+    std::unique_ptr<Journal> journal_;
+};
+
+std::string content_of(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string message_of(const std::filesystem::path& folder) {
+    const auto opened = Journal::open(folder, Duration(50));
+    return opened ? "" : opened.error().text();
+}
+
+bool says(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+std::vector<Live> one_live() {
+    std::vector<Live> lives(1);
+    lives[0].presence = CERTCAST_PRESENT;
+    lives[0].evidence = {std::byte{1}, std::byte{2}};
+    lives[0].not_after = 77;
+    lives[0].as_wanted = true;
+    return lives;
+}
+
+RunStarted run_of(const std::string& name, std::int64_t at) {
+    return {.run = name,
+            .pipeline = "p",
+            .pipeline_file = "/p.toml",
+            .at = at,
+            .deployments = {{"web", "nginx", "", {{"shop", "aa", 100}}},
+                            {"mail", "file", "", {{"shop", "aa", 100}}}}};
+}
+
+DeploymentFinished end_of(const std::string& run, const std::string& deployment,
+                          const std::string& status, const std::string& observed = {}) {
+    DeploymentFinished finished{.run = run, .pipeline_file = "/p.toml", .deployment = deployment};
+    finished.at = 5'000;
+    finished.status = status;
+    finished.rollback = finished.proof = "none";
+    finished.attempts = 1;
+    finished.outputs = {{"id", "7"}};
+    if (!observed.empty()) finished.certificates = {{"shop", observed, 90, "probe"}};
+    return finished;
+}
+
+}  // namespace
+
+TEST_CASE("what one host has begun the next one knows, until it is settled") {
+    const TemporaryFolder folder;
+    {
+        Host host(folder.path());
+        CHECK_FALSE(host.unsettled("web")->begun);
+        REQUIRE(host.wait_for(host.journal().begin("web", "edge", one_live())).has_value());
+        REQUIRE(host.step("web", 0, "the former key").has_value());
+        REQUIRE(host.step("web", 1, std::string(3'000'000, 'x')).has_value());
+        REQUIRE(host.wait_for(host.journal().mark_undone("web", 1)).has_value());
+        const PluginState state{Secret("id 7"), "1.2"};
+        REQUIRE(host.wait_for(host.journal().set_state("web", state)).has_value());
+    }
+    Host next(folder.path());
+    const Result<Unsettled> found = next.unsettled("web");
+    REQUIRE(found.has_value());
+    CHECK(found->begun);
+    REQUIRE(found->steps.size() == 2);
+    CHECK(found->steps[0].label == "replace");
+    CHECK(found->steps[0].undo.text() == "the former key");
+    CHECK_FALSE(found->steps[0].undone);
+    CHECK(found->steps[1].undo.size() == 3'000'000);
+    CHECK(found->steps[1].undone);
+    REQUIRE(found->former.size() == 1);
+    CHECK(found->former[0].evidence == one_live()[0].evidence);
+    CHECK(found->former[0].not_after == 77);
+    CHECK(found->former[0].as_wanted);
+    const auto state = next.wait_for(next.journal().state("web"));
+    REQUIRE((state && *state));
+    CHECK((*state)->bytes.text() == "id 7");
+    CHECK((*state)->version == "1.2");
+    CHECK_FALSE(next.wait_for(next.journal().state("mail"))->has_value());
+
+    REQUIRE(next.wait_for(next.journal().settle("web")).has_value());
+    CHECK_FALSE(next.unsettled("web")->begun);
+    CHECK(next.unsettled("web")->steps.empty());
+    CHECK(next.wait_for(next.journal().state("web"))->has_value());
+}
+
+TEST_CASE("steps and state can be read neither in the file nor in another place of it") {
+    const TemporaryFolder folder;
+    {
+        Host host(folder.path());
+        for (const char* key : {"web", "mail"}) {
+            REQUIRE(host.wait_for(host.journal().begin(key, key, {})).has_value());
+            REQUIRE(host.step(key, 0, "the former key of " + std::string(key)).has_value());
+        }
+    }
+    const std::string bytes =
+        content_of(folder / "journal.db") + content_of(folder / "journal.db-wal");
+    CHECK_FALSE(says(bytes, "the former key"));
+    {
+        SQLite::Database database((folder / "journal.db").string(), SQLite::OPEN_READWRITE);
+        database.exec(
+            "UPDATE step SET sealed = (SELECT sealed FROM step WHERE key = 'mail') "
+            "WHERE key = 'web'");
+    }
+    Host host(folder.path());
+    CHECK(says(host.unsettled("web").error().text(), "journal.key"));
+    CHECK(host.unsettled("mail").has_value());
+}
+
+TEST_CASE("a journal and its key are their owner's alone") {
+    const TemporaryFolder folder;
+    const auto state = folder / "state/certcast";
+    Host host(state);
+    for (const char* name : {"journal.db", "journal.key", "journal.db-wal"}) {
+        CAPTURE(name);
+        struct stat status {};
+        REQUIRE(::stat((state / name).c_str(), &status) == 0);
+        CHECK((status.st_mode & 07777) == 0600);
+    }
+    ::chmod((state / "journal.key").c_str(), 0640);
+    CHECK(says(message_of(state), "chmod 600"));
+}
+
+TEST_CASE("a key that is not the journal's is told as that") {
+    const TemporaryFolder folder;
+    {
+        Host host(folder.path());
+        REQUIRE(host.wait_for(host.journal().begin("web", "edge", {})).has_value());
+        REQUIRE(host.step("web", 0, "x").has_value());
+    }
+    SUBCASE("exchanged") {
+        folder.write("journal.key", std::string(32, 'k'));
+        Host host(folder.path());
+        CHECK(says(host.unsettled("web").error().text(), "restore journal.key"));
+    }
+    SUBCASE("cut off") {
+        folder.write("journal.key", "short");
+        CHECK(says(message_of(folder.path()), "expected 32 bytes"));
+    }
+}
+
+TEST_CASE("what is no journal of this version is an error, and stays as it is") {
+    const TemporaryFolder folder;
+    const auto file = folder / "journal.db";
+    std::string expected;
+    SUBCASE("a text") {
+        folder.write("journal.db", std::string(5'000, 'x'));
+        expected = "damaged, or no journal";
+    }
+    SUBCASE("another program's database") {
+        SQLite::Database(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+            .exec("CREATE TABLE mine (x)");
+        expected = "another program";
+    }
+    SUBCASE("of a newer certcast") {
+        Host(folder.path());
+        SQLite::Database(file.string(), SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 99");
+        expected = "newer certcast (schema 99";
+    }
+    SUBCASE("with a page of steps overwritten") {
+        {
+            Host host(folder.path());
+            REQUIRE(host.wait_for(host.journal().begin("web", "edge", {})).has_value());
+            REQUIRE(host.step("web", 0, std::string(200'000, 'x')).has_value());
+        }
+        std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+        for (int page = 4; page < 40; ++page) {
+            bytes.seekp(page * 4096);
+            bytes << std::string(64, '\xff');
+        }
+        expected = "damaged";
+    }
+    SUBCASE("a folder") {
+        std::filesystem::create_directory(file);
+        expected = "cannot open the journal";
+    }
+    const std::string before =
+        std::filesystem::is_directory(file) ? std::string() : content_of(file);
+    CAPTURE(message_of(folder.path()));
+    CHECK(says(message_of(folder.path()), expected));
+    CHECK(says(message_of(folder.path()), file.string()));
+    if (!before.empty()) CHECK(content_of(file) == before);
+}
+
+TEST_CASE("a journal that another program has locked is an error after a while") {
+    const TemporaryFolder folder;
+    Host host(folder.path());
+    SQLite::Database other((folder / "journal.db").string(), SQLite::OPEN_READWRITE);
+    other.exec("BEGIN IMMEDIATE");
+    CHECK(says(message_of(folder.path()), "locked by another program"));
+    const Result<void> begun = host.wait_for(host.journal().begin("web", "edge", {}));
+    REQUIRE(begun.has_error());
+    CHECK(says(begun.error().text(), "locked by another program"));
+    other.exec("COMMIT");
+    CHECK(host.wait_for(host.journal().begin("web", "edge", {})).has_value());
+}
+
+TEST_CASE("two hosts use one journal side by side") {
+    const TemporaryFolder folder;
+    Host one(folder.path());
+    Host two(folder.path());
+    REQUIRE(one.wait_for(one.journal().begin("web", "edge", {})).has_value());
+    REQUIRE(two.wait_for(two.journal().begin("mail", "mail", {})).has_value());
+    REQUIRE(one.step("web", 0, "x").has_value());
+    CHECK(two.unsettled("web")->steps.size() == 1);
+    CHECK(one.unsettled("mail")->begun);
+}
+
+TEST_CASE("of what is committed together, what cannot be is told alone") {
+    const TemporaryFolder folder;
+    Host host(folder.path());
+    REQUIRE(host.wait_for(host.journal().begin("web", "edge", {})).has_value());
+    REQUIRE(host.step("web", 0, "x").has_value());
+    const Step step{.label = "again", .undo = Secret("y")};
+    asio::io_context io;
+    auto lost = asio::co_spawn(io, host.journal().add_step("web", 0, step), asio::use_future);
+    auto kept = asio::co_spawn(io, host.journal().add_step("web", 1, step), asio::use_future);
+    io.run();
+    CHECK(lost.get().has_error());
+    CHECK(kept.get().has_value());
+    CHECK(host.unsettled("web")->steps.size() == 2);
+}
+
+TEST_CASE("a record that cannot be written is told at the end") {
+    const TemporaryFolder folder;
+    Host host(folder.path());
+    CHECK(host.wait_for(host.journal().flush()).has_value());
+    host.journal().record(run_of("r1", 1'000));
+    host.journal().record(run_of("r1", 1'000));  // of a name that is taken
+    host.journal().record(end_of("r1", "web", "changed"));
+    const Result<void> written = host.wait_for(host.journal().flush());
+    REQUIRE(written.has_error());
+    CHECK(says(written.error().text(), "journal.db"));
+    CHECK(History::open(folder.path())->deployments("r1")->front().status == "changed");
+}
+
+TEST_CASE("a run is remembered with all that it said, and one that was killed with what is known") {
+    const TemporaryFolder folder;
+    Host host(folder.path());
+    Journal& journal = host.journal();
+    journal.record(run_of("r1", 1'000));
+    journal.record(AttemptStarted{"r1", "web", 1, 1'500});
+    journal.record(LoggedLine{"r1", "web", 1'600, "info", "hello"});
+    journal.record(AttemptFinished{"r1", "web", 1, 1'700, "succeeded", ""});
+    journal.record(end_of("r1", "web", "changed", "aa"));
+    journal.record(end_of("r1", "mail", "failed"));
+    journal.record(RunFinished{"r1", 6'000, "failed"});
+    journal.record(run_of("r2", 9'000));
+    journal.record(AttemptStarted{"r2", "web", 1, 9'500});
+    REQUIRE(host.wait_for(journal.flush()).has_value());
+
+    const History history = History::open(folder.path()).value();
+    const auto runs = history.runs("", 10).value();
+    REQUIRE(runs.size() == 2);
+    CHECK(runs[0].name == "r2");
+    CHECK(runs[0].status.empty());
+    CHECK(runs[1].status == "failed");
+    CHECK(runs[1].finished == 6'000);
+    CHECK(runs[1].succeeded == 1);
+    CHECK(runs[1].deployments == 2);
+    CHECK(history.runs("/other.toml", 10)->empty());
+    CHECK(history.runs("/p.toml", 1)->size() == 1);
+    CHECK(history.run("last")->name == "r2");
+    CHECK(history.run("r1")->name == "r1");
+    CHECK(says(history.run("r").error().text(), "r1, r2"));
+    CHECK(says(history.run("x").error().text(), "no run is called"));
+
+    const auto web = history.deployments("r1")->at(0);
+    CHECK(web.status == "changed");
+    CHECK(web.outputs == std::vector<std::pair<std::string, std::string>>{{"id", "7"}});
+    CHECK(history.log("r1", "web")->at(0).message == "hello");
+    CHECK(history.log("r1", "mail")->empty());
+    const auto killed = history.deployments("r2").value();
+    CHECK(killed[0].began == 9'500);
+    CHECK(killed[0].status.empty());
+    CHECK(killed[1].began == 0);
+}
+
+TEST_CASE("wanted and observed are known with the time since when") {
+    const TemporaryFolder folder;
+    Host host(folder.path());
+    Journal& journal = host.journal();
+    journal.record(run_of("r1", 1'000));
+    journal.record(end_of("r1", "web", "changed", "aa"));
+    journal.record(run_of("r2", 8'000));
+    DeploymentFinished later = end_of("r2", "web", "unchanged", "aa");
+    later.at = 9'000;
+    journal.record(std::move(later));
+    RunStarted renewed = run_of("r3", 10'000);
+    renewed.deployments[0].certificates[0].sha256 = "bb";
+    journal.record(std::move(renewed));
+    REQUIRE(host.wait_for(journal.flush()).has_value());
+    const auto known = History::open(folder.path())->certificates("/p.toml").value();
+    REQUIRE(known.size() == 2);
+    const KnownCertificate& web = known[1];
+    CHECK(web.deployment == "web");
+    CHECK(web.wanted.sha256 == "bb");
+    CHECK(web.wanted_since == 10'000);
+    CHECK(web.observed.sha256 == "aa");
+    CHECK(web.observed.seen_by == "probe");
+    CHECK(web.observed_since == 5'000);
+    CHECK(web.observed_at == 9'000);
+    CHECK(known[0].observed.seen_by.empty());
+}
+
+TEST_CASE("old runs and too many of them are forgotten, and nothing of theirs is left") {
+    const TemporaryFolder folder;
+    Host host(folder.path());
+    for (int i = 1; i <= 5; ++i) {
+        const std::string name = "r" + std::to_string(i);
+        host.journal().record(run_of(name, i * 1'000));
+        host.journal().record(LoggedLine{name, "web", 1, "info", "x"});
+    }
+    REQUIRE(host.wait_for(host.journal().flush()).has_value());
+    CHECK(prune_history(folder.path(), 2'000, 100).value() == 1);
+    CHECK(prune_history(folder.path(), 0, 2).value() == 2);
+    const History history = History::open(folder.path()).value();
+    CHECK(history.runs("", 10)->size() == 2);
+    CHECK(history.runs("", 10)->back().name == "r4");
+    SQLite::Database database((folder / "journal.db").string());
+    CHECK(database.execAndGet("SELECT count(*) FROM log").getInt() == 2);
+    CHECK(database.execAndGet("SELECT count(*) FROM deployment").getInt() == 4);
+}
+
+TEST_CASE("where there is no journal yet there is no history") {
+    const TemporaryFolder folder;
+    CHECK(History::open(folder.path()).error().code == ErrorCode::not_found);
+    CHECK_FALSE(std::filesystem::exists(folder / "journal.db"));
+}
