@@ -220,7 +220,8 @@ Result<int> prune_history(const std::filesystem::path& folder, std::int64_t star
     auto database = open_journal(folder);
     if (!database) return database.error();
     try {
-        SQLite::Transaction transaction(**database, SQLite::TransactionBehavior::IMMEDIATE);
+        SQLite::Transaction transaction((*database)->sqlite(),
+                                        SQLite::TransactionBehavior::IMMEDIATE);
         const int forgotten = prune(**database, started_before, most_runs);
         transaction.commit();
         return forgotten;

@@ -19,10 +19,6 @@ std::int64_t now_ms() {
     return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
-void bind_bytes(SQLite::Statement& statement, int index, std::span<const std::byte> bytes) {
-    statement.bind(index, bytes.data(), static_cast<int>(bytes.size()));
-}
-
 std::span<const std::byte> bytes_of(const SQLite::Column& column) {
     return {static_cast<const std::byte*>(column.getBlob()),
             static_cast<std::size_t>(column.getBytes())};
@@ -87,43 +83,49 @@ std::string about_state(const std::string& key) {
     return "state\n" + key;
 }
 
-Result<Unsettled> read_unsettled(SQLite::Database& database, const SealingKey& sealing,
+Result<Unsettled> read_unsettled(JournalDatabase& database, const SealingKey& sealing,
                                  const std::string& key) {
     Unsettled found;
-    SQLite::Statement begun(database, "SELECT former FROM unsettled WHERE key = ?");
-    begun.bind(1, key);
-    if (!begun.executeStep()) return found;
+    auto begun = database.query("SELECT former FROM unsettled WHERE key = ?", key);
+    if (!begun->executeStep()) return found;
     found.begun = true;
-    const auto former = sealing.open(bytes_of(begun.getColumn(0)), about_former(key));
+    const auto former = sealing.open(bytes_of(begun->getColumn(0)), about_former(key));
     if (!former) return former.error();
     auto lives = decode_lives(former->bytes());
     if (!lives) return lives.error();
     found.former = std::move(*lives);
-    SQLite::Statement steps(
-        database, "SELECT number, attempt, undone, sealed FROM step WHERE key = ? ORDER BY number");
-    steps.bind(1, key);
-    while (steps.executeStep()) {
-        const auto sealed = bytes_of(steps.getColumn(3));
-        const auto opened = sealing.open(sealed, about_step(key, steps.getColumn(0).getInt64()));
+    auto steps = database.query(
+        "SELECT number, attempt, undone, sealed FROM step WHERE key = ? ORDER BY number", key);
+    while (steps->executeStep()) {
+        const auto sealed = bytes_of(steps->getColumn(3));
+        const auto opened = sealing.open(sealed, about_step(key, steps->getColumn(0).getInt64()));
         if (!opened) return opened.error();
         auto step = decode_step(opened->bytes());
         if (!step) return step.error();
-        step->attempt = steps.getColumn(1).getUInt();
-        step->undone = steps.getColumn(2).getInt() != 0;
+        step->attempt = steps->getColumn(1).getUInt();
+        step->undone = steps->getColumn(2).getInt() != 0;
         found.steps.push_back(std::move(*step));
     }
     return found;
 }
 
-Result<std::optional<PluginState>> read_state(SQLite::Database& database, const SealingKey& sealing,
+Result<std::optional<PluginState>> read_state(JournalDatabase& database, const SealingKey& sealing,
                                               const std::string& key) {
-    SQLite::Statement select(database, "SELECT version, sealed FROM state WHERE key = ?");
-    select.bind(1, key);
-    if (!select.executeStep()) return std::optional<PluginState>();
-    auto bytes = sealing.open(bytes_of(select.getColumn(1)), about_state(key));
+    auto select = database.query("SELECT version, sealed FROM state WHERE key = ?", key);
+    if (!select->executeStep()) return std::optional<PluginState>();
+    auto bytes = sealing.open(bytes_of(select->getColumn(1)), about_state(key));
     if (!bytes) return bytes.error();
     return std::optional<PluginState>(
-        PluginState{std::move(*bytes), select.getColumn(0).getString()});
+        PluginState{std::move(*bytes), select->getColumn(0).getString()});
+}
+
+Result<Remembered> read(JournalDatabase& database, const SealingKey& sealing,
+                        const std::string& key) {
+    auto unsettled = read_unsettled(database, sealing, key);
+    if (!unsettled) return unsettled.error();
+    auto state = read_state(database, sealing, key);
+    if (!state) return state.error();
+    return Remembered{std::move(*unsettled), std::move(*state)};
 }
 
 }  // namespace
@@ -137,109 +139,96 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::filesystem::path& fold
     return std::unique_ptr<Journal>(new Journal(std::move(*database), folder, std::move(*key)));
 }
 
-Journal::Journal(std::unique_ptr<SQLite::Database> database, const std::filesystem::path& folder,
+Journal::Journal(std::unique_ptr<JournalDatabase> database, const std::filesystem::path& folder,
                  SealingKey key)
     : key_(std::move(key)), writer_(std::move(database), folder / "journal.db") {}
 
-asio::awaitable<Result<Unsettled>> Journal::unsettled(std::string key) {
-    Result<Unsettled> found = Unsettled{};
-    JournalWriter::Change look = [&](SQLite::Database& database) {
-        found = read_unsettled(database, key_, key);
+asio::awaitable<Result<Remembered>> Journal::recall(std::string key) {
+    Result<Remembered> found = Remembered{};
+    JournalWriter::Change look = [&](JournalDatabase& database) {
+        found = read(database, key_, key);
     };
-    const auto read = co_await writer_.commit(std::move(look));
-    if (!read) co_return read.error();
+    const auto looked = co_await writer_.commit(std::move(look));
+    if (!looked) co_return looked.error();
     co_return found;
 }
 
 asio::awaitable<Result<void>> Journal::begin(std::string key, std::string deployment,
                                              const std::vector<Live>& former) {
-    const auto sealed = key_.seal(encode(former).bytes(), about_former(key));
-    if (!sealed) co_return sealed.error();
-    JournalWriter::Change change = [&, at = now_ms()](SQLite::Database& database) {
-        SQLite::Statement insert(database,
-                                 "INSERT OR IGNORE INTO unsettled (key, deployment, since, former) "
-                                 "VALUES (?, ?, ?, ?)");
-        insert.bind(1, key);
-        insert.bind(2, deployment);
-        insert.bind(3, at);
-        bind_bytes(insert, 4, *sealed);
-        insert.exec();
-    };
-    co_return co_await writer_.commit(std::move(change));
+    auto change = beginning(key, std::move(deployment), former);
+    if (!change) co_return change.error();
+    co_return co_await writer_.commit(std::move(*change));
+}
+
+asio::awaitable<Result<void>> Journal::begin_with_step(std::string key, std::string deployment,
+                                                       const std::vector<Live>& former,
+                                                       const Step& step) {
+    auto begin = beginning(key, std::move(deployment), former);
+    if (!begin) co_return begin.error();
+    // Behind each other in the queue: one commit, or the step fails for want of what was begun.
+    writer_.queue(std::move(*begin));
+    co_return co_await add_step(std::move(key), 0, step);
 }
 
 asio::awaitable<Result<void>> Journal::add_step(std::string key, std::size_t number,
                                                 const Step& step) {
     const Secret plain = encode(step);
     Result<void> result;
-    JournalWriter::Change change = [&](SQLite::Database& database) {
-        const auto sealed =
-            key_.seal(plain.bytes(), about_step(key, static_cast<std::int64_t>(number)));
-        if (!sealed) {
-            result = sealed.error();
-            return;
-        }
-        SQLite::Statement insert(
-            database, "INSERT INTO step (key, number, attempt, sealed) VALUES (?, ?, ?, ?)");
-        insert.bind(1, key);
-        insert.bind(2, static_cast<std::int64_t>(number));
-        insert.bind(3, step.attempt);
-        bind_bytes(insert, 4, *sealed);
-        insert.exec();
+    JournalWriter::Change change = [&](JournalDatabase& database) {
+        const auto place = static_cast<std::int64_t>(number);
+        const auto sealed = key_.seal(plain.bytes(), about_step(key, place));
+        result = sealed ? Result<void>() : sealed.error();
+        if (!sealed) return;
+        database.run("INSERT INTO step (key, number, attempt, sealed) VALUES (?, ?, ?, ?)", key,
+                     place, step.attempt, *sealed);
     };
     const auto written = co_await writer_.commit(std::move(change));
     co_return written ? result : written;
 }
 
 asio::awaitable<Result<void>> Journal::mark_undone(std::string key, std::size_t number) {
-    JournalWriter::Change change = [&](SQLite::Database& database) {
-        SQLite::Statement update(database,
-                                 "UPDATE step SET undone = 1 WHERE key = ? AND number = ?");
-        update.bind(1, key);
-        update.bind(2, static_cast<std::int64_t>(number));
-        update.exec();
+    JournalWriter::Change change = [&](JournalDatabase& database) {
+        database.run("UPDATE step SET undone = 1 WHERE key = ? AND number = ?", key,
+                     static_cast<std::int64_t>(number));
     };
     co_return co_await writer_.commit(std::move(change));
 }
 
 asio::awaitable<Result<void>> Journal::settle(std::string key) {
-    JournalWriter::Change change = [&](SQLite::Database& database) {
-        SQLite::Statement remove(database, "DELETE FROM unsettled WHERE key = ?");
-        remove.bind(1, key);
-        remove.exec();
+    JournalWriter::Change change = [&](JournalDatabase& database) {
+        database.run("DELETE FROM unsettled WHERE key = ?", key);
     };
     co_return co_await writer_.commit(std::move(change));
-}
-
-asio::awaitable<Result<std::optional<PluginState>>> Journal::state(std::string key) {
-    Result<std::optional<PluginState>> found = std::optional<PluginState>();
-    JournalWriter::Change look = [&](SQLite::Database& database) {
-        found = read_state(database, key_, key);
-    };
-    const auto read = co_await writer_.commit(std::move(look));
-    if (!read) co_return read.error();
-    co_return found;
 }
 
 asio::awaitable<Result<void>> Journal::set_state(std::string key, const PluginState& state) {
     const auto sealed = key_.seal(state.bytes.bytes(), about_state(key));
     if (!sealed) co_return sealed.error();
-    JournalWriter::Change change = [&](SQLite::Database& database) {
-        SQLite::Statement insert(
-            database, "INSERT OR REPLACE INTO state (key, version, sealed) VALUES (?, ?, ?)");
-        insert.bind(1, key);
-        insert.bind(2, state.version);
-        bind_bytes(insert, 3, *sealed);
-        insert.exec();
+    JournalWriter::Change change = [&](JournalDatabase& database) {
+        database.run("INSERT OR REPLACE INTO state (key, version, sealed) VALUES (?, ?, ?)", key,
+                     state.version, *sealed);
     };
     co_return co_await writer_.commit(std::move(change));
+}
+
+Result<JournalWriter::Change> Journal::beginning(std::string key, std::string deployment,
+                                                 const std::vector<Live>& former) const {
+    auto sealed = key_.seal(encode(former).bytes(), about_former(key));
+    if (!sealed) return sealed.error();
+    return JournalWriter::Change([key = std::move(key), deployment = std::move(deployment),
+                                  at = now_ms(),
+                                  sealed = std::move(*sealed)](JournalDatabase& database) {
+        database.run(
+            "INSERT OR IGNORE INTO unsettled (key, deployment, since, former) VALUES (?, ?, ?, ?)",
+            key, deployment, at, sealed);
+    });
 }
 
 namespace {
 
 template <typename Record>
 JournalWriter::Change writing(Record record) {
-    return [record = std::move(record)](SQLite::Database& database) { write(database, record); };
+    return [record = std::move(record)](JournalDatabase& database) { write(database, record); };
 }
 
 }  // namespace
@@ -278,7 +267,7 @@ void Journal::record(RunFinished finished) {
 }
 
 asio::awaitable<Result<void>> Journal::flush() {
-    JournalWriter::Change nothing = [](SQLite::Database&) {};
+    JournalWriter::Change nothing = [](JournalDatabase&) {};
     const Result<void> written = co_await writer_.commit(std::move(nothing));
     const auto lost = writer_.lost();
     co_return lost ? Result<void>(*lost) : written;

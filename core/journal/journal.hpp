@@ -26,6 +26,12 @@ struct PluginState {
     std::string version;
 };
 
+/// All that is remembered of what is deployed to.
+struct Remembered {
+    Unsettled unsettled;
+    std::optional<PluginState> state;
+};
+
 /// What outlasts a run: its history, the steps that undo what is not settled, and the state of
 /// plugins. What is awaited is durable when it returns; what is only recorded follows in order.
 /// Steps and state are sealed. Several processes may use one journal at a time.
@@ -35,17 +41,19 @@ public:
     static Result<std::unique_ptr<Journal>> open(const std::filesystem::path& folder,
                                                  Duration patience = usual_journal_patience);
 
-    boost::asio::awaitable<Result<Unsettled>> unsettled(std::string key);
+    boost::asio::awaitable<Result<Remembered>> recall(std::string key);
     /// From now on it is unsettled, though it may have no step.
     boost::asio::awaitable<Result<void>> begin(std::string key, std::string deployment,
                                                const std::vector<Live>& former);
+    /// The same, with its first step.
+    boost::asio::awaitable<Result<void>> begin_with_step(std::string key, std::string deployment,
+                                                         const std::vector<Live>& former,
+                                                         const Step& step);
     /// REQUIRES: it was begun.
     boost::asio::awaitable<Result<void>> add_step(std::string key, std::size_t number,
                                                   const Step& step);
     boost::asio::awaitable<Result<void>> mark_undone(std::string key, std::size_t number);
     boost::asio::awaitable<Result<void>> settle(std::string key);
-
-    boost::asio::awaitable<Result<std::optional<PluginState>>> state(std::string key);
     boost::asio::awaitable<Result<void>> set_state(std::string key, const PluginState& state);
 
     void record(RunStarted started);
@@ -60,8 +68,10 @@ public:
     boost::asio::awaitable<Result<void>> flush();
 
 private:
-    Journal(std::unique_ptr<SQLite::Database> database, const std::filesystem::path& folder,
+    Journal(std::unique_ptr<JournalDatabase> database, const std::filesystem::path& folder,
             SealingKey key);
+    Result<JournalWriter::Change> beginning(std::string key, std::string deployment,
+                                            const std::vector<Live>& former) const;
 
     const SealingKey key_;
     std::size_t lines_left_out_ = 0;

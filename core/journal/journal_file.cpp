@@ -195,15 +195,15 @@ Error journal_error(const SQLite::Exception& exception, const fs::path& file) {
     }
 }
 
-Result<std::unique_ptr<SQLite::Database>> open_journal(const fs::path& folder, Duration patience) {
+Result<std::unique_ptr<JournalDatabase>> open_journal(const fs::path& folder, Duration patience) {
     const fs::path file = folder / "journal.db";
     if (auto made = make_private_folder(folder); !made) return made.error();
     if (auto made = make_file(file); !made) return made.error();
     try {
-        auto database = std::make_unique<SQLite::Database>(
+        auto database = std::make_unique<JournalDatabase>(
             file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX,
             static_cast<int>(patience.count()));
-        if (auto prepared = prepare(*database, file); !prepared) return prepared.error();
+        if (auto prepared = prepare(database->sqlite(), file); !prepared) return prepared.error();
         return database;
     } catch (const SQLite::Exception& exception) {
         return journal_error(exception, file);

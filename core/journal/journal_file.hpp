@@ -2,8 +2,7 @@
 
 #include "core/base/duration.hpp"
 #include "core/base/error.hpp"
-
-#include <SQLiteCpp/SQLiteCpp.h>
+#include "core/journal/journal_database.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -19,8 +18,8 @@ Error journal_error(const SQLite::Exception& exception, const std::filesystem::p
 /// version's schema. One that is damaged, another program's or of a newer certcast is an error, and
 /// stays as it is. Write-ahead logging; what was committed outlasts a power loss. `patience`: how
 /// long others may keep it locked, then and later.
-Result<std::unique_ptr<SQLite::Database>> open_journal(const std::filesystem::path& folder,
-                                                       Duration patience = usual_journal_patience);
+Result<std::unique_ptr<JournalDatabase>> open_journal(const std::filesystem::path& folder,
+                                                      Duration patience = usual_journal_patience);
 
 /// Opens it for reading only. not_found: there is none.
 Result<std::unique_ptr<SQLite::Database>> read_journal(const std::filesystem::path& folder);

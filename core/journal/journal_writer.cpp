@@ -34,7 +34,7 @@ struct JournalWriter::Item {
     std::shared_ptr<Waiter> waiter;  ///< nullptr: nobody waits
 };
 
-JournalWriter::JournalWriter(std::unique_ptr<SQLite::Database> database, std::filesystem::path file)
+JournalWriter::JournalWriter(std::unique_ptr<JournalDatabase> database, std::filesystem::path file)
     : database_(std::move(database)), file_(std::move(file)), thread_([this] { work(); }) {}
 
 JournalWriter::~JournalWriter() {
@@ -110,7 +110,8 @@ void JournalWriter::write(std::vector<Item>& items) {
 
 bool JournalWriter::write_together(std::vector<Item>& items) {
     try {
-        SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
+        SQLite::Transaction transaction(database_->sqlite(),
+                                        SQLite::TransactionBehavior::IMMEDIATE);
         for (const Item& item : items) item.change(*database_);
         transaction.commit();
         return true;
@@ -121,7 +122,8 @@ bool JournalWriter::write_together(std::vector<Item>& items) {
 
 Result<void> JournalWriter::write_alone(const Change& change) {
     try {
-        SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
+        SQLite::Transaction transaction(database_->sqlite(),
+                                        SQLite::TransactionBehavior::IMMEDIATE);
         change(*database_);
         transaction.commit();
         return {};

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "core/base/error.hpp"
+#include "core/journal/journal_database.hpp"
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <boost/asio/awaitable.hpp>
 
 #include <condition_variable>
@@ -22,9 +22,9 @@ namespace certcast {
 class JournalWriter {
 public:
     /// Runs on the thread, in a transaction; may throw SQLite::Exception, and may run twice.
-    using Change = std::function<void(SQLite::Database&)>;
+    using Change = std::function<void(JournalDatabase&)>;
 
-    JournalWriter(std::unique_ptr<SQLite::Database> database, std::filesystem::path file);
+    JournalWriter(std::unique_ptr<JournalDatabase> database, std::filesystem::path file);
     JournalWriter(const JournalWriter&) = delete;
     JournalWriter& operator=(const JournalWriter&) = delete;
     /// Waits until all of it is written.
@@ -50,7 +50,7 @@ private:
     Result<void> write_alone(const Change& change);
     void tell(std::vector<Item>& items);
 
-    std::unique_ptr<SQLite::Database> database_;
+    std::unique_ptr<JournalDatabase> database_;
     std::filesystem::path file_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;

@@ -215,9 +215,8 @@ asio::awaitable<Result<void>> AttemptCalls::step(std::string label, Secret undo)
                           "a step holds at most 16 MiB, and 1,000 of them at most 60 MiB");
     }
     Step step{.label = std::move(label), .undo = std::move(undo), .attempt = attempt_};
-    Result<void> begun = co_await services_.memory.begin(key_, deployment_.name, facts_.inspected);
-    if (!begun) co_return told(begun);
-    Result<void> added = co_await services_.memory.add_step(key_, std::move(step));
+    Result<void> added = co_await services_.memory.add_step(key_, deployment_.name,
+                                                            facts_.inspected, std::move(step));
     co_return told(std::move(added));
 }
 

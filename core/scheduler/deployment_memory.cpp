@@ -15,14 +15,12 @@ std::string memory_key(const Deployment& deployment) {
 
 asio::awaitable<Result<void>> DeploymentMemory::recall(const std::string& key) {
     if (journal_ == nullptr) co_return Result<void>();
-    Result<Unsettled> unsettled = co_await journal_->unsettled(key);
-    if (!unsettled) co_return unsettled.error();
-    Result<std::optional<PluginState>> state = co_await journal_->state(key);
-    if (!state) co_return state.error();
+    Result<Remembered> found = co_await journal_->recall(key);
+    if (!found) co_return found.error();
     unsettled_.erase(key);
     states_.erase(key);
-    if (unsettled->begun) unsettled_.emplace(key, std::move(*unsettled));
-    if (*state) states_.emplace(key, std::move(**state));
+    if (found->unsettled.begun) unsettled_.emplace(key, std::move(found->unsettled));
+    if (found->state) states_.emplace(key, std::move(*found->state));
     co_return Result<void>();
 }
 
@@ -46,20 +44,33 @@ asio::awaitable<Result<void>> DeploymentMemory::begin(const std::string& key,
         const Result<void> written = co_await journal_->begin(key, deployment, former);
         if (!written) co_return written;
     }
-    Unsettled& begun = unsettled_[key];
-    begun.begun = true;
-    begun.former = former;
+    unsettled_[key] = {.begun = true, .steps = {}, .former = former};
     co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> DeploymentMemory::add_step(const std::string& key, Step step) {
-    std::vector<Step>& steps = unsettled_.at(key).steps;
-    const std::size_t number = steps.size();
-    steps.push_back(std::move(step));
-    if (journal_ == nullptr) co_return Result<void>();
-    Result<void> written = co_await journal_->add_step(key, number, steps[number]);
-    if (!written) steps.pop_back();
-    co_return written;
+asio::awaitable<Result<void>> DeploymentMemory::add_step(const std::string& key,
+                                                         const std::string& deployment,
+                                                         const std::vector<Live>& former,
+                                                         Step step) {
+    if (!is_unsettled(key)) {
+        if (journal_ != nullptr) {
+            const Result<void> written =
+                co_await journal_->begin_with_step(key, deployment, former, step);
+            if (!written) co_return written;
+        }
+        Unsettled& begun = unsettled_[key];
+        begun.begun = true;
+        begun.former = former;
+        begun.steps.push_back(std::move(step));
+        co_return Result<void>();
+    }
+    const std::size_t number = unsettled_.at(key).steps.size();
+    if (journal_ != nullptr) {
+        const Result<void> written = co_await journal_->add_step(key, number, step);
+        if (!written) co_return written;
+    }
+    unsettled_.at(key).steps.push_back(std::move(step));
+    co_return Result<void>();
 }
 
 asio::awaitable<Result<void>> DeploymentMemory::mark_undone(const std::string& key,

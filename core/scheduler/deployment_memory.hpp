@@ -37,8 +37,10 @@ public:
     boost::asio::awaitable<Result<void>> begin(const std::string& key,
                                                const std::string& deployment,
                                                const std::vector<Live>& former);
-    /// REQUIRES: it was begun.
-    boost::asio::awaitable<Result<void>> add_step(const std::string& key, Step step);
+    /// With the first one it is begun.
+    boost::asio::awaitable<Result<void>> add_step(const std::string& key,
+                                                  const std::string& deployment,
+                                                  const std::vector<Live>& former, Step step);
     /// REQUIRES: there is a step of this index.
     boost::asio::awaitable<Result<void>> mark_undone(const std::string& key, std::size_t index);
     boost::asio::awaitable<Result<void>> settle(const std::string& key);

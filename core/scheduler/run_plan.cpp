@@ -61,7 +61,11 @@ void make_plan(const Pipeline& pipeline, const RunOptions& options, Slots& slots
     plan.report.pipeline = pipeline.name;
     plan.report.pipeline_file = pipeline.file.string();
 
+    const std::size_t count = pipeline.deployments.size();
     std::unordered_map<std::string_view, Task*> by_name;
+    by_name.reserve(count);
+    plan.report.deployments.reserve(count);
+    plan.order.reserve(count);
     for (const Deployment& deployment : pipeline.deployments) {
         Task& task = plan.tasks.emplace_back();
         task.deployment = &deployment;

@@ -10,22 +10,26 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 
 readonly all_names=(noop_rate_ratio sandbox_rate_ratio waiting_wall_ratio waiting_worker_kb kill_late_ms_median
-    kill_late_ms_worst single_run_ratio cold_start_ratio)
+    kill_late_ms_worst single_run_ratio cold_start_ratio journal_cost_ratio scheduling_growth)
 declare -Ar limit_of=(
     [noop_rate_ratio]='>= 0.5'
     [sandbox_rate_ratio]='>= 0.8'
     [waiting_wall_ratio]='<= 1.5'
     [waiting_worker_kb]='<= 250'
-    [single_run_ratio]='<= 60')
+    [single_run_ratio]='<= 60'
+    [journal_cost_ratio]='<= 1.5'
+    [scheduling_growth]='<= 12')
 declare -Ar meaning_of=(
-    [noop_rate_ratio]='attempts a second without sandbox, against bare fork+exit+wait; 5,000, 64 in parallel'
-    [sandbox_rate_ratio]='attempts a second, against the same without sandbox'
+    [noop_rate_ratio]='attempts a second without sandbox and journal, against bare fork+exit+wait; 5,000, 64 in parallel'
+    [sandbox_rate_ratio]='attempts a second without journal, against the same without sandbox'
     [waiting_wall_ratio]='wall time of 2,000 that wait 1 s at 1,000 in parallel, against 2 s'
     [waiting_worker_kb]='PSS and page tables of everything, for each of 1,000 that wait'
     [kill_late_ms_median]='a hung attempt is dead so long after deadline + grace; 64 others run'
     [kill_late_ms_worst]='the latest of 16'
     [single_run_ratio]='one deployment of the file plugin, against posix_spawn of /bin/true'
-    [cold_start_ratio]='exec + dlopen for each attempt, against the fork; 500 at 64 in parallel')
+    [cold_start_ratio]='exec + dlopen for each attempt, against the fork; 500 at 64 in parallel'
+    [journal_cost_ratio]='2,000 attempts of two steps each, 64 in parallel, against the same without journal'
+    [scheduling_growth]='time for ten times the deployments: the larger of 1,000/100 and 10,000/1,000')
 
 json=
 build=
@@ -123,7 +127,7 @@ measure_noop() {
     # In turn, so that whatever slows the machine down for a while slows both.
     value_of[noop_rate_ratio]=$(for _ in 1 2 3 4 5; do
         bare=$("$programs/fork_loop" "$CERTCAST_PLUGIN_PATH/bench-noop.so" 5000 64)
-        ours=$(seconds run "$work/noop.toml")
+        ours=$(seconds run "$work/noop.toml" --no-journal)
         calculate "$bare / $ours"
         echo
     done | median)
@@ -137,8 +141,8 @@ measure_sandbox() {
     without_sandbox "$work/open.toml" bench-noop
     entry "$work/open.toml" open bench-noop 5000
     value_of[sandbox_rate_ratio]=$(for _ in 1 2 3 4 5; do
-        open=$(seconds run "$work/open.toml")
-        confined=$(seconds run "$work/confined.toml")
+        open=$(seconds run "$work/open.toml" --no-journal)
+        confined=$(seconds run "$work/confined.toml" --no-journal)
         calculate "$open / $confined"
         echo
     done | median)
@@ -207,6 +211,22 @@ measure_cold_start() {
     value_of[cold_start_ratio]=$(calculate "$cold / $warm")
 }
 
+measure_journal() {
+    local with without
+    pipeline "$work/steps.toml" 64
+    entry "$work/steps.toml" steps bench-steps 2000
+    value_of[journal_cost_ratio]=$(for _ in 1 2 3 4 5; do
+        without=$(seconds run "$work/steps.toml" --no-journal)
+        with=$(seconds run "$work/steps.toml")
+        calculate "$with / $without"
+        echo
+    done | median)
+}
+
+measure_scheduling() {
+    value_of[scheduling_growth]=$("$programs/scheduling" 100 1000 10000)
+}
+
 declare -Ar measured_by=(
     [noop_rate_ratio]=measure_noop
     [sandbox_rate_ratio]=measure_sandbox
@@ -215,7 +235,9 @@ declare -Ar measured_by=(
     [kill_late_ms_median]=measure_kills
     [kill_late_ms_worst]=measure_kills
     [single_run_ratio]=measure_single_run
-    [cold_start_ratio]=measure_cold_start)
+    [cold_start_ratio]=measure_cold_start
+    [journal_cost_ratio]=measure_journal
+    [scheduling_growth]=measure_scheduling)
 
 missed=0
 printf '%-20s %9s  %-8s %-4s %s\n' figure value limit ok 'what it is'

@@ -44,7 +44,12 @@ public:
         return wait_for(journal_->add_step(key, number, step));
     }
     Result<Unsettled> unsettled(const std::string& key) {
-        return wait_for(journal_->unsettled(key));
+        auto found = wait_for(journal_->recall(key));
+        if (!found) return found.error();
+        return std::move(found->unsettled);
+    }
+    std::optional<PluginState> state(const std::string& key) {
+        return std::move(wait_for(journal_->recall(key))->state);
     }
 
 private:
@@ -124,16 +129,16 @@ TEST_CASE("what one host has begun the next one knows, until it is settled") {
     CHECK(found->former[0].evidence == one_live()[0].evidence);
     CHECK(found->former[0].not_after == 77);
     CHECK(found->former[0].as_wanted);
-    const auto state = next.wait_for(next.journal().state("web"));
-    REQUIRE((state && *state));
-    CHECK((*state)->bytes.text() == "id 7");
-    CHECK((*state)->version == "1.2");
-    CHECK_FALSE(next.wait_for(next.journal().state("mail"))->has_value());
+    const auto state = next.state("web");
+    REQUIRE(state);
+    CHECK(state->bytes.text() == "id 7");
+    CHECK(state->version == "1.2");
+    CHECK_FALSE(next.state("mail"));
 
     REQUIRE(next.wait_for(next.journal().settle("web")).has_value());
     CHECK_FALSE(next.unsettled("web")->begun);
     CHECK(next.unsettled("web")->steps.empty());
-    CHECK(next.wait_for(next.journal().state("web"))->has_value());
+    CHECK(next.state("web"));
 }
 
 TEST_CASE("steps and state can be read neither in the file nor in another place of it") {

@@ -262,8 +262,9 @@ TEST_CASE("an interrupted attempt is rolled back to its end") {
     SUBCASE("while it undoes what an earlier one left") {
         Step step{.label = "replace", .undo = Secret("x")};
         const std::string key = memory_key(edge.deployment);
-        REQUIRE(edge.loop.run(edge.memory.begin(key, "edge", {})).has_value());
-        REQUIRE(edge.loop.run(edge.memory.add_step(key, std::move(step))).has_value());
+        const Result<void> stored =
+            edge.loop.run(edge.memory.add_step(key, "edge", {}, std::move(step)));
+        REQUIRE(stored.has_value());
         run(2);
         CHECK(result.outcome.ended == Ended::cancelled);
         CHECK(edge.sessions.count("nginx inspect") == 0);
