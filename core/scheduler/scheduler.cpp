@@ -8,7 +8,9 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <random>
@@ -74,6 +76,7 @@ public:
 private:
     enum class Entry { granted, interrupted, refused };
 
+    asio::awaitable<void> start_what_needs_nothing();
     void start(Task& task);
     void start_or_end(Task& task);
     bool is_done_already(Task& task);
@@ -118,9 +121,7 @@ asio::awaitable<RunReport> Scheduler::Impl::run() {
         task->began = clock_.now();
         end(*task);
     }
-    for (Task* task : plan_.order) {
-        if (task->unmet == 0 && task->place == Task::Place::before_needs) start_or_end(*task);
-    }
+    co_await start_what_needs_nothing();
     while (under_way_ > 0) {
         const bool ended = co_await none_under_way_.wait();
         if (ended) break;
@@ -135,6 +136,19 @@ asio::awaitable<RunReport> Scheduler::Impl::run() {
     plan_.report.finished = std::chrono::system_clock::now();
     observer_.run_finished(plan_.report);
     co_return std::move(plan_.report);
+}
+
+/// Some at a time, each as far as it goes: so few are in memory at once where all end soon.
+asio::awaitable<void> Scheduler::Impl::start_what_needs_nothing() {
+    constexpr std::size_t most_at_once = 256;
+    ++under_way_;  // there is more to come
+    std::size_t started = 0;
+    for (Task* task : plan_.order) {
+        if (task->unmet > 0 || task->place != Task::Place::before_needs) continue;
+        start_or_end(*task);
+        if (++started % most_at_once == 0) co_await asio::post(executor_, asio::use_awaitable);
+    }
+    --under_way_;
 }
 
 void Scheduler::Impl::stop() {
