@@ -20,7 +20,9 @@ struct RunArguments {
     bool verbose = false;
     bool no_journal = false;
     bool resume = false;
-    bool dry_run = false;
+    bool dry_run = false;  ///< nothing is changed, and nothing written anywhere
+    bool plan = false;     ///< a dry run of which only the outcome is shown
+    bool json = false;     ///< of a plan
     std::optional<std::size_t> max_changes;
     std::uint32_t max_parallel = 0;
     Duration lock_timeout{60'000};
@@ -50,6 +52,8 @@ struct StatusArguments {
 
 /// certcast run: everything that is needed for one run, in order. The exit status.
 int run_command(const RunArguments& arguments, const Places& places);
+/// certcast plan: what a run would change, and why.
+int plan_command(RunArguments arguments, const Places& places);
 /// certcast check: what can be known offline. Touches nothing and runs no secret's command.
 int check_command(const std::filesystem::path& pipeline, const Places& places);
 /// certcast history: the runs that there were; with --prune it forgets some.

@@ -69,6 +69,19 @@ int dispatch(int argc, char** argv) {
         ->excludes(resume);
     run->add_flag("-v,--verbose", arguments.verbose, "Show what plugins log, too");
 
+    RunArguments planned;
+    CLI::App* plan =
+        app.add_subcommand("plan", "What a run would change, and why; changes nothing");
+    plan->add_option("pipeline", planned.pipeline, "Pipeline file")->required();
+    plan->add_option("--only", planned.only, "Only deployments with a matching name")
+        ->type_name("GLOB")
+        ->allow_extra_args(false);
+    plan->add_option("--tag", planned.tags, "Only deployments that have it")
+        ->type_name("TAG")
+        ->allow_extra_args(false);
+    plan->add_flag("--force", planned.force, "As if nothing were as wanted already");
+    plan->add_flag("--json", planned.json, "As JSON");
+
     std::filesystem::path checked;
     CLI::App* check = app.add_subcommand("check", "Check a pipeline, offline");
     check->add_option("pipeline", checked, "Pipeline file")->required();
@@ -128,6 +141,7 @@ int dispatch(int argc, char** argv) {
 
     const Places places = Places::find();
     if (run->parsed()) return run_command(arguments, places);
+    if (plan->parsed()) return plan_command(planned, places);
     if (check->parsed()) return check_command(checked, places);
     if (history->parsed()) return history_command(past, places);
     if (show_run->parsed()) return show_command(shown, places);

@@ -9,6 +9,7 @@
 #include "core/report/json_lines.hpp"
 #include "core/report/patient_output.hpp"
 #include "core/report/plain.hpp"
+#include "core/report/plan_view.hpp"
 #include "core/report/report_file.hpp"
 #include "core/scheduler/run_observers.hpp"
 #include "core/scheduler/scheduler.hpp"
@@ -18,6 +19,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/json/serialize.hpp>
 
 #include <unistd.h>
 
@@ -32,8 +34,22 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// Says what the host has to say, and nothing else.
+class QuietDisplay : public RunDisplay {
+public:
+    QuietDisplay(std::ostream& notes, const TextFilter& filter) : notes_(notes), filter_(filter) {}
+    void note(std::string_view text) override {
+        notes_ << "certcast: " << filter_.line(text) << std::endl;
+    }
+
+private:
+    std::ostream& notes_;
+    TextFilter filter_;
+};
+
 std::unique_ptr<RunDisplay> make_display(const RunArguments& arguments, const TextFilter& filter,
                                          std::ostream& out, std::ostream& notes) {
+    if (arguments.plan) return std::make_unique<QuietDisplay>(notes, filter);
     if (arguments.output == "json") {
         return std::make_unique<JsonLinesDisplay>(out, notes, filter);
     }
@@ -68,7 +84,8 @@ public:
           redactor_(redactor),
           filter_(redactor),
           journal_(std::move(journal)),
-          context_(io_, places, pipeline, redactor, journal_.get()),
+          context_(io_, places, pipeline, redactor, journal_.get(),
+                   arguments.dry_run ? Reach::looking : Reach::all),
           display_(make_display(arguments, filter_, out_.stream(), notes_.stream())),
           services_(context_.services(observers_)),
           ticks_(io_),
@@ -134,17 +151,27 @@ private:
                 co_return exit_host_failed;
             }
         }
-        if (!journal_) co_return report.exit_status();
+        if (arguments_.plan) co_return show_plan(report);
+        if (!record_) co_return report.exit_status();
         const Result<void> written = co_await journal_->flush();
         if (written) co_return report.exit_status();
         display_->note("the journal of this run is not whole: " + written.error().text());
         co_return exit_host_failed;
     }
 
+    int show_plan(const RunReport& report) {
+        if (arguments_.json) {
+            out_.stream() << boost::json::serialize(plan_in_json(report, filter_)) << '\n';
+        } else {
+            out_.stream() << plan_in_a_table(report, filter_);
+        }
+        return plan_exit_status(report);
+    }
+
     RunOptions options() {
         RunOptions options;
         options.lock_timeout = arguments_.lock_timeout;
-        options.lock_folder = places_.lock_folder;
+        if (!arguments_.dry_run) options.lock_folder = places_.lock_folder;
         options.most_begun = most_workers();
         options.done_in = [this](const Deployment& deployment) {
             const auto found = done_in_.find(deployment.name);
@@ -243,7 +270,7 @@ private:
 int run_command(const RunArguments& arguments, const Places& places) {
     Redactor redactor;
     const TextFilter filter(redactor);
-    Catalog catalog = make_catalog(places, true);
+    Catalog catalog = make_catalog(places, !arguments.dry_run);
     std::optional<Pipeline> pipeline = read_or_explain(arguments.pipeline, catalog, filter);
     if (!pipeline) return exit_invalid;
     const auto mistakes = select(*pipeline, arguments.only, arguments.tags);
@@ -257,7 +284,8 @@ int run_command(const RunArguments& arguments, const Places& places) {
             return exit_invalid;
         }
     }
-    if (auto made = make_private_folder(places.lock_folder); !made) {
+    const auto made = arguments.dry_run ? Result<void>() : make_private_folder(places.lock_folder);
+    if (!made) {
         std::cerr << "certcast: no place for locks: " << made.error().text()
                   << "; XDG_STATE_HOME may name another folder for a user who is not root\n";
         return exit_host_failed;
@@ -276,14 +304,22 @@ int run_command(const RunArguments& arguments, const Places& places) {
     }
     std::unique_ptr<Journal> journal;
     if (!arguments.no_journal) {
-        auto opened = open_journal_of(places);
-        if (!opened) {
+        auto opened = arguments.dry_run ? Journal::open_for_reading(places.state_folder)
+                                        : open_journal_of(places);
+        const bool is_new =
+            arguments.dry_run && !opened && opened.error().code == ErrorCode::not_found;
+        if (!opened && !is_new) {
             std::cerr << "certcast: nothing was touched: " << opened.error().text() << '\n';
             return exit_host_failed;
         }
-        journal = std::move(*opened);
+        if (opened) journal = std::move(*opened);
     }
     return Run(arguments, places, *pipeline, redactor, std::move(journal))();
+}
+
+int plan_command(RunArguments arguments, const Places& places) {
+    arguments.plan = arguments.dry_run = true;
+    return run_command(arguments, places);
 }
 
 }  // namespace certcast

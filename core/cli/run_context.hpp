@@ -10,24 +10,25 @@ namespace certcast {
 
 /// Everything that the attempts of one pipeline share, put together.
 struct RunContext {
-    /// `journal`: nullptr where nothing is to outlast this process.
+    /// `journal`: nullptr where nothing is to outlast this process. `reach`: of its attempts.
     RunContext(boost::asio::io_context& io, const Places& places, const Pipeline& read,
-               Redactor& redactor, Journal* journal = nullptr)
+               Redactor& redactor, Journal* journal = nullptr, Reach reach = Reach::all)
         : pipeline(read),
           host(io.get_executor(), places.worker_program, places.work_parent),
           secrets(io.get_executor(), read, host, redactor),
           reloads(io.get_executor(), host, clock),
           memory(journal) {
         for (const Deployment& deployment : pipeline.deployments) {
-            if (deployment.can_run()) expect(deployment);
+            if (deployment.can_run()) expect(deployment, reach);
         }
     }
 
     /// The sandboxes of all attempts with a plugin are made ready together.
-    void expect(const Deployment& deployment) {
+    void expect(const Deployment& deployment, Reach reach) {
         SessionRequest request = request_for(deployment, 1);
+        request.reach = reach;
         host.expect(request);
-        request.only_validates = true;
+        request.reach = Reach::validating;
         if (deployment.descriptor->has(Stage::validate)) host.expect(request);
     }
 

@@ -68,7 +68,7 @@ Result<History> History::open(const std::filesystem::path& folder) {
     return History(std::move(*database), folder / "journal.db");
 }
 
-History::History(std::unique_ptr<SQLite::Database> database, std::filesystem::path file)
+History::History(std::unique_ptr<JournalDatabase> database, std::filesystem::path file)
     : database_(std::move(database)), file_(std::move(file)) {}
 History::History(History&&) noexcept = default;
 History& History::operator=(History&&) noexcept = default;
@@ -77,7 +77,7 @@ History::~History() = default;
 template <typename T, typename Read>
 Result<T> History::reading(Read read) const {
     try {
-        return read(*database_);
+        return read(database_->sqlite());
     } catch (const SQLite::Exception& exception) {
         return journal_error(exception, file_);
     }

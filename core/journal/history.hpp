@@ -10,11 +10,9 @@
 #include <string>
 #include <vector>
 
-namespace SQLite {
-class Database;
-}
-
 namespace certcast {
+
+class JournalDatabase;
 
 /// A run as it is remembered. Times are milliseconds since 1970; 0: not yet, or never.
 struct PastRun {
@@ -101,11 +99,11 @@ public:
     Result<std::vector<StandingDeployment>> unsettled() const;
 
 private:
-    History(std::unique_ptr<SQLite::Database> database, std::filesystem::path file);
+    History(std::unique_ptr<JournalDatabase> database, std::filesystem::path file);
     template <typename T, typename Read>
     Result<T> reading(Read read) const;
 
-    std::unique_ptr<SQLite::Database> database_;
+    std::unique_ptr<JournalDatabase> database_;
     std::filesystem::path file_;
 };
 

@@ -139,6 +139,14 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::filesystem::path& fold
     return std::unique_ptr<Journal>(new Journal(std::move(*database), folder, std::move(*key)));
 }
 
+Result<std::unique_ptr<Journal>> Journal::open_for_reading(const std::filesystem::path& folder) {
+    auto database = read_journal(folder);
+    if (!database) return database.error();
+    auto key = SealingKey::read(folder);
+    if (!key) return key.error();
+    return std::unique_ptr<Journal>(new Journal(std::move(*database), folder, std::move(*key)));
+}
+
 Journal::Journal(std::unique_ptr<JournalDatabase> database, const std::filesystem::path& folder,
                  SealingKey key)
     : key_(std::move(key)), writer_(std::move(database), folder / "journal.db") {}

@@ -41,6 +41,10 @@ public:
     static Result<std::unique_ptr<Journal>> open(const std::filesystem::path& folder,
                                                  Duration patience = usual_journal_patience);
 
+    /// For reading only: writes nothing anywhere, and every change is an error. not_found: there is
+    /// none.
+    static Result<std::unique_ptr<Journal>> open_for_reading(const std::filesystem::path& folder);
+
     boost::asio::awaitable<Result<Remembered>> recall(std::string key);
     /// From now on it is unsettled, though it may have no step.
     boost::asio::awaitable<Result<void>> begin(std::string key, std::string deployment,

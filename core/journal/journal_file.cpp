@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <string>
 
 namespace certcast {
@@ -151,6 +152,34 @@ Result<void> make_file(const fs::path& file) {
     return {};
 }
 
+int give_to_nobody(int, uid_t, gid_t) {
+    return 0;
+}
+
+/// Run by root, SQLite gives the files beside a database to its owner even when it only reads. Here
+/// they are the same user's, and to whom they belong already is a change, too.
+void keep_owners() {
+    sqlite3_vfs* const system = sqlite3_vfs_find(nullptr);
+    if (system == nullptr || system->iVersion < 3) return;
+    const auto replacement = reinterpret_cast<sqlite3_syscall_ptr>(&give_to_nobody);
+    system->xSetSystemCall(system, "fchown", replacement);
+}
+
+/// What means something in a URI goes by its number.
+std::string in_uri(const std::string& path) {
+    std::string text;
+    for (const char c : path) {
+        if (c == '%' || c == '?' || c == '#') {
+            char escaped[4];
+            std::snprintf(escaped, sizeof escaped, "%%%02X", static_cast<unsigned>(c));
+            text += escaped;
+        } else {
+            text += c;
+        }
+    }
+    return text;
+}
+
 Result<void> prepare(SQLite::Database& database, const fs::path& file) {
     const int owner = number_from(database, "PRAGMA application_id");
     const bool is_new = number_from(database, "PRAGMA schema_version") == 0;
@@ -210,18 +239,23 @@ Result<std::unique_ptr<JournalDatabase>> open_journal(const fs::path& folder, Du
     }
 }
 
-Result<std::unique_ptr<SQLite::Database>> read_journal(const fs::path& folder) {
+Result<std::unique_ptr<JournalDatabase>> read_journal(const fs::path& folder) {
     const fs::path file = folder / "journal.db";
     std::error_code failure;
     if (!fs::exists(file, failure)) {
         return Error{ErrorCode::not_found, "there is no journal yet", file.string()};
     }
+    // Where nobody has it open and nobody was killed there is no log that has to be read as well.
+    const bool has_log = fs::exists(file.string() + "-wal", failure);
+    const std::string uri =
+        "file:" + in_uri(file.string()) + (has_log ? "?mode=ro&readonly_shm=1" : "?immutable=1");
+    keep_owners();
     try {
-        auto database = std::make_unique<SQLite::Database>(
-            file.string(), SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX,
+        auto database = std::make_unique<JournalDatabase>(
+            uri, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX | SQLite::OPEN_URI,
             static_cast<int>(usual_journal_patience.count()));
-        const int schema = number_from(*database, "PRAGMA user_version");
-        if (number_from(*database, "PRAGMA application_id") == application &&
+        const int schema = number_from(database->sqlite(), "PRAGMA user_version");
+        if (number_from(database->sqlite(), "PRAGMA application_id") == application &&
             schema == newest_schema) {
             return database;
         }

@@ -21,7 +21,8 @@ Error journal_error(const SQLite::Exception& exception, const std::filesystem::p
 Result<std::unique_ptr<JournalDatabase>> open_journal(const std::filesystem::path& folder,
                                                       Duration patience = usual_journal_patience);
 
-/// Opens it for reading only. not_found: there is none.
-Result<std::unique_ptr<SQLite::Database>> read_journal(const std::filesystem::path& folder);
+/// Opens it without writing anything anywhere, while others write it or after they were killed.
+/// not_found: there is none.
+Result<std::unique_ptr<JournalDatabase>> read_journal(const std::filesystem::path& folder);
 
 }  // namespace certcast

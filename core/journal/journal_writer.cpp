@@ -8,6 +8,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <sqlite3.h>
+
 #include <utility>
 
 namespace certcast {
@@ -106,6 +108,12 @@ void JournalWriter::write(std::vector<Item>& items) {
             if (!lost_) lost_ = written.error();
         }
     }
+}
+
+SQLite::TransactionBehavior JournalWriter::behavior() const {
+    const bool only_reads = sqlite3_db_readonly(database_->sqlite().getHandle(), "main") == 1;
+    return only_reads ? SQLite::TransactionBehavior::DEFERRED
+                      : SQLite::TransactionBehavior::IMMEDIATE;
 }
 
 bool JournalWriter::write_together(std::vector<Item>& items) {

@@ -44,6 +44,7 @@ public:
 private:
     struct Item;
 
+    SQLite::TransactionBehavior behavior() const;
     void work();
     void write(std::vector<Item>& items);
     bool write_together(std::vector<Item>& items);

@@ -104,7 +104,11 @@ Result<SealingKey> SealingKey::in(const std::filesystem::path& folder) {
     if (::lstat(file.c_str(), &status) != 0 && errno == ENOENT) {
         if (auto made = make_key(folder, file); !made) return made.error();
     }
-    Result<Secret> key = read_key(file);
+    return read(folder);
+}
+
+Result<SealingKey> SealingKey::read(const std::filesystem::path& folder) {
+    Result<Secret> key = read_key(folder / "journal.key");
     if (!key) return key.error();
     return SealingKey(std::move(*key));
 }

@@ -17,6 +17,8 @@ class SealingKey {
 public:
     /// Reads FOLDER/journal.key, and makes it where there is none.
     static Result<SealingKey> in(const std::filesystem::path& folder);
+    /// Makes none.
+    static Result<SealingKey> read(const std::filesystem::path& folder);
 
     /// `about` says what it is and where it belongs: sealed bytes open nowhere else.
     Result<std::vector<std::byte>> seal(std::span<const std::byte> plain,

@@ -2,10 +2,10 @@
 
 #include "core/base/duration.hpp"
 #include "core/report/phrases.hpp"
+#include "core/report/table.hpp"
 
 #include <boost/json/object.hpp>
 
-#include <algorithm>
 #include <chrono>
 
 namespace certcast {
@@ -13,27 +13,6 @@ namespace certcast {
 namespace json = boost::json;
 
 namespace {
-
-using Row = std::vector<std::string>;
-
-/// Columns as wide as what is in them; the last one is not filled up.
-std::string table(const std::vector<Row>& rows) {
-    std::vector<std::size_t> widths;
-    for (const Row& row : rows) {
-        widths.resize(std::max(widths.size(), row.size()));
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            widths[i] = std::max(widths[i], width(row[i]));
-        }
-    }
-    std::string text;
-    for (const Row& row : rows) {
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            text += i + 1 == row.size() ? row[i] : padded(row[i], widths[i]) + "  ";
-        }
-        text += '\n';
-    }
-    return text;
-}
 
 std::string time_of(std::int64_t ms) {
     return ms == 0 ? "-" : rfc3339_seconds(ms / 1000);
@@ -45,18 +24,6 @@ json::value time_or_null(std::int64_t ms) {
 
 json::value text_or_null(const std::string& text) {
     return text.empty() ? json::value(nullptr) : json::value(text);
-}
-
-std::string short_print(const std::string& sha256) {
-    return sha256.empty() ? "-" : sha256.substr(0, 16);
-}
-
-/// "2026-12-01 (in 8 days)".
-std::string expiry(std::int64_t not_after, std::int64_t now) {
-    if (not_after == 0) return "-";
-    const std::string day = rfc3339_seconds(not_after).substr(0, 10);
-    if (not_after <= now) return day + " (expired)";
-    return day + " (in " + std::to_string((not_after - now) / 86'400) + " days)";
 }
 
 json::object head_of(const PastRun& run, const TextFilter& filter) {

@@ -64,7 +64,7 @@ asio::awaitable<Outcome> Attempt::go_forward() {
     Outcome outcome = co_await recall();
     if (!outcome.succeeded()) co_return outcome;
     if (services_.dry_run && services_.memory.is_unsettled(key_)) {
-        result_.deferred = "would be deployed anew: an earlier run has left it half-way";
+        result_.would_change = "an earlier run has left it half-way";
         co_return outcome;
     }
     if (can_be_undone()) {
@@ -78,7 +78,8 @@ asio::awaitable<Outcome> Attempt::go_forward() {
     }
     outcome = co_await start_session(Stage::inspect);
     if (outcome.succeeded()) outcome = co_await inspect_and_deploy();
-    if (!outcome.succeeded() || unchanged_ || !result_.deferred.empty()) co_return outcome;
+    const bool goes_on = !unchanged_ && result_.would_change.empty();
+    if (!outcome.succeeded() || !goes_on) co_return outcome;
 
     outcome = co_await prove();
     if (!outcome.succeeded()) {
@@ -113,12 +114,12 @@ asio::awaitable<Outcome> Attempt::inspect_and_deploy() {
         unchanged_ = wanted;
         if (unchanged_) co_return outcome;
     }
-    if (services_.dry_run) {
-        result_.deferred = "would change: " + why_it_changes();
-    } else if (services_.changes != nullptr && !services_.changes->grants(deployment_.name)) {
-        result_.deferred = "max-changes: " + why_it_changes();
+    const bool may_change = !services_.dry_run && (services_.changes == nullptr ||
+                                                   services_.changes->grants(deployment_.name));
+    if (!may_change) {
+        result_.would_change = why_it_changes();
+        co_return Outcome::success(Stage::inspect);
     }
-    if (!result_.deferred.empty()) co_return Outcome::success(Stage::inspect);
     co_return co_await deploy(flags);
 }
 
@@ -203,6 +204,7 @@ asio::awaitable<bool> Attempt::settle() {
 
 asio::awaitable<Outcome> Attempt::start_session(Stage stage) {
     SessionRequest request = request_for(deployment_, attempt_);
+    if (services_.dry_run) request.reach = Reach::looking;
     if (const auto* state = services_.memory.state(key_)) {
         request.state = state->bytes.clone();
         request.state_version = state->version;

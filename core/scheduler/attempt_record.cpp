@@ -44,9 +44,10 @@ void record(DeploymentReport& report, AttemptResult result, bool changed_before)
                                 result.outcome.stage == Stage::rollback && report.error.has_value();
     if (failed_to_undo) result.outcome = *report.error;
     set_status(report, result.outcome, result.changed || changed_before);
-    if (!result.deferred.empty()) {
+    if (!result.would_change.empty()) {
         report.status = Status::deferred;
-        report.reason = std::move(result.deferred);
+        report.reason = "would change: " + result.would_change;
+        report.would_change = std::move(result.would_change);
     }
     report.late = result.outcome.late;
     report.proof = result.proof;

@@ -25,7 +25,7 @@ public:
 struct AttemptResult {
     Outcome outcome;
     bool changed = false;
-    std::string deferred;  ///< why it was not changed although it succeeded; empty: it was not
+    std::string would_change;  ///< why it ought to be changed, if it was not allowed to be
     RollbackState rollback = RollbackState::none;
     std::string rollback_message;
     Proof proof = Proof::none;

@@ -47,6 +47,7 @@ struct DeploymentReport {
     Status status = Status::failed;
     /// Of failed: failed, protocol_error, setup_failed, limit:NAME, lock. Of skipped: which need.
     std::string reason;
+    std::string would_change;  ///< of deferred: why it ought to be changed, as far as that was seen
     RollbackState rollback = RollbackState::none;
     std::string rollback_message;  ///< why it failed, or why it is pending
     Proof proof = Proof::none;
@@ -72,6 +73,7 @@ enum ExitStatus : int {
     exit_invalid = 2,  ///< command line, pipeline or certificate; nothing was touched
     exit_host_failed = 3,
     exit_no_lock = 4,
+    exit_changes_pending = 10,  ///< of a plan
     exit_interrupted = 130,
 };
 

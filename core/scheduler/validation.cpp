@@ -25,7 +25,7 @@ asio::awaitable<std::vector<Finding>> validate(AttemptServices& services,
     AttemptCalls calls(services, deployment, *deployment.descriptor, AttemptCalls::Role::deployer,
                        1, nullptr);
     SessionRequest start = request_for(deployment, 1);
-    start.only_validates = true;
+    start.reach = Reach::validating;
     Result<std::unique_ptr<Session>> session =
         co_await services.sessions.start(std::move(start), calls);
     if (session.has_error()) co_return std::vector<Finding>{failure(session.error().text())};

@@ -110,10 +110,14 @@ Grants grants_of(const Descriptor& descriptor, const Value& config) {
     return grants;
 }
 
-Grants for_validation(const Grants& grants) {
+Grants within(Reach reach, Grants grants) {
+    if (reach == Reach::all) return grants;
     Grants rest;
-    rest.rights.keeps_user = grants.rights.keeps_user;
-    rest.rights.sandbox = grants.rights.sandbox;
+    rest.rights = grants.rights;
+    if (reach == Reach::validating) {
+        rest.rights =
+            Rights{.keeps_user = grants.rights.keeps_user, .sandbox = grants.rights.sandbox};
+    }
     for (PathGrant grant : grants.paths) {
         grant.access = Access::read;
         rest.paths.insert(std::move(grant));

@@ -2,6 +2,7 @@
 
 #include "core/plugin/descriptor.hpp"
 #include "core/worker/grants.hpp"
+#include "core/worker/session.hpp"
 
 namespace certcast {
 
@@ -9,9 +10,8 @@ namespace certcast {
 /// that its parameters name.
 Grants grants_of(const Descriptor& descriptor, const Value& config);
 
-/// What remains of that for looking at a configuration: it may read what it could write, and no
-/// more.
-Grants for_validation(const Grants& grants);
+/// What remains of that for a session that does not use all of it.
+Grants within(Reach reach, Grants grants);
 
 /// What every process that loads the library is granted. Reads the library.
 std::set<PathGrant> files_of(const std::filesystem::path& library);

@@ -93,6 +93,13 @@ public:
     virtual void output(std::string name, std::string value) = 0;
 };
 
+/// How much of what a deployment is granted its session gets.
+enum class Reach {
+    all,
+    looking,    ///< nothing is written: it may read what it could write
+    validating  ///< no network, no programs and the like either
+};
+
 /// What stays the same for all stages of one session.
 struct SessionRequest {
     const Library* library = nullptr;        ///< outlives the session
@@ -107,7 +114,7 @@ struct SessionRequest {
     std::string state_version;
     Sandbox sandbox = Sandbox::on;
     Limits limits;
-    bool only_validates = false;  ///< its sandbox grants nothing but reading
+    Reach reach = Reach::all;
 };
 
 /// One stage to run. The deadline counts from the call.

@@ -68,7 +68,7 @@ Grants WorkerHost::grants_of(const SessionRequest& request) {
         if (is_new) files->second = files_of(request.library->path);
         grants = certcast::grants_of(*request.descriptor, request.config);
         grants.paths.insert(files->second.begin(), files->second.end());
-        if (request.only_validates) grants = for_validation(grants);
+        grants = within(request.reach, std::move(grants));
     }
     grants.rights.sandbox = request.sandbox;
     return grants;

@@ -81,6 +81,11 @@ static const certcast_param misbehaving_params[] = {
      .type = CERTCAST_SECRET},
 };
 
+/* A source that has such a stage names it before it includes this. */
+#ifndef MISBEHAVING_INSPECT
+#define MISBEHAVING_INSPECT NULL
+#endif
+
 static inline void* misbehaving_create(const certcast_job* job) {
     static char self;
     (void)job;
@@ -107,6 +112,7 @@ static inline void misbehaving_destroy(void* self) {
         .size = sizeof(certcast_deployer),                                       \
         .descriptor = &descriptor,                                               \
         .create = misbehaving_create,                                            \
+        .inspect = MISBEHAVING_INSPECT,                                          \
         .deploy = deploy,                                                        \
         .destroy = misbehaving_destroy,                                          \
     };                                                                           \

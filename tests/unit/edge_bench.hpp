@@ -40,4 +40,17 @@ struct Edge : AttemptBench {
     }
 };
 
+/// Attempts at an edge with the services that it has now.
+class StagedBench {
+public:
+    explicit StagedBench(Edge& edge) : edge_(edge), attempts_(edge.services) {}
+    AttemptResult attempt(std::uint32_t number = 1) {
+        return edge_.loop.run(attempts_.run(edge_.deployment, number, edge_.runner_slot));
+    }
+
+private:
+    Edge& edge_;
+    StagedAttempts attempts_;
+};
+
 }  // namespace certcast::testing

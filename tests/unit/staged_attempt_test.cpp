@@ -334,3 +334,101 @@ TEST_CASE("state outlives the deployment's name and is told with its version") {
     edge.attempt();
     CHECK(edge.sessions.states["nginx"] == "id 7/1.2");
 }
+
+TEST_CASE("what cannot be undone and did not come to an end is never declared unchanged") {
+    Edge edge;
+    edge.without(Stage::rollback);
+    edge.sessions.on("nginx inspect",
+                     [](HostCalls& calls) { (void)calls.live(seen(false, old_leaf)); });
+    edge.sessions.on(
+        "nginx deploy", [](HostCalls&) {}, failing(Stage::deploy, "half-way"));
+    CHECK_FALSE(edge.attempt(1).outcome.succeeded());
+    CHECK(edge.memory.is_unsettled(memory_key(edge.deployment)));
+
+    edge.sessions.on("nginx inspect",
+                     [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
+    std::uint64_t flags = 0;
+    edge.sessions.scripts["nginx deploy"] =
+        [&flags](HostCalls&, const StageRequest& request) -> asio::awaitable<Outcome> {
+        flags = request.flags;
+        co_return Outcome::success(Stage::deploy);
+    };
+    SUBCASE("but deployed again, as if that were forced") {
+        CHECK(edge.attempt(2).changed);
+        CHECK(flags == CERTCAST_JOB_FORCE);
+        CHECK_FALSE(edge.memory.is_unsettled(memory_key(edge.deployment)));
+        CHECK_FALSE(edge.attempt(3).changed);
+    }
+    SUBCASE("which a dry run says") {
+        edge.services.dry_run = true;
+        const AttemptResult result = StagedBench(edge).attempt();
+        CHECK(result.would_change == "an earlier run has left it half-way");
+        CHECK(edge.sessions.count("nginx deploy") == 1);
+    }
+}
+
+TEST_CASE("a dry run looks, tells why it would change what it sees, and changes nothing") {
+    Edge edge;
+    edge.services.dry_run = true;
+    const auto reason = [&edge] { return StagedBench(edge).attempt().would_change; };
+    const auto inspected = [&edge](Live live) {
+        edge.sessions.on("nginx inspect", [live](HostCalls& calls) { (void)calls.live(live); });
+    };
+    Live live = seen(false, old_leaf);
+    SUBCASE("something else is there") {
+        CHECK(reason() == "differs");
+    }
+    SUBCASE("nothing is there") {
+        live.presence = CERTCAST_ABSENT;
+        inspected(live);
+        CHECK(reason() == "absent");
+    }
+    SUBCASE("what is there has expired") {
+        live.not_after = 1;
+        inspected(live);
+        CHECK(reason() == "expired");
+    }
+    SUBCASE("it is not known what is there") {
+        live.presence = CERTCAST_PRESENCE_UNKNOWN;
+        inspected(live);
+        CHECK(reason() == "unknown");
+    }
+    SUBCASE("the plugin cannot look") {
+        edge.without(Stage::inspect);
+        CHECK(reason() == "unknown, the plugin cannot inspect");
+    }
+    SUBCASE("it is in place and not served") {
+        inspected(seen(true, new_leaf));
+        edge.add_probe();
+        edge.probe_sees(old_leaf, false, Outcome::success(Stage::inspect));
+        CHECK(reason() == "not served");
+    }
+    SUBCASE("it is asked for") {
+        edge.services.force = true;
+        CHECK(reason() == "forced");
+    }
+    SUBCASE("it is as wanted") {
+        inspected(seen(true, new_leaf));
+        CHECK(reason().empty());
+    }
+    CHECK(edge.sessions.count("nginx deploy") == 0);
+    CHECK(edge.steps().empty());
+}
+
+TEST_CASE("only so many are changed, and one that was granted it keeps it for its next attempt") {
+    Edge edge;
+    ChangeBudget budget(1);
+    edge.services.changes = &budget;
+    StagedBench bench(edge);
+    edge.sessions.on(
+        "nginx verify", [](HostCalls&) {}, failing(Stage::verify, "not yet"));
+    CHECK_FALSE(bench.attempt(1).outcome.succeeded());
+    edge.sessions.scripts.erase("nginx verify");
+    CHECK(bench.attempt(2).changed);
+    edge.deployment.name = "other";
+    edge.sessions.on("nginx inspect",
+                     [](HostCalls& calls) { (void)calls.live(seen(false, old_leaf)); });
+    const AttemptResult refused = bench.attempt();
+    CHECK(refused.would_change == "differs");
+    CHECK_FALSE(refused.changed);
+}

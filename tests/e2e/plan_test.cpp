@@ -1,0 +1,199 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "tests/worker/workspace.hpp"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+using namespace certcast::testing;
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+struct Plan {
+    int status = 0;
+    std::string output;
+    std::string errors;
+
+    json::value deployment(std::size_t index) const {
+        return json::parse(output).at("deployments").at(index);
+    }
+};
+
+class Site {
+public:
+    Site() {
+        workspace.issue("shop");
+        fs::create_directory(workspace / "site");
+    }
+
+    std::string file() const {
+        return deployment("site", "file")
+            .table("deploy.site.config")
+            .text("fullchain", (workspace / "site/shop.crt").string())
+            .text("key", (workspace / "site/shop.key").string());
+    }
+    Plan plan(const std::string& deployments, std::vector<std::string> arguments = {"--json"}) {
+        const fs::path pipeline =
+            workspace.folder().write("pipeline.toml", workspace.head() + deployments);
+        arguments.insert(arguments.begin(), {"plan", pipeline.string()});
+        const auto process = workspace.start(std::move(arguments));
+        const int status = process->wait().status;
+        return {status, process->output(), process->errors()};
+    }
+
+    Workspace workspace;
+};
+
+/// Every file below with what would tell a change: inode, size, and when it was changed last.
+std::map<std::string, std::vector<long>> all_below(const fs::path& folder) {
+    std::map<std::string, std::vector<long>> all;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+        struct stat status {};
+        if (lstat(entry.path().c_str(), &status) != 0) continue;
+        all[entry.path().string()] = {static_cast<long>(status.st_ino),
+                                      static_cast<long>(status.st_size), status.st_mtim.tv_sec,
+                                      status.st_mtim.tv_nsec, status.st_ctim.tv_nsec};
+    }
+    return all;
+}
+
+bool says(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a plan says what a run would change, why, and by its exit status whether") {
+    Site site;
+    const Plan absent = site.plan(site.file());
+    CAPTURE(absent.errors);
+    CHECK(absent.status == 10);
+    CHECK(absent.deployment(0).at("action") == "change");
+    CHECK(absent.deployment(0).at("reason") == "absent");
+    REQUIRE(site.workspace.run(site.workspace.head() + site.file()).status == 0);
+    const Plan done = site.plan(site.file());
+    CHECK(done.status == 0);
+    CHECK(done.deployment(0).at("action") == "none");
+    CHECK(site.plan(site.file(), {"--force"}).status == 10);
+    site.workspace.issue("shop");
+    const Plan renewed = site.plan(site.file());
+    CHECK(renewed.status == 10);
+    CHECK(renewed.deployment(0).at("reason") == "differs");
+    CHECK(renewed.deployment(0).at("certificates").at(0).at("live") ==
+          done.deployment(0).at("certificates").at(0).at("live"));
+    const Plan table = site.plan(site.file(), {});
+    CHECK(says(table.output, "1 of 1 would be changed"));
+    CHECK(says(table.output, "differs"));
+}
+
+TEST_CASE("a plan looks at everything, whatever it needs") {
+    Site site;
+    const Plan plan =
+        site.plan(std::string(deployment("first", "test-segv")) +
+                  std::string(deployment("last", "test-works").value("needs", "[\"first\"]")));
+    CHECK(plan.status == 10);
+    CHECK(plan.deployment(0).at("action") == "change");
+    CHECK(plan.deployment(1).at("action") == "change");
+    CHECK(says(plan.output, "the plugin cannot inspect"));
+}
+
+TEST_CASE("what cannot be looked at makes a plan fail") {
+    Site site;
+    const Plan plan = site.plan(deployment("web", "test-dies-in-inspect"));
+    CAPTURE(plan.errors);
+    CHECK(plan.status == 1);
+    CHECK(plan.deployment(0).at("action") == "unknown");
+}
+
+TEST_CASE("a plan writes nothing anywhere") {
+    Site site;
+    const fs::path folder = site.workspace.folder().path();
+    SUBCASE("before there is a journal") {
+        site.plan(site.file());  // writes the pipeline
+        const auto before = all_below(folder);
+        CHECK(site.plan(site.file()).status == 10);
+        CHECK(all_below(folder).size() == before.size());
+        CHECK_FALSE(fs::exists(folder / "state/certcast"));
+    }
+    SUBCASE("beside a journal") {
+        REQUIRE(site.workspace.run(site.workspace.head() + site.file()).status == 0);
+        const fs::path state = folder / "state/certcast";
+        const auto before = all_below(state);
+        const auto deployed = all_below(folder / "site");
+        site.workspace.issue("shop");
+        CHECK(site.plan(site.file()).status == 10);
+        CHECK(all_below(state) == before);
+        CHECK(all_below(folder / "site") == deployed);
+    }
+    SUBCASE("where a killed run has left something half-way, which it tells") {
+        const Announcements reached(folder / "site/moment");
+        const std::string steps = deployment("site", "test-steps")
+                                      .table("deploy.site.config")
+                                      .text("folder", (folder / "site").string())
+                                      .text("text", "newer")
+                                      .value("stop_at", "[\"after write 1\"]");
+        const auto host = site.workspace.start_run(site.workspace.head() + steps);
+        reached.next();
+        host->signal(SIGKILL);
+        host->wait();
+        wait_for_no_leftovers();
+        REQUIRE(fs::exists(folder / "state/certcast/journal.db-wal"));
+        const auto before = all_below(folder / "state/certcast");
+        const auto half_way = all_below(folder / "site");
+        const Plan plan = site.plan(steps);
+        CAPTURE(plan.errors);
+        CHECK(plan.status == 10);
+        CHECK(plan.deployment(0).at("reason") == "an earlier run has left it half-way");
+        CHECK(all_below(folder / "state/certcast") == before);
+        CHECK(all_below(folder / "site") == half_way);
+    }
+    SUBCASE("even by a plugin that would, where it may when it deploys") {
+        const std::string writer =
+            deployment("web", "test-writes-in-inspect")
+                .value("config", "{ announce = \"" + (folder / "site/written").string() + "\" }");
+        CHECK(site.plan(writer).deployment(0).at("reason") == "absent");
+        CHECK_FALSE(fs::exists(folder / "site/written"));
+        REQUIRE(site.workspace.run(site.workspace.head() + writer).status == 0);
+        CHECK(fs::exists(folder / "site/written"));
+    }
+}
+
+TEST_CASE("a plan is made while a run goes on") {
+    Site site;
+    const Announcements announcements(site.workspace / "announce");
+    const auto host = site.workspace.start_run(
+        site.workspace.head() +
+        std::string(deployment("web", "test-works")
+                        .value("config", "{ milliseconds = 60000, announce = \"" +
+                                             announcements.path().string() + "\" }")));
+    announcements.next();
+    CHECK(site.plan(site.file()).status == 10);
+    CHECK_FALSE(Watch({host->pid()}).all_end_within(0ms));
+}
+
+TEST_CASE("a plan is made on a read-only file system") {
+    if (geteuid() != 0) {
+        MESSAGE("skipped: making one read-only takes root");
+        return;
+    }
+    Site site;
+    REQUIRE(site.workspace.run(site.workspace.head() + site.file()).status == 0);
+    REQUIRE(site.plan(site.file()).status == 0);
+    site.workspace.launcher() = {
+        "unshare", "--mount", "sh", "-c", "mount -o remount,bind,ro / && exec \"$@\"", "sh"};
+    const auto process =
+        site.workspace.start({"plan", (site.workspace / "pipeline.toml").string()});
+    CHECK(process->wait().status == 0);
+    CAPTURE(process->errors());
+    CHECK(says(process->output(), "nothing of 1 would be changed"));
+    CHECK_FALSE(says(process->errors(), "Read-only"));
+}
