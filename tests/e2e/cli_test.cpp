@@ -63,7 +63,7 @@ TEST_CASE("a misspelt command or option says what was probably meant, and where 
     const Row all[] = {
         {{"runn", "x.toml"}, "there is no command \"runn\"; did you mean \"run\"?"},
         {{"plugin", "shwo", "nginx"}, "there is no command \"shwo\"; did you mean \"show\"?"},
-        {{"frobnicate"}, "there is no command \"frobnicate\"; expected one of run, check"},
+        {{"frobnicate"}, "there is no command \"frobnicate\"; expected one of run, plan, check"},
         {{"plugin"}, "a command is missing\ncertcast plugin --help"},
         {{"run", "--forse", "x.toml"}, "no option \"--forse\"; did you mean \"--force\"?"},
         {{"run", "x.toml", "--reprot=y"}, "no option \"--reprot\"; did you mean \"--report\"?"},
