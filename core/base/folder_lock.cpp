@@ -1,10 +1,12 @@
 #include "core/base/folder_lock.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/file.h>
 
 #include <cerrno>
+#include <chrono>
 #include <string>
 
 namespace certcast {
@@ -34,6 +36,16 @@ Result<LockedFolder> make_locked_folder(const fs::path& parent, std::string_view
         if (lock && fs::exists(path)) return LockedFolder{std::move(path), std::move(lock)};
     }
     return Error{ErrorCode::io, "cannot lock a folder in it", parent.string()};
+}
+
+Fd lock_folder(const fs::path& folder, Duration patience) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    Fd lock = lock_of(folder);
+    while (!lock && std::chrono::steady_clock::now() < until) {
+        ::poll(nullptr, 0, 2);
+        lock = lock_of(folder);
+    }
+    return lock;
 }
 
 std::vector<LockedFolder> abandoned_folders(const fs::path& parent, std::string_view prefix) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/duration.hpp"
 #include "core/base/error.hpp"
 #include "core/base/fd.hpp"
 
@@ -19,6 +20,10 @@ struct LockedFolder {
 /// Makes one in `parent`, with six letters behind `prefix`.
 Result<LockedFolder> make_locked_folder(const std::filesystem::path& parent,
                                         std::string_view prefix);
+
+/// Locks a folder that others lock, too, for a short time. None: one of them kept it longer than
+/// this, or there is no such folder.
+Fd lock_folder(const std::filesystem::path& folder, Duration patience);
 
 /// Those that begin like this and belong to nobody any more, now locked by the caller.
 std::vector<LockedFolder> abandoned_folders(const std::filesystem::path& parent,

@@ -99,6 +99,18 @@ private:
     std::vector<std::string> warnings_;
 };
 
+/// What a certificate says of itself.
+struct LeafFacts {
+    std::string issuer;
+    std::vector<std::string> names;  ///< DNS names and IP addresses
+    std::chrono::system_clock::time_point not_before;
+    std::chrono::system_clock::time_point not_after;
+};
+Result<LeafFacts> facts_of_der(std::span<const std::byte> der);
+
+/// Whether a certificate for the one is for the other, too: "*.shop.example" for "a.shop.example".
+bool covers_name(const std::string& pattern, const std::string& name);
+
 /// The same kinds of material as far as a single DER certificate allows: for what was there before.
 Result<Secret> material_of_der(std::span<const std::byte> der, std::uint32_t kind);
 

@@ -183,21 +183,40 @@ Result<Secret> material_of_leaf(const X509& leaf, std::uint32_t kind) {
         std::to_string(kind == CERTCAST_NOT_BEFORE ? validity->not_before : validity->not_after));
 }
 
-Result<Secret> material_of_der(std::span<const std::byte> der, std::uint32_t kind) {
+namespace {
+
+Result<X509Ptr> certificate_in(std::span<const std::byte> der) {
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
-    const X509Ptr certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-    if (!certificate) {
-        return Error{ErrorCode::invalid,
-                     "not a certificate in DER (" + take_openssl_failure().reason + ")",
-                     {}};
-    }
+    X509Ptr certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+    if (certificate) return certificate;
+    return Error{
+        ErrorCode::invalid, "not a certificate in DER (" + take_openssl_failure().reason + ")", {}};
+}
+
+}  // namespace
+
+Result<LeafFacts> facts_of_der(std::span<const std::byte> der) {
+    const Result<X509Ptr> certificate = certificate_in(der);
+    if (!certificate) return certificate.error();
+    const Result<Validity> validity = validity_of(**certificate);
+    if (!validity) return validity.error();
+    using Clock = std::chrono::system_clock;
+    return LeafFacts{.issuer = issuer_of(**certificate),
+                     .names = names_of(**certificate),
+                     .not_before = Clock::from_time_t(validity->not_before),
+                     .not_after = Clock::from_time_t(validity->not_after)};
+}
+
+Result<Secret> material_of_der(std::span<const std::byte> der, std::uint32_t kind) {
+    const Result<X509Ptr> certificate = certificate_in(der);
+    if (!certificate) return certificate.error();
     if (!is_material_of_leaf(kind)) {
         return Error{ErrorCode::not_found,
                      "of the former certificate only the leaf is known: its PEM, DER, digests, "
                      "serial number, names and validity can be asked for",
                      {}};
     }
-    return material_of_leaf(*certificate, kind);
+    return material_of_leaf(**certificate, kind);
 }
 
 }  // namespace certcast

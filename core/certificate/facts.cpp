@@ -153,6 +153,27 @@ std::string utc_text(std::int64_t seconds) {
     return text;
 }
 
+namespace {
+
+std::string in_small_letters(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return text;
+}
+
+}  // namespace
+
+// A name, or one whosefirst label is "*", which stands for just one label.
+bool covers_name(const std::string& pattern, const std::string& name) {
+    const std::string known = in_small_letters(pattern);
+    std::string wanted = in_small_letters(name);
+    if (wanted.ends_with('.')) wanted.pop_back();
+    if (known == wanted) return true;
+    const std::size_t dot = wanted.find('.');
+    return known.starts_with("*.") && dot != std::string::npos && dot != 0 &&
+           known.substr(1) == wanted.substr(dot);
+}
+
 std::string lower_hex(std::span<const std::uint8_t> bytes) {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string text;

@@ -73,23 +73,6 @@ void look_for_source(const SecretSource& source, const std::string& name,
     }
 }
 
-std::string in_small_letters(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return text;
-}
-
-/// A name, or one whose first label is "*", which stands for just one label.
-bool covers(const std::string& pattern, const std::string& name) {
-    const std::string known = in_small_letters(pattern);
-    std::string wanted = in_small_letters(name);
-    if (wanted.ends_with('.')) wanted.pop_back();
-    if (known == wanted) return true;
-    const std::size_t dot = wanted.find('.');
-    return known.starts_with("*.") && dot != std::string::npos && dot != 0 &&
-           known.substr(1) == wanted.substr(dot);
-}
-
 fs::path real_path(const fs::path& path) {
     std::error_code failure;
     fs::path real = fs::weakly_canonical(path, failure);
@@ -164,7 +147,7 @@ std::vector<Diagnostic> uncovered_names(const Pipeline& pipeline,
             const auto& names = bundle->names();
             const bool covered = std::any_of(
                 names.begin(), names.end(),
-                [&](const std::string& name) { return covers(name, probe.server_name); });
+                [&](const std::string& name) { return covers_name(name, probe.server_name); });
             if (covered) continue;
             found.push_back(warning(
                 probe.location, deployment.name + ": the certificate " + expected +

@@ -1,6 +1,7 @@
 #include "core/journal/journal_file.hpp"
 
 #include "core/base/fd.hpp"
+#include "core/base/folder_lock.hpp"
 #include "core/base/private_folder.hpp"
 
 #include <fcntl.h>
@@ -227,6 +228,14 @@ Error journal_error(const SQLite::Exception& exception, const fs::path& file) {
 Result<std::unique_ptr<JournalDatabase>> open_journal(const fs::path& folder, Duration patience) {
     const fs::path file = folder / "journal.db";
     if (auto made = make_private_folder(folder); !made) return made.error();
+    // SQLite makes a new file one with a write-ahead log only while nobody else has it open, and
+    // waits for nobody then.
+    const Fd lock = lock_folder(folder, patience);
+    if (!lock) {
+        return Error{ErrorCode::io,
+                     "another certcast is opening the journal and does not end: end it",
+                     folder.string()};
+    }
     if (auto made = make_file(file); !made) return made.error();
     try {
         auto database = std::make_unique<JournalDatabase>(

@@ -66,14 +66,16 @@ public:
     Deployment read(std::size_t index, std::vector<WrittenNeed>& needs) {
         // Read where the entry is expanded; asked for here so that they are no unknown keys.
         for (const char* key : {"plugin", "targets", "vars"}) reader_.find(key);
-        reader_.not_available({"lock", "waves", "pause", "max_failures", "on_abort", "guards",
-                               "use", "account", "window", "notify"});
+        reader_.not_available(
+            {"waves", "pause", "max_failures", "on_abort", "use", "account", "window", "notify"});
         certificates();
         const Timing timing = read_timing(reader_, diagnostics_);
         apply_timing(context_.defaults, timing, deployer_.descriptor, deployment_);
         deployment_.limits = read_limits(reader_, diagnostics_).over(context_.limits);
         deployment_.sandbox = context_.sandboxes.of(deployer_.id);
         deployment_.tags = reader_.texts("tags");
+        locks();
+        guards();
         this->needs(index, needs);
         disabled();
         probe();
@@ -163,6 +165,37 @@ private:
                               "expected names, each a string, found " + in_words(value));
             }
         }
+    }
+
+    void locks() {
+        const RawValue* written = reader_.find("lock");
+        if (written == nullptr) return;
+        if (written->kind == RawValue::Kind::list) {
+            deployment_.locks = reader_.texts("lock");
+        } else if (const auto one = reader_.text("lock"); one && !one->empty()) {
+            deployment_.locks = {*one};
+        } else if (one) {
+            reader_.error(written->location, "lock", "expected a name, or a list of names");
+        }
+    }
+
+    void guards() {
+        const RawValue* written = reader_.table("guards");
+        if (written == nullptr) return;
+        TableReader reader(*written, reader_.path_of("guards"), diagnostics_);
+        Guards& guards = deployment_.guards;
+        for (const auto& [name, guard] : {std::pair<const char*, bool*>{"names", &guards.names},
+                                          {"staging", &guards.staging},
+                                          {"older", &guards.older}}) {
+            const RawValue* value = reader.find(name);
+            if (value == nullptr) continue;
+            *guard = value->kind != RawValue::Kind::text || value->text != "off";
+            if (*guard && (value->kind != RawValue::Kind::text || value->text != "on")) {
+                reader.error(value->location, name,
+                             "expected \"on\" or \"off\", found " + in_words(*value));
+            }
+        }
+        reader.finish();
     }
 
     void disabled() {

@@ -54,6 +54,14 @@ struct RetryPolicy {
     std::uint32_t attempts = 3;
     Duration backoff{2'000};
     Duration max_backoff{60'000};
+    Duration budget{0};  ///< no attempt begins later than this after the first; 0: no limit
+};
+
+/// What keeps a certificate from being replaced by a worse one.
+struct Guards {
+    bool names = true;    ///< it is for every name that the one there is for
+    bool staging = true;  ///< it is from no test issuer where the one there is not
+    bool older = true;    ///< it was issued no earlier than the one there
 };
 
 /// One deployer onto one target, with everything substituted and checked.
@@ -69,11 +77,13 @@ struct Deployment {
     std::vector<std::string> certificates;
     std::vector<std::string> needs;  ///< names of deployments, expanded
     std::vector<std::string> tags;
+    std::vector<std::string> locks;  ///< those with one of them in common never overlap
     std::array<Duration, stage_count> timeouts{};  ///< all of them set
     Duration grace{5'000};
     RetryPolicy retry;
     Limits limits;
     Sandbox sandbox = Sandbox::on;
+    Guards guards;
     Value config;
     std::vector<ProbeCheck> probes;
     bool disabled = false;

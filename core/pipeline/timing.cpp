@@ -49,6 +49,7 @@ void read_retry(const RawValue& table, const std::string& path, Timing& timing,
     timing.attempts = reader.count("attempts", most_attempts);
     timing.backoff = reader.duration("backoff");
     timing.max_backoff = reader.duration("max_backoff");
+    timing.budget = reader.duration("budget");
     reader.finish();
     const Duration backoff = timing.backoff.value_or(RetryPolicy{}.backoff);
     if (timing.max_backoff && backoff > *timing.max_backoff) {
@@ -104,6 +105,7 @@ void apply_timing(const Timing& defaults, const Timing& entry, const Descriptor*
     retry.max_backoff =
         entry.max_backoff.value_or(defaults.max_backoff.value_or(retry.max_backoff));
     retry.max_backoff = std::max(retry.max_backoff, retry.backoff);
+    retry.budget = entry.budget.value_or(defaults.budget.value_or(retry.budget));
 }
 
 }  // namespace certcast

@@ -15,6 +15,7 @@ struct Timing {
     std::optional<std::uint32_t> attempts;
     std::optional<Duration> backoff;
     std::optional<Duration> max_backoff;
+    std::optional<Duration> budget;
 };
 
 /// Reads timeout, timeouts, grace and retry of [defaults] or of a deployment.

@@ -16,6 +16,7 @@ namespace {
 
 std::string_view action_of(const DeploymentReport& deployment) {
     if (!deployment.would_change.empty()) return "change";
+    if (deployment.error && deployment.error->failure.code.starts_with("guard:")) return "refused";
     switch (deployment.status) {
         case Status::changed:
         case Status::unchanged:

@@ -114,6 +114,8 @@ asio::awaitable<Outcome> Attempt::inspect_and_deploy() {
         unchanged_ = wanted;
         if (unchanged_) co_return outcome;
     }
+    Outcome guarded = co_await refuse_worse();
+    if (!guarded.succeeded()) co_return guarded;
     const bool may_change = !services_.dry_run && (services_.changes == nullptr ||
                                                    services_.changes->grants(deployment_.name));
     if (!may_change) {
@@ -121,6 +123,15 @@ asio::awaitable<Outcome> Attempt::inspect_and_deploy() {
         co_return Outcome::success(Stage::inspect);
     }
     co_return co_await deploy(flags);
+}
+
+asio::awaitable<Outcome> Attempt::refuse_worse() {
+    // A handshake tells more than a serial number or an expiry; where it fails nothing is known.
+    if (probed_.empty() && !deployment_.probes.empty() && guards_want_to_know_more()) {
+        const Outcome probed = co_await probe(Stage::inspect, deployment_.probes);
+        if (probed.ended == Ended::cancelled) co_return probed;
+    }
+    co_return judged_by_guards();
 }
 
 /// What cannot be undone is known to have been begun before it is: where it ends nobody could tell

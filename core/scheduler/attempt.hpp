@@ -42,6 +42,10 @@ private:
     }
     bool as_wanted() const;
     std::string why_it_changes() const;
+    /// By a guard, as far as it is known what is there now.
+    boost::asio::awaitable<Outcome> refuse_worse();
+    bool guards_want_to_know_more() const;
+    Outcome judged_by_guards() const;
     bool plugin_has_seen_all() const;
     bool probe_agrees() const;
     Outcome failed_by_findings(Stage stage);

@@ -1,4 +1,5 @@
 #include "core/scheduler/attempt.hpp"
+#include "core/scheduler/guards.hpp"
 #include "core/scheduler/validation.hpp"
 
 #include <certcast/plugin.h>
@@ -49,6 +50,41 @@ bool Attempt::as_wanted() const {
         if (live == nullptr || !live->as_wanted) return false;
     }
     return !deployment_.certificates.empty();
+}
+
+/// Than the plugin has said of what is there.
+bool Attempt::guards_want_to_know_more() const {
+    const Guards& guards = deployment_.guards;
+    if (!guards.names && !guards.staging && !guards.older) return false;
+    for (std::uint64_t i = 0; i < deployment_.certificates.size(); ++i) {
+        if (services_.certificates.find(deployment_.certificates[i]) == nullptr) continue;
+        const Live* live = find(calls_.facts().inspected, i);
+        const bool is_whole = live != nullptr && live->evidence_kind == CERTCAST_EVIDENCE_DER;
+        const bool is_absent = live != nullptr && live->presence == CERTCAST_ABSENT;
+        if (!is_whole && !is_absent) return true;
+    }
+    return false;
+}
+
+Outcome Attempt::judged_by_guards() const {
+    for (std::uint64_t i = 0; i < deployment_.certificates.size(); ++i) {
+        const CertificateBundle* wanted = services_.certificates.find(deployment_.certificates[i]);
+        const Live* live = find(calls_.facts().inspected, i);
+        const Live* probed = find(probed_, i);
+        const bool is_whole = live != nullptr && live->evidence_kind == CERTCAST_EVIDENCE_DER;
+        if (!is_whole && probed != nullptr) live = probed;
+        if (wanted == nullptr || live == nullptr) continue;
+        const auto refusal = refused_by_guard(deployment_.guards, *wanted, *live);
+        if (!refusal) continue;
+        Outcome refused =
+            Outcome::of(Ended::failed, Stage::inspect, Category::config,
+                        "the guard \"" + refusal->guard + "\" kept certificate " +
+                            deployment_.certificates[i] + " from being deployed: " + refusal->why +
+                            "; where that is meant: guards = { " + refusal->guard + " = \"off\" }");
+        refused.failure.code = "guard:" + refusal->guard;
+        return refused;
+    }
+    return Outcome::success(Stage::inspect);
 }
 
 /// In one word or two, for whoever asks before it is done.

@@ -27,6 +27,7 @@ std::vector<std::string> lock_names(const Deployment& deployment) {
     std::vector<std::string> names;
     for (const std::string& one : deployment.identities) names.push_back("identity:" + one);
     for (const std::string& one : deployment.exclusives) names.push_back("exclusive:" + one);
+    for (const std::string& one : deployment.locks) names.push_back("lock:" + one);
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
     return names;

@@ -323,7 +323,14 @@ std::optional<Duration> Scheduler::Impl::time_to_next_attempt(Task& task, std::u
                                         in_words(longest_retry_after));
         return std::nullopt;
     }
-    return backoff(deployment.retry, attempt, retry_after, random_);
+    const Duration pause = backoff(deployment.retry, attempt, retry_after, random_);
+    const Duration budget = deployment.retry.budget;
+    if (budget.count() > 0 && clock_.now() + pause > task.began + budget) {
+        task.report->warnings.push_back("not tried again: the next attempt would begin more than " +
+                                        in_words(budget) + " after the first (retry.budget)");
+        return std::nullopt;
+    }
+    return pause;
 }
 
 void Scheduler::Impl::end_unstarted(Task& task, Status status, std::string reason) {

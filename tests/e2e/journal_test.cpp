@@ -195,6 +195,22 @@ TEST_CASE("what was is told later: runs, their logs, what should be where and wh
     CHECK(pair.say({"history", "--json"}).parsed().as_array().size() == 1);
 }
 
+TEST_CASE("runs that begin at one instant share a journal that was not there") {
+    const Workspace workspace;
+    const std::string pipeline = workspace.head() + std::string(deployment("web", "test-works"));
+    std::vector<std::unique_ptr<Process>> hosts;
+    for (int i = 0; i < 24; ++i)
+        hosts.push_back(workspace.start_run(pipeline, {}, "pipeline" + std::to_string(i)));
+    for (const auto& host : hosts) {
+        const int status = host->wait().status;
+        CAPTURE(host->errors());
+        CHECK(status == 0);
+    }
+    const auto history = workspace.start({"history", "--json", "--most", "100"});
+    CHECK(history->wait().status == 0);
+    CHECK(json::parse(history->output()).as_array().size() == hosts.size());
+}
+
 TEST_CASE("where the journal cannot be used nothing is touched, and a run says what to do") {
     const Pair pair;
     pair.make_missing();

@@ -31,6 +31,16 @@ TEST_CASE("deployments with an equal exclusive never overlap, not even in back-o
     CHECK(run.runner.beside["c"].empty());
 }
 
+TEST_CASE("deployments with a lock in common never overlap") {
+    Run run(pipeline_of({"a", "b", "c"}));
+    run["a"].locks = {"rack 1", "rack 2"};
+    run["b"].locks = {"rack 2"};
+    const RunReport report = run.go();
+    CHECK(report.exit_status() == 0);
+    CHECK(run.runner.began["b"] >= run.runner.began["a"] + Duration(1'000));
+    CHECK(run.runner.began["c"] == run.runner.began["a"]);
+}
+
 TEST_CASE("a lock that is free goes to whoever can use it") {
     Run run(pipeline_of({"first", "blocked", "free"}));
     run["first"].exclusives = run["free"].exclusives = {"x"};

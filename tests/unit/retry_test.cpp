@@ -71,6 +71,19 @@ TEST_CASE("what a crashed attempt had changed and proven stays changed") {
     CHECK(of(run.go(), "web").status == Status::changed);
 }
 
+TEST_CASE("no attempt begins when the retry budget is spent") {
+    Run run(pipeline_of({"web"}));
+    run["web"].retry = {.attempts = 100,
+                        .backoff = Duration(0),
+                        .max_backoff = Duration(0),
+                        .budget = Duration(10'500)};
+    run.runner.scripts["web"] = {ends(Ended::crashed)};  // again and again, a second each
+    const RunReport report = run.go();
+    CHECK(of(report, "web").attempts == 11);
+    REQUIRE(of(report, "web").warnings.size() == 1);
+    CHECK(of(report, "web").warnings[0].find("retry.budget") != std::string::npos);
+}
+
 TEST_CASE("an attempt that ended before it did anything keeps what became of the one before") {
     Run run(pipeline_of({"web"}));
     run["web"].retry.attempts = 2;
