@@ -12,7 +12,8 @@ struct Unit {
     std::string_view name;
     std::int64_t milliseconds;
 };
-constexpr Unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
+constexpr Unit units[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 24 * 3'600'000}};
 constexpr std::int64_t longest = 10LL * 366 * 24 * 3'600'000;
 
 }  // namespace
@@ -28,10 +29,11 @@ Result<Duration> parse_duration(std::string_view text) {
             }
         }
     }
-    return Error{ErrorCode::invalid,
-                 "\"" + std::string(text) +
-                     "\" is no duration: expected a number and a unit, like 250ms, 20s, 5m or 1h",
-                 {}};
+    return Error{
+        ErrorCode::invalid,
+        "\"" + std::string(text) +
+            "\" is no duration: expected a number and a unit, like 250ms, 20s, 5m, 1h or 90d",
+        {}};
 }
 
 std::string to_string(Duration duration) {

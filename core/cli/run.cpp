@@ -64,14 +64,6 @@ std::unique_ptr<RunDisplay> make_display(const RunArguments& arguments, const Te
     return std::make_unique<ConsoleDisplay>(out, filter, std::move(options));
 }
 
-Result<std::unique_ptr<Journal>> open_journal_of(const Places& places) {
-    if (!places.state_folder.empty()) return Journal::open(places.state_folder);
-    return Error{ErrorCode::invalid,
-                 "there is no place for the journal: set XDG_STATE_HOME or HOME, or give "
-                 "--no-journal",
-                 {}};
-}
-
 /// One run from its pipeline to its report.
 class Run {
 public:
@@ -305,7 +297,7 @@ int run_command(const RunArguments& arguments, const Places& places) {
     std::unique_ptr<Journal> journal;
     if (!arguments.no_journal) {
         auto opened = arguments.dry_run ? Journal::open_for_reading(places.state_folder)
-                                        : open_journal_of(places);
+                                        : Journal::open(places.state_folder);
         const bool is_new =
             arguments.dry_run && !opened && opened.error().code == ErrorCode::not_found;
         if (!opened && !is_new) {

@@ -153,6 +153,12 @@ Result<void> make_file(const fs::path& file) {
     return {};
 }
 
+Error nowhere() {
+    return {ErrorCode::not_found,
+            "there is no place for the journal: set XDG_STATE_HOME or HOME, or give --no-journal",
+            {}};
+}
+
 int give_to_nobody(int, uid_t, gid_t) {
     return 0;
 }
@@ -226,6 +232,7 @@ Error journal_error(const SQLite::Exception& exception, const fs::path& file) {
 }
 
 Result<std::unique_ptr<JournalDatabase>> open_journal(const fs::path& folder, Duration patience) {
+    if (folder.empty()) return nowhere();
     const fs::path file = folder / "journal.db";
     if (auto made = make_private_folder(folder); !made) return made.error();
     // SQLite makes a new file one with a write-ahead log only while nobody else has it open, and
@@ -249,6 +256,7 @@ Result<std::unique_ptr<JournalDatabase>> open_journal(const fs::path& folder, Du
 }
 
 Result<std::unique_ptr<JournalDatabase>> read_journal(const fs::path& folder) {
+    if (folder.empty()) return nowhere();
     const fs::path file = folder / "journal.db";
     std::error_code failure;
     if (!fs::exists(file, failure)) {

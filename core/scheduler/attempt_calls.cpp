@@ -259,6 +259,7 @@ asio::awaitable<Result<void>> AttemptCalls::wait(Duration duration, std::string 
 
 Result<Command> AttemptCalls::command_of(const std::string& param) const {
     if (stage_ == Stage::validate || role_ == Role::probe) return wrong_stage("a command", stage_);
+    if (services_.dry_run) return refused(ErrorCode::denied, "a dry run runs no command");
     const Value* value = deployment_.config.find(param);
     if (value == nullptr || value->type != ParameterType::command || value->entries.empty()) {
         return refused(ErrorCode::not_found, "the pipeline gives no command under config." + param);

@@ -184,6 +184,9 @@ TEST_CASE("a command is the operator's, with the deployment and the variables ar
     CHECK(refused("check", "A", std::string("b\0c", 3)));
     bench.at(Stage::validate);
     CHECK(refused("check", "A", "b"));
+    bench.at(Stage::inspect);
+    bench.services.dry_run = true;
+    CHECK(refused("check", "A", "b"));
     CHECK(bench.commands.ran.size() == 1);
 }
 

@@ -24,8 +24,9 @@ TEST_CASE("a duration is a number and a unit") {
     CHECK(parse_duration("20s").value() == Duration(20'000));
     CHECK(parse_duration("5m").value() == Duration(300'000));
     CHECK(parse_duration("1h").value() == Duration(3'600'000));
+    CHECK(parse_duration("90d").value() == Duration(90 * 24 * 3'600'000LL));
     for (const char* wrong :
-         {"", "5", "s", "-1s", "5 s", "5sec", "1.5s", "99999999999999h", "1d"}) {
+         {"", "5", "s", "-1s", "5 s", "5sec", "1.5s", "99999999999999h", "1w"}) {
         CAPTURE(wrong);
         CHECK(parse_duration(wrong).has_error());
     }

@@ -379,6 +379,12 @@ TEST_CASE("old runs and too many of them are forgotten, and nothing of theirs is
     CHECK(database.execAndGet("SELECT count(*) FROM deployment").getInt() == 4);
 }
 
+TEST_CASE("a journal without a folder is nowhere, rather than in the folder of the day") {
+    CHECK(says(Journal::open({}).error().text(), "set XDG_STATE_HOME"));
+    CHECK(says(History::open({}).error().text(), "set XDG_STATE_HOME"));
+    CHECK_FALSE(std::filesystem::exists("journal.db"));
+}
+
 TEST_CASE("where there is no journal yet there is no history") {
     const TemporaryFolder folder;
     CHECK(History::open(folder.path()).error().code == ErrorCode::not_found);
