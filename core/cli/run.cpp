@@ -27,6 +27,7 @@
 #include <cerrno>
 #include <iostream>
 #include <map>
+#include <set>
 
 namespace certcast {
 
@@ -213,22 +214,36 @@ private:
         });
     }
 
-    /// What succeeded when it was tried last, with the certificates that it has now.
+    /// What succeeded when it was tried last, as the pipeline says it now and with the certificates
+    /// that it has now.
     Result<void> find_done() {
         if (!arguments_.resume) return {};
         const auto history = History::open(places_.state_folder);
         if (!history) return history.error();
-        auto latest = history->latest(pipeline_.file.string());
+        const auto latest = history->latest(pipeline_.file.string());
         if (!latest) return latest.error();
         const auto certificates = history->certificates(pipeline_.file.string());
         if (!certificates) return certificates.error();
-        for (const auto& [deployment, one] : *latest) {
-            if (one.succeeded()) done_in_[deployment] = one.run;
+        const auto unsettled = history->unsettled();
+        if (!unsettled) return unsettled.error();
+        std::set<std::string> half_way;
+        for (const StandingDeployment& one : *unsettled) half_way.insert(one.key);
+        std::map<std::pair<std::string, std::string>, std::string> wanted;
+        for (const KnownCertificate& one : *certificates) {
+            wanted[{one.deployment, one.wanted.name}] = one.wanted.sha256;
         }
-        for (const KnownCertificate& known : *certificates) {
-            const CertificateBundle* bundle = context_.certificates.find(known.wanted.name);
-            const bool same = bundle != nullptr && to_hex(bundle->sha256()) == known.wanted.sha256;
-            if (!same) done_in_.erase(known.deployment);
+        for (const Deployment& deployment : pipeline_.deployments) {
+            const auto found = latest->find(deployment.name);
+            if (found == latest->end() || !found->second.succeeded()) continue;
+            if (half_way.contains(memory_key(deployment))) continue;
+            if (found->second.digest != digest_of(deployment)) continue;
+            const auto& names = deployment.certificates;
+            const bool same = std::all_of(names.begin(), names.end(), [&](const auto& name) {
+                const CertificateBundle* bundle = context_.certificates.find(name);
+                return bundle != nullptr &&
+                       to_hex(bundle->sha256()) == wanted[{deployment.name, name}];
+            });
+            if (same) done_in_[deployment.name] = found->second.run;
         }
         return {};
     }

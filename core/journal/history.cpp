@@ -188,13 +188,14 @@ Result<std::map<std::string, LatestEnd>> History::latest(const std::string& pipe
         SQLite::Statement row(
             database,
             "SELECT deployment.name, run.name, coalesce(deployment.status, ''), "
-            "max(deployment.id) FROM deployment JOIN run ON run.id = deployment.run "
+            "max(deployment.id), digest FROM deployment JOIN run ON run.id = deployment.run "
             "WHERE pipeline_file = ? GROUP BY deployment.name");
         row.bind(1, pipeline_file);
         Found found;
         while (row.executeStep()) {
             found[row.getColumn(0).getString()] = {row.getColumn(1).getString(),
-                                                   row.getColumn(2).getString()};
+                                                   row.getColumn(2).getString(),
+                                                   row.getColumn(4).getString()};
         }
         return found;
     });

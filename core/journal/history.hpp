@@ -63,6 +63,7 @@ struct KnownCertificate {
 struct LatestEnd {
     std::string run;
     std::string status;  ///< empty: it did not end
+    std::string digest;  ///< of all that the pipeline said of it
 
     bool succeeded() const { return status == "changed" || status == "unchanged"; }
 };

@@ -44,8 +44,9 @@ void write(JournalDatabase& database, const RunStarted& started) {
                  started.run, started.pipeline, started.pipeline_file, started.at);
     const std::int64_t id = database.sqlite().getLastInsertRowid();
     for (const RunStarted::Planned& one : started.deployments) {
-        database.run("INSERT INTO deployment (run, name, plugin, target) VALUES (?, ?, ?, ?)", id,
-                     one.name, one.plugin, one.target);
+        database.run(
+            "INSERT INTO deployment (run, name, plugin, target, digest) VALUES (?, ?, ?, ?, ?)", id,
+            one.name, one.plugin, one.target, one.digest);
         for (const WantedCertificate& wanted : one.certificates) {
             write_wanted(database, started, one.name, wanted);
         }
@@ -100,8 +101,8 @@ void write(JournalDatabase& database, const RunFinished& finished) {
 
 int prune(JournalDatabase& database, std::int64_t started_before, std::int64_t most_runs) {
     return database.run(
-        "DELETE FROM run WHERE started < ? OR id NOT IN "
-        "(SELECT id FROM run ORDER BY id DESC LIMIT ?)",
+        "DELETE FROM run WHERE started < ? OR (finished IS NOT NULL AND id NOT IN "
+        "(SELECT id FROM run ORDER BY id DESC LIMIT ?))",
         started_before, most_runs);
 }
 

@@ -83,6 +83,22 @@ std::string about_state(const std::string& key) {
     return "state\n" + key;
 }
 
+bool fs_exists(const std::filesystem::path& file) {
+    std::error_code failure;
+    return std::filesystem::exists(file, failure);
+}
+
+bool holds_sealed(JournalDatabase& database) {
+    return database.query("SELECT 1 FROM unsettled UNION ALL SELECT 1 FROM state LIMIT 1")
+        ->executeStep();
+}
+
+void insert_step(JournalDatabase& database, const std::string& key, std::int64_t place,
+                 const Step& step, const std::vector<std::byte>& sealed) {
+    database.run("INSERT INTO step (key, number, attempt, sealed) VALUES (?, ?, ?, ?)", key, place,
+                 step.attempt, sealed);
+}
+
 Result<Unsettled> read_unsettled(JournalDatabase& database, const SealingKey& sealing,
                                  const std::string& key) {
     Unsettled found;
@@ -134,7 +150,8 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::filesystem::path& fold
                                                Duration patience) {
     auto database = open_journal(folder, patience);
     if (!database) return database.error();
-    auto key = SealingKey::in(folder);
+    // A new key opens nothing that is sealed already.
+    auto key = holds_sealed(**database) ? SealingKey::read(folder) : SealingKey::in(folder);
     if (!key) return key.error();
     return std::unique_ptr<Journal>(new Journal(std::move(*database), folder, std::move(*key)));
 }
@@ -142,6 +159,9 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::filesystem::path& fold
 Result<std::unique_ptr<Journal>> Journal::open_for_reading(const std::filesystem::path& folder) {
     auto database = read_journal(folder);
     if (!database) return database.error();
+    if (!fs_exists(folder / "journal.key") && !holds_sealed(**database)) {
+        return Error{ErrorCode::not_found, "the journal is empty", folder.string()};
+    }
     auto key = SealingKey::read(folder);
     if (!key) return key.error();
     return std::unique_ptr<Journal>(new Journal(std::move(*database), folder, std::move(*key)));
@@ -173,25 +193,29 @@ asio::awaitable<Result<void>> Journal::begin_with_step(std::string key, std::str
                                                        const Step& step) {
     auto begin = beginning(key, std::move(deployment), former);
     if (!begin) co_return begin.error();
-    // Behind each other in the queue: one commit, or the step fails for want of what was begun.
-    writer_.queue(std::move(*begin));
-    co_return co_await add_step(std::move(key), 0, step);
+    const auto sealed = sealed_step(key, 0, step);
+    if (!sealed) co_return sealed.error();
+    JournalWriter::Change change = [&](JournalDatabase& database) {
+        (*begin)(database);
+        insert_step(database, key, 0, step, *sealed);
+    };
+    co_return co_await writer_.commit(std::move(change));
 }
 
 asio::awaitable<Result<void>> Journal::add_step(std::string key, std::size_t number,
                                                 const Step& step) {
-    const Secret plain = encode(step);
-    Result<void> result;
+    const auto place = static_cast<std::int64_t>(number);
+    const auto sealed = sealed_step(key, place, step);
+    if (!sealed) co_return sealed.error();
     JournalWriter::Change change = [&](JournalDatabase& database) {
-        const auto place = static_cast<std::int64_t>(number);
-        const auto sealed = key_.seal(plain.bytes(), about_step(key, place));
-        result = sealed ? Result<void>() : sealed.error();
-        if (!sealed) return;
-        database.run("INSERT INTO step (key, number, attempt, sealed) VALUES (?, ?, ?, ?)", key,
-                     place, step.attempt, *sealed);
+        insert_step(database, key, place, step, *sealed);
     };
-    const auto written = co_await writer_.commit(std::move(change));
-    co_return written ? result : written;
+    co_return co_await writer_.commit(std::move(change));
+}
+
+Result<std::vector<std::byte>> Journal::sealed_step(const std::string& key, std::int64_t place,
+                                                    const Step& step) const {
+    return key_.seal(encode(step).bytes(), about_step(key, place));
 }
 
 asio::awaitable<Result<void>> Journal::mark_undone(std::string key, std::size_t number) {

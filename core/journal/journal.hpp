@@ -76,6 +76,8 @@ private:
             SealingKey key);
     Result<JournalWriter::Change> beginning(std::string key, std::string deployment,
                                             const std::vector<Live>& former) const;
+    Result<std::vector<std::byte>> sealed_step(const std::string& key, std::int64_t place,
+                                               const Step& step) const;
 
     const SealingKey key_;
     std::size_t lines_left_out_ = 0;

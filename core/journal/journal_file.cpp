@@ -40,6 +40,7 @@ CREATE TABLE deployment (
     name TEXT NOT NULL,
     plugin TEXT NOT NULL,
     target TEXT NOT NULL,
+    digest TEXT NOT NULL,
     began INTEGER,
     ended INTEGER,
     status TEXT,
@@ -259,7 +260,8 @@ Result<std::unique_ptr<JournalDatabase>> read_journal(const fs::path& folder) {
     if (folder.empty()) return nowhere();
     const fs::path file = folder / "journal.db";
     std::error_code failure;
-    if (!fs::exists(file, failure)) {
+    const auto size = fs::file_size(file, failure);
+    if (failure || (size == 0 && !fs::exists(file.string() + "-wal", failure))) {
         return Error{ErrorCode::not_found, "there is no journal yet", file.string()};
     }
     // Where nobody has it open and nobody was killed there is no log that has to be read as well.

@@ -65,10 +65,14 @@ asio::awaitable<Result<void>> JournalWriter::commit(Change change) {
         waiting_.push_back({std::move(change), 0, waiter});
     }
     changed_.notify_one();
+    // What the change refers to is the caller's, who must not go before it was made.
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
     while (!waiter->is_done) {
         boost::system::error_code ignored;
         co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
+    co_await asio::this_coro::throw_if_cancelled(throws);
     co_return waiter->result;
 }
 
@@ -97,10 +101,12 @@ void JournalWriter::work() {
 }
 
 void JournalWriter::write(std::vector<Item>& items) {
-    if (write_together(items)) return;
-    // One of them is to blame, or the disk: each gets its own answer.
+    const auto failure = write_together(items);
+    if (!failure) return;
+    // Where one of them is to blame each gets its own answer; where the file is, all get the same.
+    const bool alone = failure->is_of_one;
     for (Item& item : items) {
-        Result<void> written = write_alone(item.change);
+        Result<void> written = alone ? write_alone(item.change) : failure->error;
         if (item.waiter) {
             item.waiter->result = std::move(written);
         } else if (!written) {
@@ -110,21 +116,16 @@ void JournalWriter::write(std::vector<Item>& items) {
     }
 }
 
-SQLite::TransactionBehavior JournalWriter::behavior() const {
-    const bool only_reads = sqlite3_db_readonly(database_->sqlite().getHandle(), "main") == 1;
-    return only_reads ? SQLite::TransactionBehavior::DEFERRED
-                      : SQLite::TransactionBehavior::IMMEDIATE;
-}
-
-bool JournalWriter::write_together(std::vector<Item>& items) {
+std::optional<JournalWriter::Failure> JournalWriter::write_together(std::vector<Item>& items) {
     try {
         SQLite::Transaction transaction(database_->sqlite(),
                                         SQLite::TransactionBehavior::IMMEDIATE);
         for (const Item& item : items) item.change(*database_);
         transaction.commit();
-        return true;
-    } catch (const SQLite::Exception&) {
-        return false;
+        return std::nullopt;
+    } catch (const SQLite::Exception& exception) {
+        return Failure{exception.getErrorCode() == SQLITE_CONSTRAINT,
+                       journal_error(exception, file_)};
     }
 }
 

@@ -43,11 +43,14 @@ public:
 
 private:
     struct Item;
+    struct Failure {
+        bool is_of_one;  ///< of the changes, rather than of the file
+        Error error;
+    };
 
-    SQLite::TransactionBehavior behavior() const;
     void work();
     void write(std::vector<Item>& items);
-    bool write_together(std::vector<Item>& items);
+    std::optional<Failure> write_together(std::vector<Item>& items);
     Result<void> write_alone(const Change& change);
     void tell(std::vector<Item>& items);
 

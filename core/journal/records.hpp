@@ -30,6 +30,7 @@ struct RunStarted {
         std::string name;
         std::string plugin;
         std::string target;
+        std::string digest;  ///< of all that the pipeline says of it
         std::vector<WantedCertificate> certificates;
     };
     std::string run;

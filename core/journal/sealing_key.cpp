@@ -43,7 +43,14 @@ const unsigned char* octets(std::string_view text) {
 
 Result<Secret> read_key(const std::filesystem::path& file) {
     const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!fd) return system_error("cannot open the key of the journal", errno, file.string());
+    if (!fd) {
+        Error error = system_error(
+            "cannot open the key of the journal; without it the steps of unsettled deployments "
+            "cannot be read: restore it",
+            errno, file.string());
+        error.code = ErrorCode::io;  // that it is not there does not mean that there is no journal
+        return error;
+    }
     struct stat status {};
     Secret key = Secret::of_size(key_size + 1);
     const ssize_t size = ::read(fd.get(), key.data(), key.size());

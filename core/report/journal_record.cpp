@@ -1,6 +1,7 @@
 #include "core/report/journal_record.hpp"
 
 #include "core/report/phrases.hpp"
+#include "core/scheduler/deployment_memory.hpp"
 
 #include <chrono>
 
@@ -31,6 +32,7 @@ void JournalRecord::run_started(const Pipeline& pipeline, const RunReport& repor
         planned.name = deployment.name;
         planned.plugin = deployment.plugin;
         planned.target = deployment.target;
+        planned.digest = digest_of(deployment);
         for (const std::string& name : deployment.certificates) {
             const CertificateBundle* bundle = certificates_.find(name);
             if (bundle == nullptr) continue;

@@ -45,6 +45,7 @@ private:
     /// By a guard, as far as it is known what is there now.
     boost::asio::awaitable<Outcome> refuse_worse();
     bool guards_want_to_know_more() const;
+    bool is_of_probed_name(const Live& probed) const;
     Outcome judged_by_guards() const;
     bool plugin_has_seen_all() const;
     bool probe_agrees() const;

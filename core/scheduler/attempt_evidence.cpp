@@ -52,6 +52,19 @@ bool Attempt::as_wanted() const {
     return !deployment_.certificates.empty();
 }
 
+/// A server that does not know a name yet serves something else for it.
+bool Attempt::is_of_probed_name(const Live& probed) const {
+    const Result<LeafFacts> facts = facts_of_der(probed.evidence);
+    if (!facts) return false;
+    return std::all_of(
+        deployment_.probes.begin(), deployment_.probes.end(), [&](const ProbeCheck& check) {
+            if (check.certificate != probed.certificate || check.server_name.empty()) return true;
+            return std::any_of(facts->names.begin(), facts->names.end(), [&](const auto& name) {
+                return covers_name(name, check.server_name);
+            });
+        });
+}
+
 /// Than the plugin has said of what is there.
 bool Attempt::guards_want_to_know_more() const {
     const Guards& guards = deployment_.guards;
@@ -72,7 +85,10 @@ Outcome Attempt::judged_by_guards() const {
         const Live* live = find(calls_.facts().inspected, i);
         const Live* probed = find(probed_, i);
         const bool is_whole = live != nullptr && live->evidence_kind == CERTCAST_EVIDENCE_DER;
-        if (!is_whole && probed != nullptr) live = probed;
+        const bool is_absent = live != nullptr && live->presence == CERTCAST_ABSENT;
+        if (!is_whole && !is_absent && probed != nullptr && is_of_probed_name(*probed)) {
+            live = probed;
+        }
         if (wanted == nullptr || live == nullptr) continue;
         const auto refusal = refused_by_guard(deployment_.guards, *wanted, *live);
         if (!refusal) continue;

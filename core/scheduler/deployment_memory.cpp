@@ -1,5 +1,10 @@
 #include "core/scheduler/deployment_memory.hpp"
 
+#include "core/certificate/certificate_bundle.hpp"
+#include "core/scheduler/attempt_services.hpp"
+#include "core/scheduler/probe_request.hpp"
+#include "core/worker/call_wire.hpp"
+
 namespace certcast {
 
 namespace asio = boost::asio;
@@ -11,6 +16,12 @@ std::string memory_key(const Deployment& deployment) {
     }
     for (const std::string& identity : deployment.identities) key += '\n' + identity;
     return key;
+}
+
+std::string digest_of(const Deployment& deployment) {
+    SessionRequest asked = request_for(deployment, 1);
+    asked.config.entries.push_back({"probes", probe_config(deployment, deployment.probes)});
+    return to_hex(sha256_of(deployment.plugin + '\n' + std::string(encode_job(asked, "").text())));
 }
 
 asio::awaitable<Result<void>> DeploymentMemory::recall(const std::string& key) {

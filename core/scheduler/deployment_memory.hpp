@@ -15,6 +15,9 @@ namespace certcast {
 /// changes nothing.
 std::string memory_key(const Deployment& deployment);
 
+/// SHA-256 of all that the pipeline says of it: another one is another deployment.
+std::string digest_of(const Deployment& deployment);
+
 /// What outlasts an attempt: the steps that are not settled, with what was there before them, and
 /// the state of plugins. With a journal it outlasts the host: what was written is durable once the
 /// write has returned.

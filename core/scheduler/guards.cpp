@@ -56,9 +56,12 @@ std::optional<Refusal> refused_as_older(const CertificateBundle& wanted, const L
                                     day_of(facts->not_before) + " instead of " +
                                     day_of(wanted.not_before())};
     }
-    if (live.not_after == 0 || Clock::to_time_t(wanted.not_after()) >= live.not_after) {
-        return std::nullopt;
-    }
+    if (live.not_after == 0) return std::nullopt;
+    // Issued for as long as this one. Where that were in the future it was issued for longer, and
+    // when is not known.
+    const auto issued =
+        Clock::from_time_t(live.not_after) - (wanted.not_after() - wanted.not_before());
+    if (issued <= wanted.not_before() || issued > Clock::now()) return std::nullopt;
     return Refusal{"older", "what is there now expires later, on " + day_of(live.not_after) +
                                 " instead of " + day_of(wanted.not_after())};
 }

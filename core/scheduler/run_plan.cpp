@@ -1,5 +1,7 @@
 #include "core/scheduler/run_plan.hpp"
 
+#include "core/scheduler/deployment_memory.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -27,6 +29,8 @@ std::vector<std::string> lock_names(const Deployment& deployment) {
     std::vector<std::string> names;
     for (const std::string& one : deployment.identities) names.push_back("identity:" + one);
     for (const std::string& one : deployment.exclusives) names.push_back("exclusive:" + one);
+    // What is remembered of it is nobody else's meanwhile.
+    if (deployment.identities.empty()) names.push_back("deployment:" + memory_key(deployment));
     for (const std::string& one : deployment.locks) names.push_back("lock:" + one);
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());

@@ -83,6 +83,11 @@ TEST_CASE("a run takes up what has not succeeded, and only that") {
     SUBCASE("nothing is left") {
         CHECK(pair.run({"--resume"}).number("bad", "attempts") == 0);
     }
+    SUBCASE("what the pipeline says otherwise now is not what succeeded") {
+        const Run edited = pair.workspace.run(pair.pipeline("mode = \"0640\"\n"), {"--resume"});
+        CHECK(edited.number("good", "attempts") == 0);
+        CHECK(edited.number("bad", "attempts") == 1);
+    }
     SUBCASE("a renewed certificate is not what succeeded") {
         pair.workspace.issue("shop");
         const Run renewed = pair.run({"--resume"});

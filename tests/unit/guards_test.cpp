@@ -66,8 +66,10 @@ TEST_CASE("a certificate does not take the place of a newer one") {
     CHECK(guard({.begins_in = -30min, .ends_in = 1h}, live).empty());
     CHECK(guard({.begins_in = -2h}, live, {.older = false}).empty());
     SUBCASE("as far as an expiry tells") {
-        CHECK(guard({.ends_in = 24h * 30}, expiring(24h * 60)) == "older");
-        CHECK(guard({.ends_in = 24h * 90}, expiring(24h * 60)).empty());
+        const CertificateWish wanted{.begins_in = -24h * 40, .ends_in = 24h * 50};
+        CHECK(guard(wanted, expiring(24h * 80)) == "older");
+        CHECK(guard(wanted, expiring(24h * 50 - 1min)).empty());
+        CHECK(guard({.ends_in = 24h * 47}, expiring(24h * 300)).empty());  // of a year, once
         CHECK(guard({}, seen(false, old_leaf)).empty());
     }
 }
@@ -91,6 +93,7 @@ TEST_CASE("a refused certificate fails its deployment before anything is touched
     }
     SUBCASE("by what the probe has seen, where the plugin knows no more than a fingerprint") {
         edge.add_probe();
+        edge.deployment.probes[0].server_name = "b.example";
         edge.sessions.on("probe inspect", [&](HostCalls& calls) { (void)calls.live(live); });
     }
     const AttemptResult result = edge.attempt();

@@ -85,8 +85,8 @@ RunStarted run_of(const std::string& name, std::int64_t at) {
             .pipeline = "p",
             .pipeline_file = "/p.toml",
             .at = at,
-            .deployments = {{"web", "nginx", "", {{"shop", "aa", 100}}},
-                            {"mail", "file", "", {{"shop", "aa", 100}}}}};
+            .deployments = {{"web", "nginx", "", "d", {{"shop", "aa", 100}}},
+                            {"mail", "file", "", "d", {{"shop", "aa", 100}}}}};
 }
 
 DeploymentFinished end_of(const std::string& run, const std::string& deployment,
@@ -367,16 +367,20 @@ TEST_CASE("old runs and too many of them are forgotten, and nothing of theirs is
         const std::string name = "r" + std::to_string(i);
         host.journal().record(run_of(name, i * 1'000));
         host.journal().record(LoggedLine{name, "web", 1, "info", "x"});
+        host.journal().record(RunFinished{name, i * 1'000 + 1, "ok"});
     }
+    host.journal().record(run_of("going on", 9'000));
     REQUIRE(host.wait_for(host.journal().flush()).has_value());
     CHECK(prune_history(folder.path(), 2'000, 100).value() == 1);
-    CHECK(prune_history(folder.path(), 0, 2).value() == 2);
+    CHECK(prune_history(folder.path(), 0, 3).value() == 2);
     const History history = History::open(folder.path()).value();
-    CHECK(history.runs("", 10)->size() == 2);
+    CHECK(history.runs("", 10)->size() == 3);
     CHECK(history.runs("", 10)->back().name == "r4");
+    CHECK(prune_history(folder.path(), 0, 0).value() == 2);
+    CHECK(History::open(folder.path())->run("last")->name == "going on");
     SQLite::Database database((folder / "journal.db").string());
-    CHECK(database.execAndGet("SELECT count(*) FROM log").getInt() == 2);
-    CHECK(database.execAndGet("SELECT count(*) FROM deployment").getInt() == 4);
+    CHECK(database.execAndGet("SELECT count(*) FROM log").getInt() == 0);
+    CHECK(database.execAndGet("SELECT count(*) FROM deployment").getInt() == 2);
 }
 
 TEST_CASE("a journal without a folder is nowhere, rather than in the folder of the day") {
