@@ -19,6 +19,7 @@ std::string memory_key(const Deployment& deployment) {
 }
 
 std::string digest_of(const Deployment& deployment) {
+    if (deployment.descriptor == nullptr) return {};  // its plugin cannot be used
     SessionRequest asked = request_for(deployment, 1);
     asked.config.entries.push_back({"probes", probe_config(deployment, deployment.probes)});
     return to_hex(sha256_of(deployment.plugin + '\n' + std::string(encode_job(asked, "").text())));

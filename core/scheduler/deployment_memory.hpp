@@ -15,7 +15,8 @@ namespace certcast {
 /// changes nothing.
 std::string memory_key(const Deployment& deployment);
 
-/// SHA-256 of all that the pipeline says of it: another one is another deployment.
+/// SHA-256 of all that the pipeline says of it: another one is another deployment. Empty where its
+/// plugin cannot be used.
 std::string digest_of(const Deployment& deployment);
 
 /// What outlasts an attempt: the steps that are not settled, with what was there before them, and
