@@ -24,11 +24,6 @@ int explain(const Error& error) {
     return error.code == ErrorCode::not_found ? exit_invalid : exit_host_failed;
 }
 
-std::int64_t now_in_ms() {
-    using namespace std::chrono;
-    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
-
 std::string pipeline_file(const std::filesystem::path& pipeline) {
     return pipeline.empty() ? "" : std::filesystem::absolute(pipeline).lexically_normal().string();
 }
@@ -154,9 +149,9 @@ int status_command(const StatusArguments& arguments, const Places& places) {
         for (const KnownCertificate& one : *certificates) {
             known[{one.deployment, one.wanted.name}] = one;
         }
-        const auto standing = history->unsettled();
-        if (!standing) return explain(standing.error());
-        for (const StandingDeployment& one : *standing) unsettled.insert(one.key);
+        auto keys = history->unsettled();
+        if (!keys) return explain(keys.error());
+        unsettled = std::move(*keys);
     }
     asio::io_context io(1);
     RunContext context(io, places, *pipeline, redactor);

@@ -29,6 +29,15 @@ bool output_was_lost() {
     return poll(&reader, 1, 0) != 1 || (reader.revents & (POLLERR | POLLNVAL)) == 0;
 }
 
+void add_choice(CLI::App& command, RunArguments& arguments) {
+    command.add_option("--only", arguments.only, "Only deployments with a matching name")
+        ->type_name("GLOB")
+        ->allow_extra_args(false);  // one glob each, so that the pipeline may follow
+    command.add_option("--tag", arguments.tags, "Only deployments that have it")
+        ->type_name("TAG")
+        ->allow_extra_args(false);
+}
+
 int dispatch(int argc, char** argv) {
     CLI::App app{"Puts renewed TLS certificates onto everything that serves them.", "certcast"};
     app.set_version_flag("--version", CERTCAST_VERSION);
@@ -38,12 +47,7 @@ int dispatch(int argc, char** argv) {
     std::string lock_timeout = "60s";
     CLI::App* run = app.add_subcommand("run", "Run a pipeline");
     run->add_option("pipeline", arguments.pipeline, "Pipeline file")->required();
-    run->add_option("--only", arguments.only, "Only deployments with a matching name")
-        ->type_name("GLOB")
-        ->allow_extra_args(false);  // one glob each, so that the pipeline may follow
-    run->add_option("--tag", arguments.tags, "Only deployments that have it")
-        ->type_name("TAG")
-        ->allow_extra_args(false);
+    add_choice(*run, arguments);
     CLI::Option* resume = run->add_flag("--resume", arguments.resume,
                                         "Only what has not succeeded with these certificates");
     CLI::Option* dry_run = run->add_flag("--dry-run", arguments.dry_run,
@@ -73,12 +77,7 @@ int dispatch(int argc, char** argv) {
     CLI::App* plan =
         app.add_subcommand("plan", "What a run would change, and why; changes nothing");
     plan->add_option("pipeline", planned.pipeline, "Pipeline file")->required();
-    plan->add_option("--only", planned.only, "Only deployments with a matching name")
-        ->type_name("GLOB")
-        ->allow_extra_args(false);
-    plan->add_option("--tag", planned.tags, "Only deployments that have it")
-        ->type_name("TAG")
-        ->allow_extra_args(false);
+    add_choice(*plan, planned);
     plan->add_flag("--force", planned.force, "As if nothing were as wanted already");
     plan->add_flag("--json", planned.json, "As JSON");
 

@@ -27,7 +27,6 @@
 #include <cerrno>
 #include <iostream>
 #include <map>
-#include <set>
 
 namespace certcast {
 
@@ -226,8 +225,6 @@ private:
         if (!certificates) return certificates.error();
         const auto unsettled = history->unsettled();
         if (!unsettled) return unsettled.error();
-        std::set<std::string> half_way;
-        for (const StandingDeployment& one : *unsettled) half_way.insert(one.key);
         std::map<std::pair<std::string, std::string>, std::string> wanted;
         for (const KnownCertificate& one : *certificates) {
             wanted[{one.deployment, one.wanted.name}] = one.wanted.sha256;
@@ -235,7 +232,7 @@ private:
         for (const Deployment& deployment : pipeline_.deployments) {
             const auto found = latest->find(deployment.name);
             if (found == latest->end() || !found->second.succeeded()) continue;
-            if (half_way.contains(memory_key(deployment))) continue;
+            if (unsettled->contains(memory_key(deployment))) continue;
             if (found->second.digest != digest_of(deployment)) continue;
             const auto& names = deployment.certificates;
             const bool same = std::all_of(names.begin(), names.end(), [&](const auto& name) {

@@ -201,18 +201,12 @@ Result<std::map<std::string, LatestEnd>> History::latest(const std::string& pipe
     });
 }
 
-Result<std::vector<StandingDeployment>> History::unsettled() const {
-    return reading<std::vector<StandingDeployment>>([&](const SQLite::Database& database) {
-        SQLite::Statement row(database,
-                              "SELECT key, deployment, since, "
-                              "(SELECT count(*) FROM step WHERE step.key = unsettled.key) "
-                              "FROM unsettled ORDER BY since");
-        std::vector<StandingDeployment> all;
-        while (row.executeStep()) {
-            all.push_back({row.getColumn(0).getString(), row.getColumn(1).getString(),
-                           row.getColumn(2).getInt64(), row.getColumn(3).getUInt()});
-        }
-        return all;
+Result<std::set<std::string>> History::unsettled() const {
+    return reading<std::set<std::string>>([&](const SQLite::Database& database) {
+        SQLite::Statement row(database, "SELECT key FROM unsettled");
+        std::set<std::string> keys;
+        while (row.executeStep()) keys.insert(row.getColumn(0).getString());
+        return keys;
     });
 }
 

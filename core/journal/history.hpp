@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,14 +69,6 @@ struct LatestEnd {
     bool succeeded() const { return status == "changed" || status == "unchanged"; }
 };
 
-/// Something that was begun and is neither proven nor undone.
-struct StandingDeployment {
-    std::string key;
-    std::string deployment;
-    std::int64_t since = 0;
-    std::uint32_t steps = 0;
-};
-
 /// The journal, for reading.
 class History {
 public:
@@ -97,7 +90,8 @@ public:
     Result<std::vector<KnownCertificate>> certificates(const std::string& pipeline_file) const;
     /// By deployment.
     Result<std::map<std::string, LatestEnd>> latest(const std::string& pipeline_file) const;
-    Result<std::vector<StandingDeployment>> unsettled() const;
+    /// The memory's keys of what was begun and is neither proven nor undone.
+    Result<std::set<std::string>> unsettled() const;
 
 private:
     History(std::unique_ptr<JournalDatabase> database, std::filesystem::path file);

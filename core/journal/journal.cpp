@@ -3,7 +3,6 @@
 #include "core/base/wire.hpp"
 #include "core/journal/history_writing.hpp"
 
-#include <chrono>
 #include <utility>
 
 namespace certcast {
@@ -13,11 +12,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t largest_backlog = std::size_t{64} * 1024 * 1024;
-
-std::int64_t now_ms() {
-    using namespace std::chrono;
-    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 std::span<const std::byte> bytes_of(const SQLite::Column& column) {
     return {static_cast<const std::byte*>(column.getBlob()),
@@ -248,7 +242,7 @@ Result<JournalWriter::Change> Journal::beginning(std::string key, std::string de
     auto sealed = key_.seal(encode(former).bytes(), about_former(key));
     if (!sealed) return sealed.error();
     return JournalWriter::Change([key = std::move(key), deployment = std::move(deployment),
-                                  at = now_ms(),
+                                  at = now_in_ms(),
                                   sealed = std::move(*sealed)](JournalDatabase& database) {
         database.run(
             "INSERT OR IGNORE INTO unsettled (key, deployment, since, former) VALUES (?, ?, ?, ?)",

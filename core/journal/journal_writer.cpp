@@ -104,19 +104,19 @@ void JournalWriter::write(std::vector<Item>& items) {
     const auto failure = write_together(items);
     if (!failure) return;
     // Where one of them is to blame each gets its own answer; where the file is, all get the same.
-    const bool alone = failure->is_of_one;
     for (Item& item : items) {
-        Result<void> written = alone ? write_alone(item.change) : failure->error;
+        const auto own = failure->is_of_one ? write_together({&item, 1}) : failure;
+        if (!own) continue;
         if (item.waiter) {
-            item.waiter->result = std::move(written);
-        } else if (!written) {
+            item.waiter->result = own->error;
+        } else {
             const std::lock_guard lock(mutex_);
-            if (!lost_) lost_ = written.error();
+            if (!lost_) lost_ = own->error;
         }
     }
 }
 
-std::optional<JournalWriter::Failure> JournalWriter::write_together(std::vector<Item>& items) {
+std::optional<JournalWriter::Failure> JournalWriter::write_together(std::span<const Item> items) {
     try {
         SQLite::Transaction transaction(database_->sqlite(),
                                         SQLite::TransactionBehavior::IMMEDIATE);
@@ -126,18 +126,6 @@ std::optional<JournalWriter::Failure> JournalWriter::write_together(std::vector<
     } catch (const SQLite::Exception& exception) {
         return Failure{exception.getErrorCode() == SQLITE_CONSTRAINT,
                        journal_error(exception, file_)};
-    }
-}
-
-Result<void> JournalWriter::write_alone(const Change& change) {
-    try {
-        SQLite::Transaction transaction(database_->sqlite(),
-                                        SQLite::TransactionBehavior::IMMEDIATE);
-        change(*database_);
-        transaction.commit();
-        return {};
-    } catch (const SQLite::Exception& exception) {
-        return journal_error(exception, file_);
     }
 }
 

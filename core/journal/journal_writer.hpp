@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -50,8 +51,7 @@ private:
 
     void work();
     void write(std::vector<Item>& items);
-    std::optional<Failure> write_together(std::vector<Item>& items);
-    Result<void> write_alone(const Change& change);
+    std::optional<Failure> write_together(std::span<const Item> items);
     void tell(std::vector<Item>& items);
 
     std::unique_ptr<JournalDatabase> database_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -9,6 +10,13 @@ namespace certcast {
 
 // What a journal is told of a run while it goes on. Times are milliseconds since 1970; texts hold
 // no secret; the names of statuses and the like are the report's.
+
+inline std::int64_t in_ms(std::chrono::system_clock::time_point time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+inline std::int64_t now_in_ms() {
+    return in_ms(std::chrono::system_clock::now());
+}
 
 /// What should be there of one certificate.
 struct WantedCertificate {

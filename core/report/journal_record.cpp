@@ -3,21 +3,7 @@
 #include "core/report/phrases.hpp"
 #include "core/scheduler/deployment_memory.hpp"
 
-#include <chrono>
-
 namespace certcast {
-
-namespace {
-
-std::int64_t in_ms(std::chrono::system_clock::time_point time) {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-}
-
-std::int64_t now() {
-    return in_ms(std::chrono::system_clock::now());
-}
-
-}  // namespace
 
 void JournalRecord::run_started(const Pipeline& pipeline, const RunReport& report) {
     run_ = report.run;
@@ -44,20 +30,20 @@ void JournalRecord::run_started(const Pipeline& pipeline, const RunReport& repor
 }
 
 void JournalRecord::attempt_started(const Deployment& deployment, std::uint32_t attempt) {
-    journal_.record(AttemptStarted{run_, deployment.name, attempt, now()});
+    journal_.record(AttemptStarted{run_, deployment.name, attempt, now_in_ms()});
 }
 
 void JournalRecord::log(const Deployment& deployment, const LogLine& line) {
     std::string message = line.message;
     for (const auto& [name, value] : line.fields) message += ", " + name + "=" + value;
-    journal_.record(LoggedLine{run_, deployment.name, now(), std::string(name_of(line.level)),
+    journal_.record(LoggedLine{run_, deployment.name, now_in_ms(), std::string(name_of(line.level)),
                                filter_.line(message)});
 }
 
 void JournalRecord::attempt_finished(const Deployment& deployment, std::uint32_t attempt,
                                      const Outcome& outcome) {
     const std::string message = outcome.succeeded() ? "" : filter_.line(reason_of(outcome));
-    journal_.record(AttemptFinished{run_, deployment.name, attempt, now(),
+    journal_.record(AttemptFinished{run_, deployment.name, attempt, now_in_ms(),
                                     std::string(name_of(outcome.ended)), message});
 }
 
@@ -66,7 +52,7 @@ void JournalRecord::deployment_finished(const DeploymentReport& report) {
         .run = run_,
         .pipeline_file = pipeline_file_,
         .deployment = report.name,
-        .at = now(),
+        .at = now_in_ms(),
         .status = std::string(name_of(report.status)),
         .reason = filter_.line(report.reason),
         .message = report.error ? filter_.line(reason_of(*report.error)) : "",
