@@ -11,6 +11,7 @@ enum class ErrorCode {
     not_found,
     io,  ///< a file or the system refused
     denied,
+    conflict,  ///< somebody else is at it, or has left it half-way
     timeout,
     cancelled,
     protocol,  ///< a worker or fork server broke the frame protocol

@@ -50,6 +50,11 @@ struct StatusArguments {
     bool json = false;
 };
 
+struct ForgetArguments {
+    std::string deployment;
+    std::filesystem::path pipeline;  ///< empty: whichever it is
+};
+
 /// certcast run: everything that is needed for one run, in order. The exit status.
 int run_command(const RunArguments& arguments, const Places& places);
 /// certcast plan: what a run would change, and why.
@@ -62,6 +67,8 @@ int history_command(const HistoryArguments& arguments, const Places& places);
 int show_command(const ShowArguments& arguments, const Places& places);
 /// certcast status PIPELINE: what should be where, and what was seen there.
 int status_command(const StatusArguments& arguments, const Places& places);
+/// certcast forget DEPLOYMENT: what it has left half-way is not to be undone any more.
+int forget_command(const ForgetArguments& arguments, const Places& places);
 /// certcast plugins: the plugins that there are, and what could not be used.
 int plugins_command(const Places& places);
 /// certcast plugin show ID: all that a deployer says of itself.

@@ -1,5 +1,6 @@
 #include "core/cli/doubts.hpp"
 
+#include "core/base/real_path.hpp"
 #include "core/worker/granting.hpp"
 
 #include <string.h>
@@ -71,12 +72,6 @@ void look_for_source(const SecretSource& source, const std::string& name,
         case SecretSource::Kind::credential:
             break;  // there only when systemd starts it
     }
-}
-
-fs::path real_path(const fs::path& path) {
-    std::error_code failure;
-    fs::path real = fs::weakly_canonical(path, failure);
-    return failure ? path : real;
 }
 
 /// What nobody but the operator may write, each with a word for it.

@@ -1,7 +1,9 @@
-#include "core/journal/history.hpp"
+#include "core/base/real_path.hpp"
 #include "core/cli/commands.hpp"
+#include "core/cli/earlier_runs.hpp"
 #include "core/cli/run_context.hpp"
 #include "core/report/history_view.hpp"
+#include "core/scheduler/lock_table.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/json/serialize.hpp>
@@ -10,7 +12,6 @@
 #include <chrono>
 #include <iostream>
 #include <map>
-#include <set>
 
 namespace certcast {
 
@@ -25,7 +26,7 @@ int explain(const Error& error) {
 }
 
 std::string pipeline_file(const std::filesystem::path& pipeline) {
-    return pipeline.empty() ? "" : std::filesystem::absolute(pipeline).lexically_normal().string();
+    return pipeline.empty() ? "" : real_path(std::filesystem::absolute(pipeline)).string();
 }
 
 using Known = std::map<std::pair<std::string, std::string>, KnownCertificate>;
@@ -52,10 +53,10 @@ CertificateStatus::State state_of(const KnownCertificate& known, bool is_known, 
 
 std::vector<CertificateStatus> statuses_of(const Pipeline& pipeline,
                                            const CertificateStore& certificates, const Known& known,
-                                           const std::set<std::string>& unsettled) {
+                                           const std::map<std::string, HalfWay>& half_way) {
     std::vector<CertificateStatus> all;
     for (const Deployment& deployment : pipeline.deployments) {
-        const bool stands = unsettled.contains(memory_key(deployment));
+        const bool stands = half_way.contains(memory_key(deployment));
         for (const std::string& name : deployment.certificates) {
             CertificateStatus& status = all.emplace_back();
             const auto found = known.find({deployment.name, name});
@@ -69,6 +70,11 @@ std::vector<CertificateStatus> statuses_of(const Pipeline& pipeline,
             }
             status.state = state_of(status.known, found != known.end(), stands);
         }
+    }
+    for (const HalfWay& one : unclaimed(half_way, pipeline, memory_keys(pipeline))) {
+        CertificateStatus& status = all.emplace_back();
+        status.known.deployment = one.deployment;
+        status.state = CertificateStatus::State::unclaimed;
     }
     return all;
 }
@@ -142,21 +148,21 @@ int status_command(const StatusArguments& arguments, const Places& places) {
     if (!history && history.error().code != ErrorCode::not_found) return explain(history.error());
 
     Known known;
-    std::set<std::string> unsettled;
+    std::map<std::string, HalfWay> half_way;
     if (history) {
-        const auto certificates = history->certificates(pipeline->file.string());
+        const auto certificates = history->certificates(pipeline->real_file.string());
         if (!certificates) return explain(certificates.error());
         for (const KnownCertificate& one : *certificates) {
             known[{one.deployment, one.wanted.name}] = one;
         }
-        auto keys = history->unsettled();
-        if (!keys) return explain(keys.error());
-        unsettled = std::move(*keys);
+        auto left = history->half_way();
+        if (!left) return explain(left.error());
+        half_way = std::move(*left);
     }
     asio::io_context io(1);
     RunContext context(io, places, *pipeline, redactor);
     load_certificates(io, context, redactor);
-    const auto all = statuses_of(*pipeline, context.certificates, known, unsettled);
+    const auto all = statuses_of(*pipeline, context.certificates, known, half_way);
     if (arguments.json) {
         std::cout << json::serialize(to_json(all, filter)) << '\n';
     } else {
@@ -166,6 +172,48 @@ int status_command(const StatusArguments& arguments, const Places& places) {
         return one.state == CertificateStatus::State::as_wanted;
     });
     return all_well ? exit_good : exit_some_failed;
+}
+
+int forget_command(const ForgetArguments& arguments, const Places& places) {
+    const Redactor redactor;
+    const TextFilter filter(redactor);
+    const auto history = History::open(places.state_folder);
+    if (!history) return explain(history.error());
+    const auto half_way = history->half_way();
+    if (!half_way) return explain(half_way.error());
+    std::vector<HalfWay> found;
+    for (const auto& [key, one] : *half_way) {
+        const bool of_pipeline =
+            arguments.pipeline.empty() || one.pipeline_file == pipeline_file(arguments.pipeline);
+        if (one.deployment == arguments.deployment && of_pipeline) found.push_back(one);
+    }
+    if (found.empty()) {
+        std::cerr << "certcast: nothing is left half-way by a deployment "
+                  << filter.line(arguments.deployment)
+                  << "; `certcast status PIPELINE` shows what is\n";
+        return exit_invalid;
+    }
+    if (found.size() > 1) {
+        std::cerr << "certcast: several are called that; one is chosen by --pipeline FILE:\n";
+        for (const HalfWay& one : found) std::cerr << "  " << filter.line(in_words(one)) << '\n';
+        return exit_invalid;
+    }
+    const HalfWay& one = found.front();
+    asio::io_context io(1);
+    LockTable table(io.get_executor(), places.lock_folder);
+    HeldLocks held;
+    const auto taken = table.try_take(locks_of_places(one.places, one.key), held);
+    if (!taken) return explain(taken.error());
+    if (*taken != LockTable::Taken::all) {
+        std::cerr << "certcast: a run is at it now; nothing was forgotten\n";
+        return exit_no_lock;
+    }
+    if (auto forgotten = forget_half_way(places.state_folder, one); !forgotten) {
+        return explain(forgotten.error());
+    }
+    std::cout << "forgotten, and what is there stays as it is: " << filter.line(in_words(one))
+              << '\n';
+    return exit_good;
 }
 
 }  // namespace certcast

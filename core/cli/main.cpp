@@ -115,6 +115,12 @@ int dispatch(int argc, char** argv) {
     status->add_option("pipeline", asked.pipeline, "Pipeline file")->required();
     status->add_flag("--json", asked.json, "As JSON");
 
+    ForgetArguments forgotten;
+    CLI::App* forget =
+        app.add_subcommand("forget", "Let what a deployment has left half-way stay as it is");
+    forget->add_option("deployment", forgotten.deployment, "Its name then")->required();
+    forget->add_option("--pipeline", forgotten.pipeline, "Whose it is")->type_name("FILE");
+
     CLI::App* plugins = app.add_subcommand("plugins", "List the plugins");
     CLI::App* plugin = app.add_subcommand("plugin", "Look at one plugin");
     plugin->require_subcommand(1);
@@ -145,6 +151,7 @@ int dispatch(int argc, char** argv) {
     if (history->parsed()) return history_command(past, places);
     if (show_run->parsed()) return show_command(shown, places);
     if (status->parsed()) return status_command(asked, places);
+    if (forget->parsed()) return forget_command(forgotten, places);
     if (plugins->parsed()) return plugins_command(places);
     if (show->parsed()) return plugin_show_command(id, places);
     return exit_invalid;

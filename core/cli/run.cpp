@@ -1,16 +1,18 @@
 #include "core/base/private_folder.hpp"
 #include "core/cli/commands.hpp"
+#include "core/cli/earlier_runs.hpp"
 #include "core/cli/harden.hpp"
 #include "core/cli/run_context.hpp"
-#include "core/journal/history.hpp"
 #include "core/pipeline/selection.hpp"
 #include "core/report/console.hpp"
+#include "core/report/history_view.hpp"
 #include "core/report/journal_record.hpp"
 #include "core/report/json_lines.hpp"
 #include "core/report/patient_output.hpp"
 #include "core/report/plain.hpp"
 #include "core/report/plan_view.hpp"
 #include "core/report/report_file.hpp"
+#include "core/scheduler/lock_table.hpp"
 #include "core/scheduler/run_observers.hpp"
 #include "core/scheduler/scheduler.hpp"
 
@@ -67,16 +69,19 @@ std::unique_ptr<RunDisplay> make_display(const RunArguments& arguments, const Te
 /// One run from its pipeline to its report.
 class Run {
 public:
-    /// `journal`: nullptr where nothing is to be remembered.
+    /// `journal`: nullptr where there is none. `claimed`: the memory's keys of the whole pipeline,
+    /// whatever of it is run.
     Run(const RunArguments& arguments, const Places& places, const Pipeline& pipeline,
-        Redactor& redactor, std::unique_ptr<Journal> journal)
+        std::set<std::string> claimed, Redactor& redactor, std::unique_ptr<Journal> journal)
         : arguments_(arguments),
           places_(places),
           pipeline_(pipeline),
+          claimed_(std::move(claimed)),
           redactor_(redactor),
           filter_(redactor),
           journal_(std::move(journal)),
-          context_(io_, places, pipeline, redactor, journal_.get(),
+          context_(io_, places, pipeline, redactor,
+                   DeploymentMemory(journal_.get(), pipeline.real_file.string(), use_of_journal()),
                    arguments.dry_run ? Reach::looking : Reach::all),
           display_(make_display(arguments, filter_, out_.stream(), notes_.stream())),
           services_(context_.services(observers_)),
@@ -85,8 +90,14 @@ public:
         services_.force = arguments.force;
         services_.dry_run = arguments.dry_run;
         services_.changes = &changes_;
+        if (arguments.dry_run) {
+            services_.under_way_elsewhere = [this](const Deployment& one) {
+                return is_one_held(places_.lock_folder,
+                                   locks_of_places(one.identities, memory_key(one)));
+            };
+        }
         observers_.add(*display_);
-        if (!journal_ || arguments.dry_run) return;
+        if (!journal_ || use_of_journal() != DeploymentMemory::Use::all) return;
         record_.emplace(*journal_, context_.certificates, filter_);
         observers_.add(*record_);
     }
@@ -113,6 +124,12 @@ public:
     }
 
 private:
+    DeploymentMemory::Use use_of_journal() const {
+        if (arguments_.dry_run) return DeploymentMemory::Use::reading;
+        return arguments_.no_journal ? DeploymentMemory::Use::keeping_away
+                                     : DeploymentMemory::Use::all;
+    }
+
     asio::awaitable<int> all() {
         co_await asio::this_coro::throw_if_cancelled(false);
         const bool wrong =
@@ -120,8 +137,8 @@ private:
         if (context_.stopped) co_return exit_interrupted;
         if (wrong) co_return exit_invalid;
 
-        if (auto found = find_done(); !found) {
-            std::cerr << "certcast: nothing was touched: " << found.error().text() << '\n';
+        if (auto looked = look_back(); !looked) {
+            std::cerr << "certcast: nothing was touched: " << looked.error().text() << '\n';
             co_return exit_host_failed;
         }
         StagedAttempts attempts(services_);
@@ -145,7 +162,15 @@ private:
         }
         if (arguments_.plan) co_return show_plan(report);
         if (!record_) co_return report.exit_status();
-        const Result<void> written = co_await journal_->flush();
+        Result<void> written = co_await context_.memory.settle_rest();
+        if (!written) {
+            display_->note(
+                "what is proven could not be recorded as settled, so the next run will "
+                "undo it and do it again: " +
+                written.error().text());
+            co_return exit_host_failed;
+        }
+        written = co_await journal_->flush();
         if (written) co_return report.exit_status();
         display_->note("the journal of this run is not whole: " + written.error().text());
         co_return exit_host_failed;
@@ -213,34 +238,23 @@ private:
         });
     }
 
-    /// What succeeded when it was tried last, as the pipeline says it now and with the certificates
-    /// that it has now.
-    Result<void> find_done() {
-        if (!arguments_.resume) return {};
+    /// Looks into what was before this run, and says what nobody is going to make good.
+    Result<void> look_back() {
+        if (!journal_) return {};
         const auto history = History::open(places_.state_folder);
         if (!history) return history.error();
-        const auto latest = history->latest(pipeline_.file.string());
-        if (!latest) return latest.error();
-        const auto certificates = history->certificates(pipeline_.file.string());
-        if (!certificates) return certificates.error();
-        const auto unsettled = history->unsettled();
-        if (!unsettled) return unsettled.error();
-        std::map<std::pair<std::string, std::string>, std::string> wanted;
-        for (const KnownCertificate& one : *certificates) {
-            wanted[{one.deployment, one.wanted.name}] = one.wanted.sha256;
+        if (arguments_.resume) {
+            auto done = done_in_runs(*history, pipeline_, context_.certificates);
+            if (!done) return done.error();
+            done_in_ = std::move(*done);
         }
-        for (const Deployment& deployment : pipeline_.deployments) {
-            const auto found = latest->find(deployment.name);
-            if (found == latest->end() || !found->second.succeeded()) continue;
-            if (unsettled->contains(memory_key(deployment))) continue;
-            if (found->second.digest != digest_of(deployment)) continue;
-            const auto& names = deployment.certificates;
-            const bool same = std::all_of(names.begin(), names.end(), [&](const auto& name) {
-                const CertificateBundle* bundle = context_.certificates.find(name);
-                return bundle != nullptr &&
-                       to_hex(bundle->sha256()) == wanted[{deployment.name, name}];
-            });
-            if (same) done_in_[deployment.name] = found->second.run;
+        const auto half_way = history->half_way();
+        if (!half_way) return half_way.error();
+        for (const HalfWay& one : unclaimed(*half_way, pipeline_, claimed_)) {
+            display_->note(in_words(one) +
+                           ": run the pipeline as it was then, or, where that is not to be undone "
+                           "any more, `certcast forget " +
+                           one.deployment + "`");
         }
         return {};
     }
@@ -248,6 +262,7 @@ private:
     const RunArguments& arguments_;
     const Places& places_;
     const Pipeline& pipeline_;
+    const std::set<std::string> claimed_;
     Redactor& redactor_;
     TextFilter filter_;
     asio::io_context io_{1};
@@ -277,6 +292,7 @@ int run_command(const RunArguments& arguments, const Places& places) {
     Catalog catalog = make_catalog(places, !arguments.dry_run);
     std::optional<Pipeline> pipeline = read_or_explain(arguments.pipeline, catalog, filter);
     if (!pipeline) return exit_invalid;
+    std::set<std::string> claimed = memory_keys(*pipeline);
     const auto mistakes = select(*pipeline, arguments.only, arguments.tags);
     for (const std::string& mistake : mistakes) {
         std::cerr << "certcast: " << filter.line(mistake) << '\n';
@@ -307,18 +323,20 @@ int run_command(const RunArguments& arguments, const Places& places) {
         pipeline->max_parallel = most;
     }
     std::unique_ptr<Journal> journal;
-    if (!arguments.no_journal) {
-        auto opened = arguments.dry_run ? Journal::open_for_reading(places.state_folder)
-                                        : Journal::open(places.state_folder);
-        const bool is_new =
-            arguments.dry_run && !opened && opened.error().code == ErrorCode::not_found;
-        if (!opened && !is_new) {
-            std::cerr << "certcast: nothing was touched: " << opened.error().text() << '\n';
-            return exit_host_failed;
-        }
-        if (opened) journal = std::move(*opened);
+    const bool only_read = arguments.dry_run || arguments.no_journal;
+    auto opened = only_read ? Journal::open_for_reading(places.state_folder)
+                            : Journal::open(places.state_folder);
+    const bool is_new = only_read && !opened && opened.error().code == ErrorCode::not_found;
+    if (opened) {
+        journal = std::move(*opened);
+    } else if (arguments.no_journal && !is_new) {
+        std::cerr << "certcast: what an earlier run has left half-way is not known: "
+                  << opened.error().text() << '\n';
+    } else if (!is_new) {
+        std::cerr << "certcast: nothing was touched: " << opened.error().text() << '\n';
+        return exit_host_failed;
     }
-    return Run(arguments, places, *pipeline, redactor, std::move(journal))();
+    return Run(arguments, places, *pipeline, std::move(claimed), redactor, std::move(journal))();
 }
 
 int plan_command(RunArguments arguments, const Places& places) {

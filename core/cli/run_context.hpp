@@ -10,14 +10,15 @@ namespace certcast {
 
 /// Everything that the attempts of one pipeline share, put together.
 struct RunContext {
-    /// `journal`: nullptr where nothing is to outlast this process. `reach`: of its attempts.
+    /// `reach`: of its attempts.
     RunContext(boost::asio::io_context& io, const Places& places, const Pipeline& read,
-               Redactor& redactor, Journal* journal = nullptr, Reach reach = Reach::all)
+               Redactor& redactor, DeploymentMemory remembering = DeploymentMemory(),
+               Reach reach = Reach::all)
         : pipeline(read),
           host(io.get_executor(), places.worker_program, places.work_parent),
           secrets(io.get_executor(), read, host, redactor),
           reloads(io.get_executor(), host, clock),
-          memory(journal) {
+          memory(std::move(remembering)) {
         for (const Deployment& deployment : pipeline.deployments) {
             if (deployment.can_run()) expect(deployment, reach);
         }

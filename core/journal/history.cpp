@@ -201,13 +201,48 @@ Result<std::map<std::string, LatestEnd>> History::latest(const std::string& pipe
     });
 }
 
-Result<std::set<std::string>> History::unsettled() const {
+Result<std::set<std::string>> History::queued(const std::string& pipeline_file) const {
     return reading<std::set<std::string>>([&](const SQLite::Database& database) {
-        SQLite::Statement row(database, "SELECT key FROM unsettled");
-        std::set<std::string> keys;
-        while (row.executeStep()) keys.insert(row.getColumn(0).getString());
-        return keys;
+        SQLite::Statement row(database, "SELECT deployment FROM queued WHERE pipeline_file = ?");
+        row.bind(1, pipeline_file);
+        std::set<std::string> names;
+        while (row.executeStep()) names.insert(row.getColumn(0).getString());
+        return names;
     });
+}
+
+Result<std::map<std::string, HalfWay>> History::half_way() const {
+    using Found = std::map<std::string, HalfWay>;
+    return reading<Found>([&](const SQLite::Database& database) {
+        SQLite::Statement row(database,
+                              "SELECT key, deployment, pipeline_file, since FROM unsettled");
+        Found found;
+        while (row.executeStep()) {
+            std::string key = row.getColumn(0).getString();
+            found[key] = {key,
+                          row.getColumn(1).getString(),
+                          row.getColumn(2).getString(),
+                          row.getColumn(3).getInt64(),
+                          {}};
+        }
+        SQLite::Statement place(database, "SELECT key, place FROM place ORDER BY key, place");
+        while (place.executeStep()) {
+            const auto one = found.find(place.getColumn(0).getString());
+            if (one != found.end()) one->second.places.push_back(place.getColumn(1).getString());
+        }
+        return found;
+    });
+}
+
+Result<void> forget_half_way(const std::filesystem::path& folder, const HalfWay& one) {
+    auto database = open_journal(folder);
+    if (!database) return database.error();
+    try {
+        (*database)->run("DELETE FROM unsettled WHERE key = ? AND since = ?", one.key, one.since);
+        return {};
+    } catch (const SQLite::Exception& exception) {
+        return journal_error(exception, folder / "journal.db");
+    }
 }
 
 Result<int> prune_history(const std::filesystem::path& folder, std::int64_t started_before,

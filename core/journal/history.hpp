@@ -90,8 +90,10 @@ public:
     Result<std::vector<KnownCertificate>> certificates(const std::string& pipeline_file) const;
     /// By deployment.
     Result<std::map<std::string, LatestEnd>> latest(const std::string& pipeline_file) const;
-    /// The memory's keys of what was begun and is neither proven nor undone.
-    Result<std::set<std::string>> unsettled() const;
+    /// The deployments that are to be done anew, whatever came of them before.
+    Result<std::set<std::string>> queued(const std::string& pipeline_file) const;
+    /// What was begun and is neither proven nor undone, by the memory's key.
+    Result<std::map<std::string, HalfWay>> half_way() const;
 
 private:
     History(std::unique_ptr<JournalDatabase> database, std::filesystem::path file);
@@ -101,6 +103,9 @@ private:
     std::unique_ptr<JournalDatabase> database_;
     std::filesystem::path file_;
 };
+
+/// Forgets what was begun then, with the steps that would undo it. REQUIRES: nobody is at it.
+Result<void> forget_half_way(const std::filesystem::path& folder, const HalfWay& one);
 
 /// Forgets runs that were started before, and all but the newest ones. How many it has forgotten.
 Result<int> prune_history(const std::filesystem::path& folder, std::int64_t started_before,

@@ -96,9 +96,11 @@ void insert_step(JournalDatabase& database, const std::string& key, std::int64_t
 Result<Unsettled> read_unsettled(JournalDatabase& database, const SealingKey& sealing,
                                  const std::string& key) {
     Unsettled found;
-    auto begun = database.query("SELECT former FROM unsettled WHERE key = ?", key);
+    auto begun = database.query("SELECT former, proven, since FROM unsettled WHERE key = ?", key);
     if (!begun->executeStep()) return found;
     found.begun = true;
+    found.proven = begun->getColumn(1).getInt() != 0;
+    found.since = begun->getColumn(2).getInt64();
     const auto former = sealing.open(bytes_of(begun->getColumn(0)), about_former(key));
     if (!former) return former.error();
     auto lives = decode_lives(former->bytes());
@@ -129,13 +131,31 @@ Result<std::optional<PluginState>> read_state(JournalDatabase& database, const S
         PluginState{std::move(*bytes), select->getColumn(0).getString()});
 }
 
+std::optional<HalfWay> read_in_the_way(JournalDatabase& database, const std::string& key,
+                                       const std::vector<std::string>& places) {
+    for (const std::string& place : places) {
+        auto other = database.query(
+            "SELECT key, deployment, pipeline_file, since FROM unsettled "
+            "JOIN place USING (key) WHERE place = ?1 AND key <> ?2 LIMIT 1",
+            place, key);
+        if (!other->executeStep()) continue;
+        return HalfWay{other->getColumn(0).getString(),
+                       other->getColumn(1).getString(),
+                       other->getColumn(2).getString(),
+                       other->getColumn(3).getInt64(),
+                       {place}};
+    }
+    return std::nullopt;
+}
+
 Result<Remembered> read(JournalDatabase& database, const SealingKey& sealing,
-                        const std::string& key) {
+                        const std::string& key, const std::vector<std::string>& places) {
     auto unsettled = read_unsettled(database, sealing, key);
     if (!unsettled) return unsettled.error();
     auto state = read_state(database, sealing, key);
     if (!state) return state.error();
-    return Remembered{std::move(*unsettled), std::move(*state)};
+    return Remembered{std::move(*unsettled), std::move(*state),
+                      read_in_the_way(database, key, places)};
 }
 
 }  // namespace
@@ -165,27 +185,28 @@ Journal::Journal(std::unique_ptr<JournalDatabase> database, const std::filesyste
                  SealingKey key)
     : key_(std::move(key)), writer_(std::move(database), folder / "journal.db") {}
 
-asio::awaitable<Result<Remembered>> Journal::recall(std::string key) {
+asio::awaitable<Result<Remembered>> Journal::recall(std::string key,
+                                                    std::vector<std::string> places) {
     Result<Remembered> found = Remembered{};
     JournalWriter::Change look = [&](JournalDatabase& database) {
-        found = read(database, key_, key);
+        found = read(database, key_, key, places);
     };
     const auto looked = co_await writer_.commit(std::move(look));
     if (!looked) co_return looked.error();
     co_return found;
 }
 
-asio::awaitable<Result<void>> Journal::begin(std::string key, std::string deployment,
-                                             const std::vector<Live>& former) {
-    auto change = beginning(key, std::move(deployment), former);
+asio::awaitable<Result<void>> Journal::begin(HalfWay begun, const std::vector<Live>& former) {
+    auto change = beginning(std::move(begun), former);
     if (!change) co_return change.error();
     co_return co_await writer_.commit(std::move(*change));
 }
 
-asio::awaitable<Result<void>> Journal::begin_with_step(std::string key, std::string deployment,
+asio::awaitable<Result<void>> Journal::begin_with_step(HalfWay begun,
                                                        const std::vector<Live>& former,
                                                        const Step& step) {
-    auto begin = beginning(key, std::move(deployment), former);
+    const std::string key = begun.key;
+    auto begin = beginning(std::move(begun), former);
     if (!begin) co_return begin.error();
     const auto sealed = sealed_step(key, 0, step);
     if (!sealed) co_return sealed.error();
@@ -220,9 +241,16 @@ asio::awaitable<Result<void>> Journal::mark_undone(std::string key, std::size_t 
     co_return co_await writer_.commit(std::move(change));
 }
 
-asio::awaitable<Result<void>> Journal::settle(std::string key) {
+asio::awaitable<Result<void>> Journal::prove(std::string key) {
     JournalWriter::Change change = [&](JournalDatabase& database) {
-        database.run("DELETE FROM unsettled WHERE key = ?", key);
+        database.run("UPDATE unsettled SET proven = 1 WHERE key = ?", key);
+    };
+    co_return co_await writer_.commit(std::move(change));
+}
+
+asio::awaitable<Result<void>> Journal::settle(std::string key, std::int64_t since) {
+    JournalWriter::Change change = [&](JournalDatabase& database) {
+        database.run("DELETE FROM unsettled WHERE key = ? AND since = ?", key, since);
     };
     co_return co_await writer_.commit(std::move(change));
 }
@@ -237,17 +265,20 @@ asio::awaitable<Result<void>> Journal::set_state(std::string key, const PluginSt
     co_return co_await writer_.commit(std::move(change));
 }
 
-Result<JournalWriter::Change> Journal::beginning(std::string key, std::string deployment,
+Result<JournalWriter::Change> Journal::beginning(HalfWay begun,
                                                  const std::vector<Live>& former) const {
-    auto sealed = key_.seal(encode(former).bytes(), about_former(key));
+    auto sealed = key_.seal(encode(former).bytes(), about_former(begun.key));
     if (!sealed) return sealed.error();
-    return JournalWriter::Change([key = std::move(key), deployment = std::move(deployment),
-                                  at = now_in_ms(),
-                                  sealed = std::move(*sealed)](JournalDatabase& database) {
-        database.run(
-            "INSERT OR IGNORE INTO unsettled (key, deployment, since, former) VALUES (?, ?, ?, ?)",
-            key, deployment, at, sealed);
-    });
+    return JournalWriter::Change(
+        [begun = std::move(begun), sealed = std::move(*sealed)](JournalDatabase& database) {
+            database.run(
+                "INSERT INTO unsettled (key, deployment, pipeline_file, since, former) "
+                "VALUES (?, ?, ?, ?, ?)",
+                begun.key, begun.deployment, begun.pipeline_file, begun.since, sealed);
+            for (const std::string& place : begun.places) {
+                database.run("INSERT INTO place (place, key) VALUES (?, ?)", place, begun.key);
+            }
+        });
 }
 
 namespace {

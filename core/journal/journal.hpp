@@ -16,6 +16,8 @@ namespace certcast {
 /// What a deployment has begun and not settled.
 struct Unsettled {
     bool begun = false;
+    bool proven = false;       ///< only what it replaced is to be removed
+    std::int64_t since = 0;    ///< tells it from what is begun at the same place later
     std::vector<Step> steps;   ///< oldest first
     std::vector<Live> former;  ///< what inspect found before it was begun
 };
@@ -30,6 +32,7 @@ struct PluginState {
 struct Remembered {
     Unsettled unsettled;
     std::optional<PluginState> state;
+    std::optional<HalfWay> in_the_way;  ///< begun under another key, at one of the same places
 };
 
 /// What outlasts a run: its history, the steps that undo what is not settled, and the state of
@@ -45,19 +48,22 @@ public:
     /// none.
     static Result<std::unique_ptr<Journal>> open_for_reading(const std::filesystem::path& folder);
 
-    boost::asio::awaitable<Result<Remembered>> recall(std::string key);
-    /// From now on it is unsettled, though it may have no step.
-    boost::asio::awaitable<Result<void>> begin(std::string key, std::string deployment,
-                                               const std::vector<Live>& former);
+    boost::asio::awaitable<Result<Remembered>> recall(std::string key,
+                                                      std::vector<std::string> places);
+    /// From now on it is unsettled, though it may have no step. `former`: what inspect found.
+    boost::asio::awaitable<Result<void>> begin(HalfWay begun, const std::vector<Live>& former);
     /// The same, with its first step.
-    boost::asio::awaitable<Result<void>> begin_with_step(std::string key, std::string deployment,
+    boost::asio::awaitable<Result<void>> begin_with_step(HalfWay begun,
                                                          const std::vector<Live>& former,
                                                          const Step& step);
     /// REQUIRES: it was begun.
     boost::asio::awaitable<Result<void>> add_step(std::string key, std::size_t number,
                                                   const Step& step);
     boost::asio::awaitable<Result<void>> mark_undone(std::string key, std::size_t number);
-    boost::asio::awaitable<Result<void>> settle(std::string key);
+    /// From now on nothing of it is undone.
+    boost::asio::awaitable<Result<void>> prove(std::string key);
+    /// Forgets what was begun then, with its steps.
+    boost::asio::awaitable<Result<void>> settle(std::string key, std::int64_t since);
     boost::asio::awaitable<Result<void>> set_state(std::string key, const PluginState& state);
 
     void record(RunStarted started);
@@ -74,8 +80,7 @@ public:
 private:
     Journal(std::unique_ptr<JournalDatabase> database, const std::filesystem::path& folder,
             SealingKey key);
-    Result<JournalWriter::Change> beginning(std::string key, std::string deployment,
-                                            const std::vector<Live>& former) const;
+    Result<JournalWriter::Change> beginning(HalfWay begun, const std::vector<Live>& former) const;
     Result<std::vector<std::byte>> sealed_step(const std::string& key, std::int64_t place,
                                                const Step& step) const;
 

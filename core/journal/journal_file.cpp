@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <string>
@@ -19,7 +20,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int application = 0x63637374;  // "ccst"
-constexpr int newest_schema = 1;
 
 // Times are milliseconds since 1970. What is known of a deployment beyond its run hangs on `key`:
 // what it deploys to, so that renaming it changes nothing.
@@ -111,6 +111,30 @@ CREATE TABLE state (
 );
 )";
 
+// Whose it is that was begun, whether only the cleaning up is left of it, and what it deploys to,
+// one by one: another deployment may share some of that. What is queued is to be deployed by the
+// next run, whatever its last one came to.
+constexpr const char* second_schema = R"(
+ALTER TABLE unsettled ADD COLUMN pipeline_file TEXT NOT NULL DEFAULT '';
+ALTER TABLE unsettled ADD COLUMN proven INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE place (
+    place TEXT NOT NULL,
+    key TEXT NOT NULL REFERENCES unsettled ON DELETE CASCADE,
+    PRIMARY KEY (place, key)
+) WITHOUT ROWID;
+CREATE INDEX place_of_key ON place (key);
+CREATE TABLE queued (
+    pipeline_file TEXT NOT NULL,
+    deployment TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (pipeline_file, deployment)
+) WITHOUT ROWID;
+)";
+
+/// What makes each schema of the one before.
+constexpr std::array schemas{first_schema, second_schema};
+constexpr int newest_schema = static_cast<int>(schemas.size());
+
 int number_from(SQLite::Database& database, const char* pragma) {
     return database.execAndGet(pragma).getInt();
 }
@@ -126,7 +150,9 @@ Result<void> migrate(SQLite::Database& database, const fs::path& file) {
                          "): use that one, or move the file away",
                      file.string()};
     }
-    database.exec(first_schema);
+    for (int from = schema; from < newest_schema; ++from) {
+        database.exec(schemas[static_cast<std::size_t>(from)]);
+    }
     database.exec("PRAGMA application_id = " + std::to_string(application));
     database.exec("PRAGMA user_version = " + std::to_string(newest_schema));
     return {};
@@ -134,7 +160,7 @@ Result<void> migrate(SQLite::Database& database, const fs::path& file) {
 
 /// What decides about rollbacks is looked at whole; the rest when it is read.
 Result<void> check_soundness(SQLite::Database& database, const fs::path& file) {
-    for (const char* table : {"unsettled", "step", "state"}) {
+    for (const char* table : {"unsettled", "step", "place", "state"}) {
         const std::string found =
             database.execAndGet(std::string("PRAGMA quick_check('") + table + "')").getString();
         if (found != "ok") {
@@ -274,13 +300,16 @@ Result<std::unique_ptr<JournalDatabase>> read_journal(const fs::path& folder) {
             uri, SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX | SQLite::OPEN_URI,
             static_cast<int>(usual_journal_patience.count()));
         const int schema = number_from(database->sqlite(), "PRAGMA user_version");
-        if (number_from(database->sqlite(), "PRAGMA application_id") == application &&
-            schema == newest_schema) {
-            return database;
+        if (number_from(database->sqlite(), "PRAGMA application_id") != application) {
+            return Error{ErrorCode::invalid, "it is no journal", file.string()};
         }
+        if (schema == newest_schema) return database;
+        const bool is_older = schema < newest_schema;
         return Error{ErrorCode::invalid,
-                     "it is no journal of this version (schema " + std::to_string(schema) +
-                         "; this certcast knows " + std::to_string(newest_schema) + ")",
+                     "it was written by " + std::string(is_older ? "an older" : "a newer") +
+                         " certcast (schema " + std::to_string(schema) + "; this one knows " +
+                         std::to_string(newest_schema) + ")" +
+                         (is_older ? ": the next run brings it up to date" : ": use that one"),
                      file.string()};
     } catch (const SQLite::Exception& exception) {
         return journal_error(exception, file);

@@ -33,6 +33,20 @@ struct ObservedCertificate {
     std::string seen_by;         ///< "probe", "verify" or "inspect"
 };
 
+/// Something that was begun, and is neither proven nor undone.
+struct HalfWay {
+    std::string key;         ///< of the memory
+    std::string deployment;  ///< as it was called then
+    std::string pipeline_file;
+    std::int64_t since = 0;
+    std::vector<std::string> places;  ///< what it deploys to
+};
+
+/// As an operator knows it: without the plugin that is in front of it.
+inline std::string without_plugin(const std::string& place) {
+    return place.substr(place.find('|') + 1);
+}
+
 struct RunStarted {
     struct Planned {
         std::string name;

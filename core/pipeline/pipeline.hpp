@@ -100,7 +100,8 @@ struct Deployment {
 /// A pipeline file that was read and found right. Deployments are in the order of the file.
 struct Pipeline {
     std::string name;
-    std::filesystem::path file;
+    std::filesystem::path file;       ///< absolute; names in it are relative to its folder
+    std::filesystem::path real_file;  ///< without symlinks: what it is remembered by
     std::map<std::string, CertificateSource> certificates;
     std::map<std::string, SecretSource> secrets;  ///< named ones, and inline ones by their key path
     std::vector<Deployment> deployments;

@@ -1,5 +1,6 @@
 #include "core/pipeline/read_pipeline.hpp"
 
+#include "core/base/real_path.hpp"
 #include "core/pipeline/deploy_entry.hpp"
 #include "core/pipeline/limit_reading.hpp"
 #include "core/pipeline/needs.hpp"
@@ -33,6 +34,7 @@ public:
           secrets_(folder_, diagnostics),
           substitution_(nullptr, diagnostics) {
         pipeline_.file = file;
+        pipeline_.real_file = real_path(file);
         vars_.kind = RawValue::Kind::table;
     }
 

@@ -1,6 +1,7 @@
 #include "core/report/history_view.hpp"
 
 #include "core/base/duration.hpp"
+#include "core/report/json_or_null.hpp"
 #include "core/report/phrases.hpp"
 #include "core/report/table.hpp"
 
@@ -20,10 +21,6 @@ std::string time_of(std::int64_t ms) {
 
 json::value time_or_null(std::int64_t ms) {
     return ms == 0 ? json::value(nullptr) : json::value(rfc3339_seconds(ms / 1000));
-}
-
-json::value text_or_null(const std::string& text) {
-    return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
 json::object head_of(const PastRun& run, const TextFilter& filter) {
@@ -49,12 +46,12 @@ json::object to_json(const PastDeploymentLog& one, const TextFilter& filter) {
     }
     return {{"name", filter.data(deployment.name)},
             {"plugin", filter.data(deployment.plugin)},
-            {"target", text_or_null(filter.data(deployment.target))},
+            {"target", text_or_null(deployment.target, filter)},
             {"status", status_of(deployment)},
-            {"reason", text_or_null(filter.data(deployment.reason))},
-            {"message", text_or_null(filter.data(deployment.message))},
+            {"reason", text_or_null(deployment.reason, filter)},
+            {"message", text_or_null(deployment.message, filter)},
             {"rollback", deployment.rollback},
-            {"rollback_message", text_or_null(filter.data(deployment.rollback_message))},
+            {"rollback_message", text_or_null(deployment.rollback_message, filter)},
             {"proof", deployment.proof},
             {"began", time_or_null(deployment.began)},
             {"ended", time_or_null(deployment.ended)},
@@ -109,8 +106,18 @@ std::string_view name_of(CertificateStatus::State state) {
             return "never run";
         case CertificateStatus::State::unsettled:
             return "unsettled";
+        case CertificateStatus::State::unclaimed:
+            return "unclaimed";
     }
     return "unknown";
+}
+
+std::string in_words(const HalfWay& one) {
+    std::string places;
+    for (const std::string& place : one.places) {
+        places += (places.empty() ? " at " : ", ") + without_plugin(place);
+    }
+    return one.deployment + places + ", half-way since " + time_of(one.since);
 }
 
 std::string status_of(const PastRun& run) {
@@ -142,7 +149,8 @@ std::string in_a_table(const std::vector<CertificateStatus>& all, const TextFilt
     for (const CertificateStatus& one : all) {
         const ObservedCertificate& observed = one.known.observed;
         const bool seen = !observed.seen_by.empty();
-        rows.push_back({filter.line(one.known.deployment), filter.line(one.known.wanted.name),
+        rows.push_back({filter.line(one.known.deployment),
+                        one.known.wanted.name.empty() ? "-" : filter.line(one.known.wanted.name),
                         std::string(name_of(one.state)), short_print(one.known.wanted.sha256),
                         short_print(observed.sha256), seen ? observed.seen_by : "-",
                         time_of(seen ? one.known.observed_since : 0),
@@ -177,7 +185,7 @@ json::array to_json(const std::vector<CertificateStatus>& all, const TextFilter&
         const KnownCertificate& known = one.known;
         array.push_back(
             json::object{{"deployment", filter.data(known.deployment)},
-                         {"certificate", filter.data(known.wanted.name)},
+                         {"certificate", text_or_null(known.wanted.name, filter)},
                          {"state", name_of(one.state)},
                          {"wanted", text_or_null(known.wanted.sha256)},
                          {"wanted_not_after", time_or_null(known.wanted.not_after * 1000)},

@@ -24,7 +24,8 @@ struct CertificateStatus {
         differs,    ///< something else was seen there
         unknown,    ///< nobody has seen what is there
         never_run,  ///< the journal knows nothing of it
-        unsettled   ///< something was begun, and neither proven nor undone
+        unsettled,  ///< something was begun, and neither proven nor undone
+        unclaimed   ///< the same, by a deployment that the pipeline does not have any more
     };
     KnownCertificate known;
     State state = State::never_run;
@@ -35,6 +36,9 @@ std::string_view name_of(CertificateStatus::State state);
 std::string status_of(const PastRun& run);
 /// "not started" and "unknown" are of a run that was killed.
 std::string status_of(const PastDeployment& deployment);
+
+/// "mail at file=/etc/postfix/tls.crt, half-way since 2026-11-23T09:45:00Z".
+std::string in_words(const HalfWay& one);
 
 /// Tables for people, one line each, with a heading.
 std::string in_a_table(const std::vector<PastRun>& runs, const TextFilter& filter);

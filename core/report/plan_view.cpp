@@ -1,5 +1,6 @@
 #include "core/report/plan_view.hpp"
 
+#include "core/report/json_or_null.hpp"
 #include "core/report/phrases.hpp"
 #include "core/report/table.hpp"
 
@@ -43,10 +44,6 @@ Serving serving_of(const DeploymentReport& deployment, std::size_t certificate) 
     return certificate < deployment.serving.size() ? deployment.serving[certificate] : Serving{};
 }
 
-json::value text_or_null(const std::string& text) {
-    return text.empty() ? json::value(nullptr) : json::value(text);
-}
-
 json::object to_json(const DeploymentReport& deployment, const TextFilter& filter) {
     json::array certificates;
     for (std::size_t i = 0; i < deployment.certificates.size(); ++i) {
@@ -61,7 +58,7 @@ json::object to_json(const DeploymentReport& deployment, const TextFilter& filte
     }
     return {{"name", filter.data(deployment.name)},
             {"plugin", filter.data(deployment.plugin)},
-            {"target", text_or_null(filter.data(deployment.target))},
+            {"target", text_or_null(deployment.target, filter)},
             {"action", action_of(deployment)},
             {"reason", text_or_null(reason_of_action(deployment, filter))},
             {"certificates", std::move(certificates)}};

@@ -1,5 +1,6 @@
 #include "core/report/report_file.hpp"
 
+#include "core/report/json_or_null.hpp"
 #include "core/report/phrases.hpp"
 
 #include <certcast/files.hpp>
@@ -15,10 +16,6 @@ namespace certcast {
 namespace {
 
 namespace json = boost::json;
-
-json::value text_or_null(const std::string& text, const TextFilter& filter) {
-    return text.empty() ? json::value(nullptr) : json::value(filter.data(text));
-}
 
 json::array texts(const std::vector<std::string>& all, const TextFilter& filter) {
     json::array array;

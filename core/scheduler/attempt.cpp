@@ -26,6 +26,9 @@ Outcome stopped_before(Stage stage) {
 
 Outcome not_started(Stage stage, const Error& error) {
     if (error.code == ErrorCode::cancelled) return stopped_before(stage);
+    if (error.code == ErrorCode::conflict) {
+        return Outcome::of(Ended::failed, stage, Category::conflict, error.text());
+    }
     return Outcome::of(Ended::setup_failed, stage, Category::internal, error.text());
 }
 
@@ -54,20 +57,27 @@ asio::awaitable<AttemptResult> Attempt::run() {
 }
 
 asio::awaitable<Outcome> Attempt::recall() {
-    const Result<void> recalled = co_await services_.memory.recall(key_);
+    const Result<void> recalled = co_await services_.memory.recall(deployment_);
     if (!recalled) co_return not_started(Stage::inspect, recalled.error());
+    const bool is_proven = services_.memory.is_proven(key_) && !services_.dry_run;
+    Outcome outcome = Outcome::success(Stage::inspect);
+    if (is_proven) co_await shielded(settle_earlier(outcome));
     unknown_ = services_.memory.is_unsettled(key_) && !can_be_undone();
-    co_return Outcome::success(Stage::inspect);
+    co_return outcome;
 }
 
 asio::awaitable<Outcome> Attempt::go_forward() {
     Outcome outcome = co_await recall();
     if (!outcome.succeeded()) co_return outcome;
-    if (services_.dry_run && services_.memory.is_unsettled(key_)) {
-        result_.would_change = "an earlier run has left it half-way";
+    const bool is_half_way =
+        services_.memory.is_unsettled(key_) && !services_.memory.is_proven(key_);
+    if (is_half_way && !may_change()) {
+        const bool goes_on = services_.under_way_elsewhere(deployment_);
+        result_.would_change =
+            goes_on ? "another run is at it" : "an earlier run has left it half-way";
         co_return outcome;
     }
-    if (can_be_undone()) {
+    if (is_half_way && can_be_undone()) {
         const bool stop = co_await shielded(undo_earlier());
         if (result_.rollback != RollbackState::done) {
             co_return Outcome::of(Ended::failed, Stage::rollback, Category::internal,
@@ -116,9 +126,7 @@ asio::awaitable<Outcome> Attempt::inspect_and_deploy() {
     }
     Outcome guarded = co_await refuse_worse();
     if (!guarded.succeeded()) co_return guarded;
-    const bool may_change = !services_.dry_run && (services_.changes == nullptr ||
-                                                   services_.changes->grants(deployment_.name));
-    if (!may_change) {
+    if (!may_change()) {
         result_.would_change = why_it_changes();
         co_return Outcome::success(Stage::inspect);
     }
@@ -139,7 +147,7 @@ asio::awaitable<Outcome> Attempt::refuse_worse() {
 asio::awaitable<Outcome> Attempt::deploy(std::uint64_t flags) {
     if (!has(Stage::rollback)) {
         const Result<void> begun =
-            co_await services_.memory.begin(key_, deployment_.name, calls_.facts().inspected);
+            co_await services_.memory.begin(deployment_, calls_.facts().inspected);
         if (!begun) co_return not_started(Stage::deploy, begun.error());
     }
     touched_ = true;
@@ -188,7 +196,7 @@ asio::awaitable<void> Attempt::wind_up() {
     session_.reset();
     if (proven_) {
         const Result<void> forgotten = co_await services_.memory.settle(key_);
-        if (forgotten.has_error()) warn("its steps still stand: " + forgotten.error().text());
+        if (forgotten.has_error()) warn("not recorded as settled: " + forgotten.error().text());
     }
     if (went_well) {
         result_.rollback = RollbackState::none;
@@ -201,6 +209,12 @@ asio::awaitable<void> Attempt::wind_up() {
 
 asio::awaitable<bool> Attempt::settle() {
     if (!has(Stage::settle)) co_return true;
+    // What would undo it goes now, so nobody may want to undo it any more.
+    const Result<void> recorded = co_await services_.memory.prove(key_);
+    if (!recorded) {
+        warn("deployed, but what it replaced was not cleaned up: " + recorded.error().text());
+        co_return session_->alive();
+    }
     Outcome outcome = co_await run_stage(Stage::settle);
     if (outcome.succeeded()) co_return true;
     const bool only_too_slow =
@@ -211,6 +225,24 @@ asio::awaitable<bool> Attempt::settle() {
         result_.outcome = std::move(outcome);
     }
     co_return session_->alive();
+}
+
+/// What a host that was killed has proven, in a session of its own.
+asio::awaitable<void> Attempt::settle_earlier(Outcome& outcome) {
+    if (has(Stage::settle)) outcome = co_await start_session(Stage::settle);
+    if (session_) {
+        co_await settle();
+        if (session_->alive()) co_await session_->finish(timeout_of(Stage::close));
+        session_.reset();
+    }
+    if (!outcome.succeeded()) co_return;
+    const Result<void> forgotten = co_await services_.memory.settle(key_);
+    if (!forgotten) outcome = not_started(Stage::inspect, forgotten.error());
+}
+
+bool Attempt::may_change() {
+    if (services_.dry_run) return false;
+    return services_.changes == nullptr || services_.changes->grants(deployment_.name);
 }
 
 asio::awaitable<Outcome> Attempt::start_session(Stage stage) {

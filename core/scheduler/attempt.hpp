@@ -19,6 +19,9 @@ public:
 private:
     boost::asio::awaitable<Outcome> go_forward();
     boost::asio::awaitable<Outcome> recall();
+    boost::asio::awaitable<void> settle_earlier(Outcome& outcome);
+    /// Once it may, it may in the attempts to come, too.
+    bool may_change();
     boost::asio::awaitable<Outcome> inspect_and_deploy();
     boost::asio::awaitable<Outcome> deploy(std::uint64_t flags);
     boost::asio::awaitable<Outcome> prove();

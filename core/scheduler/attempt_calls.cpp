@@ -215,8 +215,8 @@ asio::awaitable<Result<void>> AttemptCalls::step(std::string label, Secret undo)
                           "a step holds at most 16 MiB, and 1,000 of them at most 60 MiB");
     }
     Step step{.label = std::move(label), .undo = std::move(undo), .attempt = attempt_};
-    Result<void> added = co_await services_.memory.add_step(key_, deployment_.name,
-                                                            facts_.inspected, std::move(step));
+    Result<void> added =
+        co_await services_.memory.add_step(deployment_, facts_.inspected, std::move(step));
     co_return told(std::move(added));
 }
 

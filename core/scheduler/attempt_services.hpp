@@ -8,6 +8,8 @@
 #include "core/scheduler/run_observer.hpp"
 #include "core/scheduler/secret_store.hpp"
 
+#include <functional>
+
 namespace certcast {
 
 /// What attempts use, all of it shared by the whole run and outliving it.
@@ -26,6 +28,10 @@ struct AttemptServices {
     bool force = false;               ///< deploy what is as wanted already, too
     bool dry_run = false;             ///< change nothing: what would be changed is deferred
     ChangeBudget* changes = nullptr;  ///< nullptr: as many as there are
+    /// Of what may not be changed and is half-way.
+    std::function<bool(const Deployment&)> under_way_elsewhere = [](const Deployment&) {
+        return false;
+    };
 };
 
 /// What a session is told of its deployment, whichever deployer runs in it.

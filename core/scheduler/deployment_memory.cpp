@@ -25,10 +25,37 @@ std::string digest_of(const Deployment& deployment) {
     return to_hex(sha256_of(deployment.plugin + '\n' + std::string(encode_job(asked, "").text())));
 }
 
-asio::awaitable<Result<void>> DeploymentMemory::recall(const std::string& key) {
+namespace {
+
+Error left_in_the_way(const HalfWay& other) {
+    const std::string there =
+        other.places.empty() ? "there" : "at " + without_plugin(other.places.front());
+    return {ErrorCode::conflict,
+            "what the deployment " + other.deployment +
+                (other.pipeline_file.empty() ? "" : " of " + other.pipeline_file) + " has begun " +
+                there +
+                " is half-way: run that pipeline as it was then, or, where it is not to be undone "
+                "any more, `certcast forget " +
+                other.deployment + "`",
+            {}};
+}
+
+}  // namespace
+
+asio::awaitable<Result<void>> DeploymentMemory::recall(const Deployment& deployment) {
     if (journal_ == nullptr) co_return Result<void>();
-    Result<Remembered> found = co_await journal_->recall(key);
+    const std::string key = memory_key(deployment);
+    const bool is_own = use_ != Use::all && unsettled_.contains(key);
+    if (is_own) co_return Result<void>();
+    Result<Remembered> found = co_await journal_->recall(key, deployment.identities);
     if (!found) co_return found.error();
+    if (found->in_the_way) co_return left_in_the_way(*found->in_the_way);
+    if (found->unsettled.begun && use_ == Use::keeping_away) {
+        co_return Error{ErrorCode::conflict,
+                        "an earlier run has left it half-way, which only a run with the journal "
+                        "can make good: run it without --no-journal",
+                        {}};
+    }
     unsettled_.erase(key);
     states_.erase(key);
     if (found->unsettled.begun) unsettled_.emplace(key, std::move(found->unsettled));
@@ -48,36 +75,45 @@ const std::vector<Live>& DeploymentMemory::former(const std::string& key) const 
     return found == unsettled_.end() ? nothing : found->second.former;
 }
 
-asio::awaitable<Result<void>> DeploymentMemory::begin(const std::string& key,
-                                                      const std::string& deployment,
+bool DeploymentMemory::is_proven(const std::string& key) const {
+    const auto found = unsettled_.find(key);
+    return found != unsettled_.end() && found->second.proven;
+}
+
+HalfWay DeploymentMemory::beginning_of(const Deployment& deployment) const {
+    return {memory_key(deployment), deployment.name, pipeline_file_, now_in_ms(),
+            deployment.identities};
+}
+
+asio::awaitable<Result<void>> DeploymentMemory::begin(const Deployment& deployment,
                                                       const std::vector<Live>& former) {
+    HalfWay begun = beginning_of(deployment);
+    const std::string key = begun.key;
     if (is_unsettled(key)) co_return Result<void>();
-    if (journal_ != nullptr) {
-        const Result<void> written = co_await journal_->begin(key, deployment, former);
+    const std::int64_t since = begun.since;
+    if (writes()) {
+        const Result<void> written = co_await journal_->begin(std::move(begun), former);
         if (!written) co_return written;
     }
-    unsettled_[key] = {.begun = true, .steps = {}, .former = former};
+    unsettled_[key] = {.begun = true, .since = since, .steps = {}, .former = former};
     co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> DeploymentMemory::add_step(const std::string& key,
-                                                         const std::string& deployment,
+asio::awaitable<Result<void>> DeploymentMemory::add_step(const Deployment& deployment,
                                                          const std::vector<Live>& former,
                                                          Step step) {
+    HalfWay begun = beginning_of(deployment);
+    const std::string key = begun.key;
     if (!is_unsettled(key)) {
-        if (journal_ != nullptr) {
+        const std::int64_t since = begun.since;
+        if (writes()) {
             const Result<void> written =
-                co_await journal_->begin_with_step(key, deployment, former, step);
+                co_await journal_->begin_with_step(std::move(begun), former, step);
             if (!written) co_return written;
         }
-        Unsettled& begun = unsettled_[key];
-        begun.begun = true;
-        begun.former = former;
-        begun.steps.push_back(std::move(step));
-        co_return Result<void>();
-    }
-    const std::size_t number = unsettled_.at(key).steps.size();
-    if (journal_ != nullptr) {
+        unsettled_[key] = {.begun = true, .since = since, .steps = {}, .former = former};
+    } else if (writes()) {
+        const std::size_t number = unsettled_.at(key).steps.size();
         const Result<void> written = co_await journal_->add_step(key, number, step);
         if (!written) co_return written;
     }
@@ -88,16 +124,39 @@ asio::awaitable<Result<void>> DeploymentMemory::add_step(const std::string& key,
 asio::awaitable<Result<void>> DeploymentMemory::mark_undone(const std::string& key,
                                                             std::size_t index) {
     unsettled_.at(key).steps.at(index).undone = true;
-    if (journal_ == nullptr) co_return Result<void>();
+    if (!writes()) co_return Result<void>();
     co_return co_await journal_->mark_undone(key, index);
 }
 
-asio::awaitable<Result<void>> DeploymentMemory::settle(const std::string& key) {
-    if (journal_ != nullptr && is_unsettled(key)) {
-        const Result<void> written = co_await journal_->settle(key);
+asio::awaitable<Result<void>> DeploymentMemory::prove(const std::string& key) {
+    if (!is_unsettled(key)) co_return Result<void>();
+    if (writes()) {
+        const Result<void> written = co_await journal_->prove(key);
         if (!written) co_return written;
     }
+    unsettled_.at(key).proven = true;
+    co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> DeploymentMemory::settle(const std::string& key) {
+    if (writes() && is_unsettled(key)) {
+        const std::int64_t since = unsettled_.at(key).since;
+        const Result<void> written = co_await journal_->settle(key, since);
+        if (!written) {
+            to_be_settled_[key] = since;
+            co_return written;
+        }
+    }
     unsettled_.erase(key);
+    co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> DeploymentMemory::settle_rest() {
+    for (const auto& [key, since] : to_be_settled_) {
+        const Result<void> written = co_await journal_->settle(key, since);
+        if (!written) co_return written;
+    }
+    to_be_settled_.clear();
     co_return Result<void>();
 }
 
@@ -108,7 +167,7 @@ const PluginState* DeploymentMemory::state(const std::string& key) const {
 
 asio::awaitable<Result<void>> DeploymentMemory::set_state(const std::string& key,
                                                           PluginState state) {
-    if (journal_ != nullptr) {
+    if (writes()) {
         const Result<void> written = co_await journal_->set_state(key, state);
         if (!written) co_return written;
     }

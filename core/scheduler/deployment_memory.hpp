@@ -24,11 +24,18 @@ std::string digest_of(const Deployment& deployment);
 /// write has returned.
 class DeploymentMemory {
 public:
-    /// nullptr: nothing outlasts this process.
-    explicit DeploymentMemory(Journal* journal = nullptr) : journal_(journal) {}
+    /// What is done with a journal: all, reading it, or only not touching what it knows as
+    /// half-way.
+    enum class Use { all, reading, keeping_away };
+
+    /// nullptr: nothing outlasts this process. `pipeline_file`: whose deployments they are.
+    explicit DeploymentMemory(Journal* journal = nullptr, std::string pipeline_file = {},
+                              Use use = Use::all)
+        : journal_(journal), pipeline_file_(std::move(pipeline_file)), use_(use) {}
 
     /// Comes first in an attempt, behind the locks: another run may have been at it before.
-    boost::asio::awaitable<Result<void>> recall(const std::string& key);
+    /// conflict: something is half-way that this deployment must not touch.
+    boost::asio::awaitable<Result<void>> recall(const Deployment& deployment);
 
     /// Oldest first. The reference stays good until it is settled.
     const std::vector<Step>& steps(const std::string& key) const;
@@ -36,25 +43,34 @@ public:
     const std::vector<Live>& former(const std::string& key) const;
     /// It was begun, and neither proven nor undone.
     bool is_unsettled(const std::string& key) const { return unsettled_.contains(key); }
+    /// Unsettled, and nothing of it is to be undone.
+    bool is_proven(const std::string& key) const;
 
-    /// From now on it is unsettled.
-    boost::asio::awaitable<Result<void>> begin(const std::string& key,
-                                               const std::string& deployment,
+    /// From now on it is unsettled. `former`: what inspect found.
+    boost::asio::awaitable<Result<void>> begin(const Deployment& deployment,
                                                const std::vector<Live>& former);
     /// With the first one it is begun.
-    boost::asio::awaitable<Result<void>> add_step(const std::string& key,
-                                                  const std::string& deployment,
+    boost::asio::awaitable<Result<void>> add_step(const Deployment& deployment,
                                                   const std::vector<Live>& former, Step step);
     /// REQUIRES: there is a step of this index.
     boost::asio::awaitable<Result<void>> mark_undone(const std::string& key, std::size_t index);
+    boost::asio::awaitable<Result<void>> prove(const std::string& key);
     boost::asio::awaitable<Result<void>> settle(const std::string& key);
+    /// What could not be recorded as settled at once. For the end of the run.
+    boost::asio::awaitable<Result<void>> settle_rest();
 
     /// nullptr: none was stored.
     const PluginState* state(const std::string& key) const;
     boost::asio::awaitable<Result<void>> set_state(const std::string& key, PluginState state);
 
 private:
+    HalfWay beginning_of(const Deployment& deployment) const;
+    bool writes() const { return journal_ != nullptr && use_ == Use::all; }
+
     Journal* journal_;
+    const std::string pipeline_file_;
+    const Use use_;
+    std::map<std::string, std::int64_t> to_be_settled_;  ///< by key: begun when
     std::map<std::string, Unsettled> unsettled_;
     std::map<std::string, PluginState> states_;
 };

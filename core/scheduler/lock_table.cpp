@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace certcast {
@@ -20,6 +21,22 @@ std::string file_name_of(const std::string& name) {
 }
 
 }  // namespace
+
+std::vector<std::string> locks_of_places(const std::vector<std::string>& places,
+                                         const std::string& key) {
+    if (places.empty()) return {"deployment:" + key};
+    std::vector<std::string> names;
+    for (const std::string& one : places) names.push_back("identity:" + one);
+    return names;
+}
+
+bool is_one_held(const std::filesystem::path& folder, const std::vector<std::string>& names) {
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+        const std::filesystem::path path = folder / file_name_of(name);
+        const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        return file && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;
+    });
+}
 
 void HeldLocks::release() {
     if (table_ == nullptr) return;

@@ -15,6 +15,14 @@ namespace certcast {
 
 class LockTable;
 
+/// What nobody else may be at while something is deployed to these places. `key`: what it is
+/// remembered by, where there is none.
+std::vector<std::string> locks_of_places(const std::vector<std::string>& places,
+                                         const std::string& key);
+
+/// By another process, now. Writes nothing.
+bool is_one_held(const std::filesystem::path& folder, const std::vector<std::string>& names);
+
 /// Locks of one deployment. Dropping them lets the next one in.
 class HeldLocks {
 public:

@@ -1,6 +1,7 @@
 #include "core/scheduler/run_plan.hpp"
 
 #include "core/scheduler/deployment_memory.hpp"
+#include "core/scheduler/lock_table.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,11 +27,9 @@ std::string new_run_id(std::chrono::system_clock::time_point now) {
 }
 
 std::vector<std::string> lock_names(const Deployment& deployment) {
-    std::vector<std::string> names;
-    for (const std::string& one : deployment.identities) names.push_back("identity:" + one);
-    for (const std::string& one : deployment.exclusives) names.push_back("exclusive:" + one);
     // What is remembered of it is nobody else's meanwhile.
-    if (deployment.identities.empty()) names.push_back("deployment:" + memory_key(deployment));
+    std::vector<std::string> names = locks_of_places(deployment.identities, memory_key(deployment));
+    for (const std::string& one : deployment.exclusives) names.push_back("exclusive:" + one);
     for (const std::string& one : deployment.locks) names.push_back("lock:" + one);
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
@@ -64,7 +63,7 @@ void make_plan(const Pipeline& pipeline, const RunOptions& options, Slots& slots
     plan.report.started = std::chrono::system_clock::now();
     plan.report.run = new_run_id(plan.report.started);
     plan.report.pipeline = pipeline.name;
-    plan.report.pipeline_file = pipeline.file.string();
+    plan.report.pipeline_file = pipeline.real_file.string();
 
     const std::size_t count = pipeline.deployments.size();
     std::unordered_map<std::string_view, Task*> by_name;

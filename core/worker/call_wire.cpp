@@ -44,6 +44,7 @@ std::uint32_t status_of(ErrorCode code) {
             return CERTCAST_E_CANCELLED;
         case ErrorCode::io:
         case ErrorCode::timeout:
+        case ErrorCode::conflict:
         case ErrorCode::protocol:
         case ErrorCode::internal:
             return CERTCAST_E_HOST;

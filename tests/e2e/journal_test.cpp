@@ -67,6 +67,48 @@ bool says(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
 }
 
+/// A deployment that a killed host has left half-way.
+class HalfWay {
+public:
+    HalfWay() {
+        fs::create_directory(workspace / "site");
+        REQUIRE(workspace.run(pipeline("former")).status == 0);
+        const Announcements reached(workspace / "site/moment");
+        const auto host = workspace.start_run(pipeline("newer", "x", {"after write 2"}));
+        reached.next();
+        host->signal(SIGKILL);
+        host->wait();
+        wait_for_no_leftovers();
+        fs::remove(reached.path());
+    }
+
+    std::string pipeline(const std::string& text, const std::string& also = "x",
+                         const std::vector<std::string>& stops = {},
+                         const std::string& name = "site") const {
+        Toml site = deployment(name, "test-steps");
+        site.table("deploy." + name + ".config")
+            .text("folder", (workspace / "site").string())
+            .text("also", (workspace / also).string())
+            .text("text", text)
+            .value("stop_at", Toml::list(stops));
+        return workspace.head() + std::string(site);
+    }
+    Run run(const std::string& text, std::vector<std::string> arguments = {}) const {
+        return workspace.run(pipeline(text), std::move(arguments));
+    }
+    Said say(std::vector<std::string> arguments) const {
+        const auto process = workspace.start(std::move(arguments));
+        const int status = process->wait().status;
+        return {status, process->output(), process->errors()};
+    }
+    std::string file() const { return (workspace / "pipeline.toml").string(); }
+    std::string content(const std::string& name) const {
+        return read_text(workspace / ("site/" + name));
+    }
+
+    Workspace workspace;
+};
+
 }  // namespace
 
 TEST_CASE("a run takes up what has not succeeded, and only that") {
@@ -262,4 +304,77 @@ TEST_CASE("a step that a full disk does not take is not gone beyond") {
     CHECK(says(run.text("site", "warnings"), "the disk is full"));
     for (const char* name : {"one", "two", "three", "served"})
         CHECK(read_text(site / name) == large);
+}
+
+TEST_CASE("a run without the journal keeps away from what is half-way") {
+    const HalfWay site;
+    const Run away = site.run("newer", {"--no-journal"});
+    CHECK(away.status == 1);
+    CHECK(says(away.message("site"), "run it without --no-journal"));
+    CHECK(site.content("three") == "former");
+    const Run again = site.run("newer");
+    CHECK(again.text("site", "status") == "changed");
+    CHECK(says(json::serialize(again["site"].at("warnings")), "was to be undone first"));
+    CHECK(site.run("newest", {"--no-journal"}).text("site", "status") == "changed");
+}
+
+TEST_CASE("undoing what is half-way is a change like any other") {
+    const HalfWay site;
+    const Run none = site.run("newer", {"--max-changes", "0"});
+    CHECK(none.text("site", "reason") == "would change: an earlier run has left it half-way");
+    CHECK(site.content("one") == "newer");
+    CHECK(site.run("newer", {"--max-changes", "1"}).text("site", "status") == "changed");
+}
+
+TEST_CASE("what is half-way at a place that now goes with others is not deployed over") {
+    const HalfWay site;
+    const Run other = site.workspace.run(site.pipeline("newer", "y"));
+    CAPTURE(other.errors);
+    CHECK(other.status == 1);
+    CHECK(says(other.message("site"), "run that pipeline as it was then"));
+    CHECK(says(other.message("site"), "`certcast forget site`"));
+    CHECK(other.number("site", "attempts") == 1);
+    CHECK(says(other.errors + other.output, "half-way since"));
+    const json::value status = site.say({"status", site.file(), "--json"}).parsed();
+    CHECK(status.at(1).at("state") == "unclaimed");
+
+    SUBCASE("until the pipeline is as it was") {
+        CHECK(site.run("newer").text("site", "status") == "changed");
+        CHECK(site.workspace.run(site.pipeline("newer", "y")).status == 0);
+    }
+    SUBCASE("or it is forgotten") {
+        CHECK(site.say({"forget", "nobody"}).status == 2);
+        CHECK(site.say({"forget", "site", "--pipeline", "/elsewhere.toml"}).status == 2);
+        const Said forgotten = site.say({"forget", "site", "--pipeline", site.file()});
+        CHECK(forgotten.status == 0);
+        CHECK(says(forgotten.output, "half-way since"));
+        CHECK(site.content("one") == "newer");
+        CHECK(site.workspace.run(site.pipeline("newer", "y")).text("site", "status") == "changed");
+        CHECK(site.say({"forget", "site"}).status == 2);
+    }
+}
+
+TEST_CASE("what a run is at now is neither forgotten nor taken for half-way") {
+    const HalfWay site;
+    const Announcements reached(site.workspace / "site/moment");
+    const auto host = site.workspace.start_run(site.pipeline("newer", "x", {"after write 1"}));
+    reached.next();
+    const Said plan = site.say({"plan", site.file(), "--json"});
+    CHECK(plan.parsed().at("deployments").at(0).at("reason") == "another run is at it");
+    CHECK(site.say({"forget", "site"}).status == 4);
+    host->signal(SIGKILL);
+    host->wait();
+    wait_for_no_leftovers();
+    CHECK(site.say({"plan", site.file(), "--json"}).parsed().at("deployments").at(0).at("reason") ==
+          "an earlier run has left it half-way");
+}
+
+TEST_CASE("a pipeline is known by its file, whichever link leads there") {
+    const Pair pair;
+    REQUIRE(pair.run().status == 1);
+    const fs::path link = pair.workspace / "link.toml";
+    fs::create_symlink(pair.file(), link);
+    CHECK(pair.say({"history", link.string(), "--json"}).parsed().as_array().size() == 1);
+    const json::value status = pair.say({"status", link.string(), "--json"}).parsed();
+    CHECK(status.at(0).at("state") == "as wanted");
 }

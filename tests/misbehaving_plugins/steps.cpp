@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::array<const char*, 3> names{"one", "two", "three"};
 
-enum Param { folder, text, die_at, die_attempts, stop_at };
+enum Param { folder, text, die_at, die_attempts, stop_at, also };
 
 constexpr certcast_param params[] = {
     {.name = CERTCAST_STR("folder"),
@@ -41,6 +41,10 @@ constexpr certcast_param params[] = {
      .doc = CERTCAST_STR("Moments to stop at, in every attempt"),
      .type = CERTCAST_LIST,
      .element_type = CERTCAST_TEXT},
+    {.name = CERTCAST_STR("also"),
+     .doc = CERTCAST_STR("Another place that counts as its own"),
+     .type = CERTCAST_PATH,
+     .flags = CERTCAST_WRITES | CERTCAST_IDENTITY},
 };
 
 const certcast_value& config(const certcast_job* job, Param param) {
@@ -92,6 +96,7 @@ std::int32_t inspect(void*, const certcast_job* job) {
 
 std::int32_t deploy(void*, const certcast_job* job) {
     const std::string content = string_of(config(job, text).text);
+    write(path_of(job, "kept"), "what a rollback needs");
     for (std::size_t i = 0; i < names.size(); ++i) {
         const std::string number = std::to_string(i + 1);
         const std::filesystem::path path = path_of(job, names[i]);
@@ -125,7 +130,15 @@ std::int32_t verify(void*, const certcast_job* job) {
     return job->host->live(job->host, &live);
 }
 
+std::int32_t settle(void*, const certcast_job* job) {
+    die_if(job, "before settle");
+    std::filesystem::remove(path_of(job, "kept"));
+    die_if(job, "after settle");
+    return CERTCAST_OK;
+}
+
 std::int32_t rollback(void*, const certcast_job* job) {
+    if (!std::filesystem::exists(path_of(job, "kept"))) return CERTCAST_FAILED;
     for (std::uint64_t i = job->step_count; i-- > 0;) {
         const char* at = reinterpret_cast<const char*>(job->steps) + i * job->step_stride;
         const auto& step = *reinterpret_cast<const certcast_step*>(at);
@@ -167,6 +180,7 @@ const certcast_deployer deployer{
     .inspect = inspect,
     .deploy = deploy,
     .verify = verify,
+    .settle = settle,
     .rollback = rollback,
     .destroy = [](void*) {},
 };

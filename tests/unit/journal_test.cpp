@@ -44,12 +44,12 @@ public:
         return wait_for(journal_->add_step(key, number, step));
     }
     Result<Unsettled> unsettled(const std::string& key) {
-        auto found = wait_for(journal_->recall(key));
+        auto found = wait_for(journal_->recall(key, {}));
         if (!found) return found.error();
         return std::move(found->unsettled);
     }
     std::optional<PluginState> state(const std::string& key) {
-        return std::move(wait_for(journal_->recall(key))->state);
+        return std::move(wait_for(journal_->recall(key, {}))->state);
     }
 
 private:
@@ -69,6 +69,11 @@ std::string message_of(const std::filesystem::path& folder) {
 
 bool says(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
+}
+
+HalfWay half_way(const std::string& key, const std::string& deployment,
+                 std::vector<std::string> places = {}) {
+    return {key, deployment, "/p.toml", 1'000, std::move(places)};
 }
 
 std::vector<Live> one_live() {
@@ -108,7 +113,8 @@ TEST_CASE("what one host has begun the next one knows, until it is settled") {
     {
         Host host(folder.path());
         CHECK_FALSE(host.unsettled("web")->begun);
-        REQUIRE(host.wait_for(host.journal().begin("web", "edge", one_live())).has_value());
+        REQUIRE(
+            host.wait_for(host.journal().begin(half_way("web", "edge"), one_live())).has_value());
         REQUIRE(host.step("web", 0, "the former key").has_value());
         REQUIRE(host.step("web", 1, std::string(3'000'000, 'x')).has_value());
         REQUIRE(host.wait_for(host.journal().mark_undone("web", 1)).has_value());
@@ -135,10 +141,81 @@ TEST_CASE("what one host has begun the next one knows, until it is settled") {
     CHECK(state->version == "1.2");
     CHECK_FALSE(next.state("mail"));
 
-    REQUIRE(next.wait_for(next.journal().settle("web")).has_value());
+    CHECK_FALSE(found->proven);
+    REQUIRE(next.wait_for(next.journal().prove("web")).has_value());
+    CHECK(next.unsettled("web")->proven);
+    // Of what was begun at another time nothing is settled.
+    REQUIRE(next.wait_for(next.journal().settle("web", 1'001)).has_value());
+    CHECK(next.unsettled("web")->begun);
+    REQUIRE(next.wait_for(next.journal().settle("web", 1'000)).has_value());
     CHECK_FALSE(next.unsettled("web")->begun);
     CHECK(next.unsettled("web")->steps.empty());
     CHECK(next.state("web"));
+}
+
+TEST_CASE("what is half-way is known by each place that it is at, and can be forgotten") {
+    const TemporaryFolder folder;
+    Host host(folder.path());
+    Journal& journal = host.journal();
+    REQUIRE(host.wait_for(journal.begin(half_way("ab", "edge", {"/a", "/b"}), {})).has_value());
+    REQUIRE(host.step("ab", 0, "x").has_value());
+    const auto in_the_way = [&](const std::string& key, const std::vector<std::string>& places) {
+        return host.wait_for(journal.recall(key, places))->in_the_way;
+    };
+    const auto other = in_the_way("bc", {"/c", "/b"});
+    REQUIRE(other);
+    CHECK(other->deployment == "edge");
+    CHECK(other->pipeline_file == "/p.toml");
+    CHECK(other->places == std::vector<std::string>{"/b"});
+    CHECK_FALSE(in_the_way("ab", {"/a", "/b"}));
+    CHECK_FALSE(in_the_way("cd", {"/c", "/d"}));
+
+    const auto known = History::open(folder.path())->half_way();
+    REQUIRE(known->size() == 1);
+    const HalfWay one = known->begin()->second;
+    CHECK(one.key == "ab");
+    CHECK(one.since == 1'000);
+    CHECK(one.places == std::vector<std::string>{"/a", "/b"});
+    REQUIRE(forget_half_way(folder.path(), one).has_value());
+    CHECK_FALSE(host.unsettled("ab")->begun);
+    CHECK(host.unsettled("ab")->steps.empty());
+    CHECK_FALSE(in_the_way("bc", {"/c", "/b"}));
+}
+
+TEST_CASE("a journal of an older certcast is brought up to date with all that is in it") {
+    const TemporaryFolder folder;
+    {
+        Host host(folder.path());
+        REQUIRE(
+            host.wait_for(host.journal().begin(half_way("web", "edge"), one_live())).has_value());
+        REQUIRE(host.step("web", 0, "the former key").has_value());
+        host.journal().record(run_of("r1", 1'000));
+        REQUIRE(host.wait_for(host.journal().flush()).has_value());
+    }
+    {
+        SQLite::Database older((folder / "journal.db").string(), SQLite::OPEN_READWRITE);
+        older.exec(
+            "DROP TABLE place; DROP TABLE queued;"
+            "ALTER TABLE unsettled DROP COLUMN proven;"
+            "ALTER TABLE unsettled DROP COLUMN pipeline_file;"
+            "PRAGMA user_version = 1");
+    }
+    const auto reading = History::open(folder.path());
+    REQUIRE(reading.has_error());
+    CHECK(says(reading.error().text(), "the next run brings it up to date"));
+    {
+        Host host(folder.path());
+        const Result<Unsettled> found = host.unsettled("web");
+        REQUIRE(found.has_value());
+        CHECK(found->begun);
+        CHECK_FALSE(found->proven);
+        REQUIRE(found->steps.size() == 1);
+        CHECK(found->steps[0].undo.text() == "the former key");
+        CHECK(found->former[0].not_after == 77);
+        CHECK(host.wait_for(host.journal().begin(half_way("a", "a", {"/a"}), {})).has_value());
+    }
+    CHECK(History::open(folder.path())->runs("/p.toml", 9)->size() == 1);
+    CHECK(History::open(folder.path())->half_way()->at("a").pipeline_file == "/p.toml");
 }
 
 TEST_CASE("steps and state can be read neither in the file nor in another place of it") {
@@ -146,7 +223,7 @@ TEST_CASE("steps and state can be read neither in the file nor in another place 
     {
         Host host(folder.path());
         for (const char* key : {"web", "mail"}) {
-            REQUIRE(host.wait_for(host.journal().begin(key, key, {})).has_value());
+            REQUIRE(host.wait_for(host.journal().begin(half_way(key, key), {})).has_value());
             REQUIRE(host.step(key, 0, "the former key of " + std::string(key)).has_value());
         }
     }
@@ -182,7 +259,7 @@ TEST_CASE("a key that is not the journal's is told as that") {
     const TemporaryFolder folder;
     {
         Host host(folder.path());
-        REQUIRE(host.wait_for(host.journal().begin("web", "edge", {})).has_value());
+        REQUIRE(host.wait_for(host.journal().begin(half_way("web", "edge"), {})).has_value());
         REQUIRE(host.step("web", 0, "x").has_value());
     }
     SUBCASE("exchanged") {
@@ -217,7 +294,7 @@ TEST_CASE("what is no journal of this version is an error, and stays as it is") 
     SUBCASE("with a page of steps overwritten") {
         {
             Host host(folder.path());
-            REQUIRE(host.wait_for(host.journal().begin("web", "edge", {})).has_value());
+            REQUIRE(host.wait_for(host.journal().begin(half_way("web", "edge"), {})).has_value());
             REQUIRE(host.step("web", 0, std::string(200'000, 'x')).has_value());
         }
         std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
@@ -245,19 +322,19 @@ TEST_CASE("a journal that another program has locked is an error after a while")
     SQLite::Database other((folder / "journal.db").string(), SQLite::OPEN_READWRITE);
     other.exec("BEGIN IMMEDIATE");
     CHECK(says(message_of(folder.path()), "locked by another program"));
-    const Result<void> begun = host.wait_for(host.journal().begin("web", "edge", {}));
+    const Result<void> begun = host.wait_for(host.journal().begin(half_way("web", "edge"), {}));
     REQUIRE(begun.has_error());
     CHECK(says(begun.error().text(), "locked by another program"));
     other.exec("COMMIT");
-    CHECK(host.wait_for(host.journal().begin("web", "edge", {})).has_value());
+    CHECK(host.wait_for(host.journal().begin(half_way("web", "edge"), {})).has_value());
 }
 
 TEST_CASE("two hosts use one journal side by side") {
     const TemporaryFolder folder;
     Host one(folder.path());
     Host two(folder.path());
-    REQUIRE(one.wait_for(one.journal().begin("web", "edge", {})).has_value());
-    REQUIRE(two.wait_for(two.journal().begin("mail", "mail", {})).has_value());
+    REQUIRE(one.wait_for(one.journal().begin(half_way("web", "edge"), {})).has_value());
+    REQUIRE(two.wait_for(two.journal().begin(half_way("mail", "mail"), {})).has_value());
     REQUIRE(one.step("web", 0, "x").has_value());
     CHECK(two.unsettled("web")->steps.size() == 1);
     CHECK(one.unsettled("mail")->begun);
@@ -266,7 +343,7 @@ TEST_CASE("two hosts use one journal side by side") {
 TEST_CASE("of what is committed together, what cannot be is told alone") {
     const TemporaryFolder folder;
     Host host(folder.path());
-    REQUIRE(host.wait_for(host.journal().begin("web", "edge", {})).has_value());
+    REQUIRE(host.wait_for(host.journal().begin(half_way("web", "edge"), {})).has_value());
     REQUIRE(host.step("web", 0, "x").has_value());
     const Step step{.label = "again", .undo = Secret("y")};
     asio::io_context io;

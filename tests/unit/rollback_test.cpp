@@ -261,9 +261,8 @@ TEST_CASE("an interrupted attempt is rolled back to its end") {
     }
     SUBCASE("while it undoes what an earlier one left") {
         Step step{.label = "replace", .undo = Secret("x")};
-        const std::string key = memory_key(edge.deployment);
         const Result<void> stored =
-            edge.loop.run(edge.memory.add_step(key, "edge", {}, std::move(step)));
+            edge.loop.run(edge.memory.add_step(edge.deployment, {}, std::move(step)));
         REQUIRE(stored.has_value());
         run(2);
         CHECK(result.outcome.ended == Ended::cancelled);

@@ -82,6 +82,21 @@ TEST_CASE("a host that is killed while it deploys is made good by the next run")
     }
 }
 
+TEST_CASE("a host that is killed while it cleans up after the proof undoes nothing any more") {
+    for (const char* moment : {"before settle", "after settle"}) {
+        SUBCASE(moment) {
+            const Site site;
+            site.kill_host(moment);
+            const Run again = site.run("newer");
+            CAPTURE(again.output);
+            CHECK(again.text("site", "status") == "unchanged");
+            CHECK(read_text(site.workspace / "site/served") == "newer");
+            CHECK_FALSE(std::filesystem::exists(site.workspace / "site/kept"));
+            CHECK(site.run("newest").text("site", "status") == "changed");
+        }
+    }
+}
+
 TEST_CASE("a host that is killed while it rolls back is made good by the next run") {
     for (const char* moment : backward) {
         SUBCASE(moment) {
