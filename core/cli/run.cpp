@@ -312,7 +312,11 @@ int run_command(const RunArguments& arguments, const Places& places) {
     }
     if (arguments.dry_run) {
         // Everything is looked at, whatever would have to be done before it.
-        for (Deployment& deployment : pipeline->deployments) deployment.needs.clear();
+        for (Deployment& deployment : pipeline->deployments) {
+            deployment.needs.clear();
+            deployment.quorums.clear();
+            deployment.waves.reset();
+        }
     }
     if (arguments.max_parallel != 0) pipeline->max_parallel = arguments.max_parallel;
     const std::uint32_t most = most_workers();

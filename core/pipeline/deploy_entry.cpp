@@ -5,6 +5,7 @@
 #include "core/pipeline/probes.hpp"
 #include "core/pipeline/table_reader.hpp"
 #include "core/pipeline/targets.hpp"
+#include "core/pipeline/wave_reading.hpp"
 #include "core/plugin/identity.hpp"
 #include "core/plugin/schema.hpp"
 
@@ -66,8 +67,8 @@ public:
     Deployment read(std::size_t index, std::vector<WrittenNeed>& needs) {
         // Read where the entry is expanded; asked for here so that they are no unknown keys.
         for (const char* key : {"plugin", "targets", "vars"}) reader_.find(key);
-        reader_.not_available(
-            {"waves", "pause", "max_failures", "on_abort", "use", "account", "window", "notify"});
+        reader_.not_available({"use", "account", "window", "notify"});
+        deployment_.waves = read_waves(reader_, !deployment_.target.empty(), deployer_.descriptor);
         certificates();
         const Timing timing = read_timing(reader_, diagnostics_);
         apply_timing(context_.defaults, timing, deployer_.descriptor, deployment_);
@@ -158,13 +159,28 @@ private:
             if (value.kind == RawValue::Kind::text) {
                 needs.push_back({index, value.text, value.location});
             } else if (value.kind == RawValue::Kind::table) {
-                reader_.error(value.location, "needs",
-                              not_available_text("at_least") + "; expected names, each a string");
+                quorum(index, value, needs);
             } else {
                 reader_.error(value.location, "needs",
-                              "expected names, each a string, found " + in_words(value));
+                              "expected names, or tables like { deploy = \"NAME\", at_least = "
+                              "\"95%\" }, found " +
+                                  in_words(value));
             }
         }
+    }
+
+    void quorum(std::size_t index, const RawValue& written, std::vector<WrittenNeed>& needs) {
+        TableReader reader(written, reader_.path_of("needs"), diagnostics_);
+        const auto name = reader.text("deploy");
+        const RawValue* at_least = reader.find("at_least");
+        const auto share =
+            at_least == nullptr ? std::nullopt : read_share(reader, "at_least", *at_least, 1);
+        reader.finish();
+        if (at_least == nullptr || written.find("deploy") == nullptr) {
+            reader_.error(written.location, "needs",
+                          "expected { deploy = \"NAME\", at_least = \"95%\" }");
+        }
+        if (name && share) needs.push_back({index, *name, written.location, share});
     }
 
     void locks() {

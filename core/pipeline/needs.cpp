@@ -82,6 +82,7 @@ void resolve_needs(std::vector<Deployment>& deployments, const std::vector<Writt
         names_of_entry[deployment.entry].push_back(deployment.name);
     }
     Graph graph(deployments.size());
+    Graph some_of(deployments.size());  // those of which not all are needed
     std::map<std::size_t, Location> locations;
     constexpr std::size_t most_edges = 1'000'000;
     std::size_t edges = 0;
@@ -97,7 +98,17 @@ void resolve_needs(std::vector<Deployment>& deployments, const std::vector<Writt
                     "single deployment between the two entries, which needs the one and is needed "
                     "by the other");
             }
-            auto& needed = graph[need.deployment];
+            const bool is_quorum = need.at_least && need.name == entry;
+            if (need.at_least && !is_quorum) {
+                diagnostics.error(need.location,
+                                  "needs: at_least counts the targets of an entry, "
+                                  "and " +
+                                      in_quotes(need.name) + " is one of them");
+            }
+            if (is_quorum) {
+                deployments[need.deployment].quorums.push_back({entry, *need.at_least});
+            }
+            auto& needed = (is_quorum ? some_of : graph)[need.deployment];
             needed.insert(needed.end(), found->second.begin(), found->second.end());
             locations.try_emplace(need.deployment, need.location);
         } else if (std::count(entries.begin(), entries.end(), entry) == 0) {
@@ -118,6 +129,7 @@ void resolve_needs(std::vector<Deployment>& deployments, const std::vector<Writt
         needed.erase(std::unique(needed.begin(), needed.end()), needed.end());
         for (const std::size_t other : needed)
             deployments[i].needs.push_back(deployments[other].name);
+        needed.insert(needed.end(), some_of[i].begin(), some_of[i].end());
     }
     report_cycles(deployments, graph, locations, diagnostics);
 }

@@ -4,6 +4,7 @@
 #include "core/base/duration.hpp"
 #include "core/base/limits.hpp"
 #include "core/base/sandbox.hpp"
+#include "core/pipeline/share.hpp"
 #include "core/plugin/descriptor.hpp"
 #include "core/plugin/value.hpp"
 
@@ -12,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,6 +66,20 @@ struct Guards {
     bool older = true;    ///< it was issued no earlier than the one there
 };
 
+/// How the targets of an entry are deployed to one after another.
+struct Waves {
+    std::vector<Share> sizes;  ///< how many have been started with each wave; all with the last
+    Duration pause{0};         ///< between two of them
+    Share max_failures;        ///< with more of them no more is started
+    bool puts_back = false;    ///< then what was changed is rolled back
+};
+
+/// Of the deployments of an entry so many have to succeed.
+struct Quorum {
+    std::string entry;
+    Share at_least;
+};
+
 /// One deployer onto one target, with everything substituted and checked.
 struct Deployment {
     std::string name;  ///< ENTRY, or ENTRY/TARGET
@@ -76,6 +92,8 @@ struct Deployment {
     std::string unusable;  ///< why its plugin cannot be used, of which nothing above is known then
     std::vector<std::string> certificates;
     std::vector<std::string> needs;  ///< names of deployments, expanded
+    std::vector<Quorum> quorums;     ///< needed, too
+    std::optional<Waves> waves;      ///< of its entry
     std::vector<std::string> tags;
     std::vector<std::string> locks;  ///< those with one of them in common never overlap
     std::array<Duration, stage_count> timeouts{};  ///< all of them set

@@ -61,10 +61,15 @@ std::vector<std::string> select(Pipeline& pipeline, const std::vector<std::strin
     });
     if (deployments.empty()) return {"no deployment has both such a name and such a tag"};
     std::set<std::string> chosen;
-    for (const Deployment& deployment : deployments) chosen.insert(deployment.name);
+    for (const Deployment& deployment : deployments) {
+        chosen.insert(deployment.name);
+        chosen.insert(deployment.entry);
+    }
     for (Deployment& deployment : deployments) {
         std::erase_if(deployment.needs,
                       [&](const std::string& need) { return !chosen.contains(need); });
+        std::erase_if(deployment.quorums,
+                      [&](const Quorum& quorum) { return !chosen.contains(quorum.entry); });
     }
     return {};
 }

@@ -56,6 +56,28 @@ asio::awaitable<AttemptResult> Attempt::run() {
     co_return std::move(result_);
 }
 
+asio::awaitable<AttemptResult> Attempt::conclude(bool keep) {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    result_.outcome = Outcome::success(Stage::settle);
+    try {
+        Outcome settled = Outcome::success(Stage::settle);
+        if (keep) {
+            co_await shielded(settle_earlier(settled));
+        } else {
+            co_await shielded(put_back());
+        }
+        if (!settled.succeeded()) {
+            warn("deployed, but what it replaced was not cleaned up: " + reason_of(settled));
+        }
+    } catch (const std::exception& exception) {
+        result_.outcome = Outcome::of(Ended::failed, Stage::rollback, Category::internal,
+                                      std::string("certcast itself failed: ") + exception.what());
+    }
+    for (std::string& warning : calls_.facts().warnings) warn(std::move(warning));
+    if (!keep) note_what_is_served();
+    co_return std::move(result_);
+}
+
 asio::awaitable<Outcome> Attempt::recall() {
     const Result<void> recalled = co_await services_.memory.recall(deployment_);
     if (!recalled) co_return not_started(Stage::inspect, recalled.error());
@@ -181,7 +203,10 @@ asio::awaitable<void> Attempt::wind_up() {
     const bool undone_in_vain =
         result_.rollback == RollbackState::failed || result_.rollback == RollbackState::pending;
     bool can_close = session_ && (went_well || session_->alive());
-    if (proven_) {
+    result_.is_held = is_to_be_held();
+    if (result_.is_held) {
+        can_close = session_->alive();
+    } else if (proven_) {
         can_close = co_await settle();
     } else if (!went_well && has_steps() && !undone_in_vain) {
         co_await slot_.take_again();
@@ -194,7 +219,7 @@ asio::awaitable<void> Attempt::wind_up() {
         if (went_well && result_.outcome.succeeded() && !end.succeeded()) result_.outcome = end;
     }
     session_.reset();
-    if (proven_) {
+    if (proven_ && !result_.is_held) {
         const Result<void> forgotten = co_await services_.memory.settle(key_);
         if (forgotten.has_error()) warn("not recorded as settled: " + forgotten.error().text());
     }

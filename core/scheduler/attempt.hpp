@@ -15,6 +15,8 @@ public:
             Slot& slot);
 
     boost::asio::awaitable<AttemptResult> run();
+    /// Instead, for one that was held.
+    boost::asio::awaitable<AttemptResult> conclude(bool keep);
 
 private:
     boost::asio::awaitable<Outcome> go_forward();
@@ -30,6 +32,10 @@ private:
     /// False: its process is gone.
     boost::asio::awaitable<bool> settle();
     boost::asio::awaitable<void> roll_back();
+    boost::asio::awaitable<void> put_back();
+    bool is_to_be_held() const {
+        return proven_ && has_steps() && deployment_.waves && deployment_.waves->puts_back;
+    }
     boost::asio::awaitable<Outcome> check_former();
 
     boost::asio::awaitable<Outcome> start_session(Stage stage);

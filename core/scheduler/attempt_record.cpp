@@ -64,6 +64,21 @@ void record(DeploymentReport& report, AttemptResult result, bool changed_before)
     if (!result.outcome.succeeded()) report.error = std::move(result.outcome);
 }
 
+void record_conclusion(DeploymentReport& report, AttemptResult result,
+                       const std::string& why_put_back) {
+    report.warnings.insert(report.warnings.end(), std::make_move_iterator(result.warnings.begin()),
+                           std::make_move_iterator(result.warnings.end()));
+    if (why_put_back.empty()) return;
+    report.rollback = result.rollback;
+    report.rollback_message = std::move(result.rollback_message);
+    report.proof = Proof::none;
+    report.serving = std::move(result.serving);
+    report.status = Status::failed;
+    report.reason = "put back";
+    report.error = Outcome::of(Ended::failed, Stage::rollback, Category::conflict,
+                               "it was deployed, and was to be put back: " + why_put_back);
+}
+
 void record_failure(DeploymentReport& report, Ended ended, Category category, std::string message) {
     Outcome outcome = Outcome::of(ended, Stage::inspect, category, std::move(message));
     set_status(report, outcome, false);

@@ -14,6 +14,10 @@ asio::awaitable<void> Attempt::undo_earlier() {
                  .message = "undoing first what an earlier attempt left half-way"};
     services_.observer.log(deployment_, line);
     if (attempt_ == 1) warn("what an earlier run had left half-way was to be undone first");
+    co_await put_back();
+}
+
+asio::awaitable<void> Attempt::put_back() {
     co_await roll_back();
     if (session_ && session_->alive()) co_await session_->finish(timeout_of(Stage::close));
     session_.reset();

@@ -25,6 +25,7 @@ public:
 struct AttemptResult {
     Outcome outcome;
     bool changed = false;
+    bool is_held = false;      ///< proven, and not settled before its fleet is
     std::string would_change;  ///< why it ought to be changed, if it was not allowed to be
     RollbackState rollback = RollbackState::none;
     std::string rollback_message;
@@ -43,6 +44,11 @@ public:
     /// leaves the coroutine one that can be cancelled. Never throws.
     virtual boost::asio::awaitable<AttemptResult> run(const Deployment& deployment,
                                                       std::uint32_t attempt, Slot& slot) = 0;
+    /// What becomes of one that was held: `keep` settles it, else it is rolled back. Goes on to its
+    /// end when it is cancelled. Never throws.
+    virtual boost::asio::awaitable<AttemptResult> conclude(const Deployment& deployment,
+                                                           std::uint32_t attempt, Slot& slot,
+                                                           bool keep) = 0;
 };
 
 }  // namespace certcast

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
+#include <map>
 #include <random>
 #include <string_view>
 #include <unordered_map>
@@ -57,9 +58,65 @@ DeploymentReport blank_report(const Deployment& deployment) {
     return report;
 }
 
+using TasksOfEntries = std::unordered_map<std::string_view, std::vector<Task*>>;
+
+/// One count for all that need as many of the same.
+void count_quorums(const TasksOfEntries& entries, RunPlan& plan) {
+    std::map<std::string, QuorumCount*> known;
+    for (Task& task : plan.tasks) {
+        for (const Quorum& quorum : task.deployment->quorums) {
+            const std::string text = quorum.at_least.text() + " of " + quorum.entry;
+            QuorumCount*& count = known[text];
+            if (count == nullptr) {
+                const std::vector<Task*>& counted = entries.at(quorum.entry);
+                count = &plan.quorums.emplace_back();
+                count->text = text;
+                count->needed = quorum.at_least.rounded_up(counted.size());
+                count->can_succeed = counted.size();
+                for (Task* one : counted) one->counted_by.push_back(count);
+            }
+            count->dependents.push_back(&task);
+            ++task.unmet;
+        }
+    }
+}
+
+/// REQUIRES: the order is known.
+void make_fleets(const boost::asio::any_io_executor& executor, RunPlan& plan) {
+    std::unordered_map<std::string_view, Fleet*> known;
+    for (Task* task : plan.order) {
+        const Deployment& deployment = *task->deployment;
+        if (!deployment.waves || deployment.disabled) continue;
+        Fleet*& fleet = known[deployment.entry];
+        if (fleet == nullptr) {
+            fleet = &plan.fleets.emplace_back(executor, deployment.entry, *deployment.waves);
+        }
+        fleet->add(*task);
+        task->fleet = fleet;
+        ++task->unmet;
+    }
+    for (Fleet& fleet : plan.fleets) {
+        for (Task* task : fleet.open_wave()) --task->unmet;
+    }
+}
+
+void put_in_order(const Pipeline& pipeline, const RunOptions& options, RunPlan& plan) {
+    if (!options.expiry) return;
+    std::vector<std::chrono::system_clock::time_point> expiry;
+    for (const Deployment& deployment : pipeline.deployments) {
+        expiry.push_back(options.expiry(deployment));
+    }
+    std::stable_sort(plan.order.begin(), plan.order.end(), [&](const Task* a, const Task* b) {
+        return expiry[a->rank] < expiry[b->rank];
+    });
+    // The comparison above reads the ranks as places in the file, so they change only now.
+    for (std::size_t i = 0; i < plan.order.size(); ++i) plan.order[i]->rank = i;
+}
+
 }  // namespace
 
-void make_plan(const Pipeline& pipeline, const RunOptions& options, Slots& slots, RunPlan& plan) {
+void make_plan(const boost::asio::any_io_executor& executor, const Pipeline& pipeline,
+               const RunOptions& options, Slots& slots, RunPlan& plan) {
     plan.report.started = std::chrono::system_clock::now();
     plan.report.run = new_run_id(plan.report.started);
     plan.report.pipeline = pipeline.name;
@@ -67,6 +124,7 @@ void make_plan(const Pipeline& pipeline, const RunOptions& options, Slots& slots
 
     const std::size_t count = pipeline.deployments.size();
     std::unordered_map<std::string_view, Task*> by_name;
+    TasksOfEntries entries;
     by_name.reserve(count);
     plan.report.deployments.reserve(count);
     plan.order.reserve(count);
@@ -76,10 +134,10 @@ void make_plan(const Pipeline& pipeline, const RunOptions& options, Slots& slots
         task.groups = groups_of(pipeline, deployment, slots);
         task.locks = lock_names(deployment);
         by_name.emplace(deployment.name, &task);
+        entries[deployment.entry].push_back(&task);
         plan.report.deployments.push_back(blank_report(deployment));
     }
 
-    std::vector<std::chrono::system_clock::time_point> expiry;
     for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
         Task& task = plan.tasks[i];
         task.report = &plan.report.deployments[i];
@@ -89,14 +147,10 @@ void make_plan(const Pipeline& pipeline, const RunOptions& options, Slots& slots
             by_name.at(need)->dependents.push_back(&task);
             ++task.unmet;
         }
-        if (options.expiry) expiry.push_back(options.expiry(*task.deployment));
     }
-    if (!options.expiry) return;
-    std::stable_sort(plan.order.begin(), plan.order.end(), [&](const Task* a, const Task* b) {
-        return expiry[a->rank] < expiry[b->rank];
-    });
-    // The comparison above reads the ranks as places in the file, so they change only now.
-    for (std::size_t i = 0; i < plan.order.size(); ++i) plan.order[i]->rank = i;
+    count_quorums(entries, plan);
+    put_in_order(pipeline, options, plan);
+    make_fleets(executor, plan);
 }
 
 }  // namespace certcast

@@ -1,10 +1,6 @@
-#include "core/scheduler/scheduler.hpp"
-
 #include "core/scheduler/attempt_record.hpp"
 #include "core/scheduler/backoff.hpp"
-#include "core/scheduler/lock_table.hpp"
-#include "core/scheduler/run_plan.hpp"
-#include "core/scheduler/slots.hpp"
+#include "core/scheduler/scheduler_impl.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -14,7 +10,7 @@
 
 #include <algorithm>
 #include <random>
-#include <unordered_map>
+#include <utility>
 
 namespace certcast {
 
@@ -42,73 +38,25 @@ std::string what_was_thrown(const std::exception_ptr& thrown) {
     }
 }
 
-std::string why_skipped(const DeploymentReport& need) {
-    std::string why = "needs " + need.name + ", which is " + std::string(name_of(need.status));
-    // The reason of one that did not run because of another would name the whole chain again.
-    const bool by_need = need.status == Status::skipped ||
-                         (need.status == Status::deferred && need.reason.starts_with("needs "));
-    if (!by_need && !need.reason.empty() && need.reason != name_of(need.status)) {
-        why += " (" + need.reason + ")";
-    }
-    return why;
-}
-
 }  // namespace
 
-class Scheduler::Impl {
-public:
-    Impl(asio::any_io_executor executor, const Pipeline& pipeline, RunOptions options,
-         AttemptRunner& runner, Clock& clock, RunObserver& observer)
-        : executor_(executor),
-          pipeline_(pipeline),
-          options_(std::move(options)),
-          runner_(runner),
-          clock_(clock),
-          observer_(observer),
-          slots_(executor, std::max(1u, pipeline.max_parallel), options_.most_begun),
-          locks_(executor, options_.lock_folder),
-          none_under_way_(executor),
-          random_(options_.seed != 0 ? options_.seed : random_seed()) {}
-
-    asio::awaitable<RunReport> run();
-    void stop();
-
-private:
-    enum class Entry { granted, interrupted, refused };
-
-    asio::awaitable<void> start_what_needs_nothing();
-    void start(Task& task);
-    void start_or_end(Task& task);
-    bool is_done_already(Task& task);
-    asio::awaitable<void> deploy(Task& task);
-    asio::awaitable<Entry> enter(Task& task, RankedSlot& slot, HeldLocks& locks);
-    asio::awaitable<bool> take_slot(Task& task, RankedSlot& slot);
-    asio::awaitable<void> attempt_until_done(Task& task, RankedSlot& slot);
-    /// nullopt: there is no other attempt.
-    std::optional<Duration> time_to_next_attempt(Task& task, std::uint32_t attempt,
-                                                 const Outcome& outcome);
-    void end(Task& ended);
-    void end_unstarted(Task& task, Status status, std::string reason);
-
-    asio::any_io_executor executor_;
-    const Pipeline& pipeline_;
-    RunOptions options_;
-    AttemptRunner& runner_;
-    Clock& clock_;
-    RunObserver& observer_;
-    Slots slots_;
-    LockTable locks_;
-    Event none_under_way_;
-    std::mt19937_64 random_;
-    RunPlan plan_;
-    std::size_t under_way_ = 0;
-    bool stopping_ = false;
-    std::unordered_map<std::string, Clock::time_point> account_rests_until_;
-};
+Scheduler::Impl::Impl(asio::any_io_executor executor, const Pipeline& pipeline, RunOptions options,
+                      AttemptRunner& runner, Clock& clock, RunObserver& observer)
+    : executor_(executor),
+      pipeline_(pipeline),
+      options_(std::move(options)),
+      runner_(runner),
+      clock_(clock),
+      observer_(observer),
+      slots_(executor, std::max(1u, pipeline.max_parallel), options_.most_begun),
+      locks_(executor, options_.lock_folder),
+      accounts_(executor, clock),
+      none_under_way_(executor),
+      random_(options_.seed != 0 ? options_.seed : random_seed()) {}
 
 asio::awaitable<RunReport> Scheduler::Impl::run() {
     co_await asio::this_coro::throw_if_cancelled(false);
-    make_plan(pipeline_, options_, slots_, plan_);
+    make_plan(executor_, pipeline_, options_, slots_, plan_);
     observer_.run_started(pipeline_, plan_.report);
     for (Task* task : plan_.order) {
         if (!task->deployment->disabled) continue;
@@ -130,7 +78,7 @@ asio::awaitable<RunReport> Scheduler::Impl::run() {
     }
     for (Task* task : plan_.order) {
         if (task->place != Task::Place::before_needs) continue;
-        end_unstarted(*task, Status::skipped, "its needs form a circle");
+        end_unstarted(*task, Status::skipped, "its needs and waves form a circle");
     }
     plan_.report.interrupted = stopping_;
     plan_.report.finished = std::chrono::system_clock::now();
@@ -154,6 +102,7 @@ asio::awaitable<void> Scheduler::Impl::start_what_needs_nothing() {
 void Scheduler::Impl::stop() {
     if (stopping_) return;
     stopping_ = true;
+    for (Fleet& fleet : plan_.fleets) fleet.stop.emit(asio::cancellation_type::terminal);
     for (Task& task : plan_.tasks) {
         if (task.place == Task::Place::under_way) {
             task.stop.emit(asio::cancellation_type::terminal);
@@ -202,10 +151,17 @@ asio::awaitable<void> Scheduler::Impl::deploy(Task& task) {
     RankedSlot slot(slots_, task.groups, task.rank);
     const Entry entry = co_await enter(task, slot, locks);
     switch (entry) {
-        case Entry::granted:
-            co_await attempt_until_done(task, slot);
+        case Entry::granted: {
+            const bool is_held = co_await attempt_until_done(task, slot);
+            if (is_held) co_await conclude(task, slot);
             break;
+        }
         case Entry::refused:
+            break;
+        case Entry::given_up:
+            record_failure(*task.report, Ended::setup_failed, Category::network,
+                           "not tried: " + accounts_.why(task.deployment->account));
+            task.report->reason = "unreachable";
             break;
         case Entry::interrupted:
             task.report->status = Status::cancelled;
@@ -223,10 +179,17 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, Ranke
         if (stopping_) co_return Entry::interrupted;
         const bool free = co_await locks_.until_free_in_this_run(task.locks, task.rank);
         if (!free) co_return Entry::interrupted;
-        const bool has_slot = co_await take_slot(task, slot);
-        if (!has_slot) co_return Entry::interrupted;
+        const Entry entry = co_await take_slot(task, slot);
+        if (entry != Entry::granted) co_return entry;
+        if (task.fleet != nullptr && task.fleet->is_aborted()) {
+            accounts_.let_be(task.deployment->account);
+            task.report->status = Status::skipped;
+            task.report->reason = task.fleet->why_aborted();
+            co_return Entry::refused;
+        }
         const Result<LockTable::Taken> taken = locks_.try_take(task.locks, locks);
         if (taken.has_error()) {
+            accounts_.let_be(task.deployment->account);
             record_failure(*task.report, Ended::setup_failed, Category::internal,
                            taken.error().text());
             co_return Entry::refused;
@@ -235,6 +198,7 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, Ranke
             task.began = clock_.now();
             co_return Entry::granted;
         }
+        accounts_.let_be(task.deployment->account);
         slot.give_back();
         if (*taken == LockTable::Taken::held_in_this_run) continue;
 
@@ -257,30 +221,25 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, Ranke
     }
 }
 
-/// A slot at a time when the task's account does not rest. False: the run was interrupted.
-asio::awaitable<bool> Scheduler::Impl::take_slot(Task& task, RankedSlot& slot) {
+/// A slot at a time when the task's account does not rest.
+asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::take_slot(Task& task, RankedSlot& slot) {
+    const std::string& account = task.deployment->account;
     for (;;) {
         if (!slot.can_be_had()) locks_.pass_on(task.locks);
         const bool taken = co_await slot.take_again();
-        if (!taken || stopping_) co_return false;
-        const auto rest = account_rests_until_.find(task.deployment->account);
-        if (rest == account_rests_until_.end()) co_return true;
-        const Clock::time_point until = rest->second;
-        const Clock::time_point now = clock_.now();
-        if (now >= until) {
-            account_rests_until_.erase(rest);
-            co_return true;
-        }
+        if (!taken || stopping_) co_return Entry::interrupted;
+        const Accounts::Answer answer = accounts_.ask(account);
+        if (answer == Accounts::Answer::go) co_return Entry::granted;
         slot.give_back();
         locks_.pass_on(task.locks);
-        observer_.waiting(*task.deployment, "its account was asked to come back later",
-                          std::chrono::ceil<Duration>(until - now));
-        const bool slept = co_await clock_.sleep_until(until);
-        if (!slept) co_return false;
+        if (answer == Accounts::Answer::given_up) co_return Entry::given_up;
+        observer_.waiting(*task.deployment, accounts_.why(account), accounts_.left(account));
+        const bool waited = co_await accounts_.wait(account);
+        if (!waited) co_return Entry::interrupted;
     }
 }
 
-asio::awaitable<void> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot& slot) {
+asio::awaitable<bool> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot& slot) {
     const Deployment& deployment = *task.deployment;
     bool changed = false;
     for (std::uint32_t attempt = 1;; ++attempt) {
@@ -288,22 +247,42 @@ asio::awaitable<void> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot
         observer_.attempt_started(deployment, attempt);
         AttemptResult result = co_await runner_.run(deployment, attempt, slot);
         observer_.attempt_finished(deployment, attempt, result.outcome);
+        accounts_.ended(deployment.account, result.outcome, deployment.retry.max_backoff);
         std::optional<Duration> pause;
         if (!result.outcome.succeeded()) {
             pause = time_to_next_attempt(task, attempt, result.outcome);
         }
         const bool changed_before = changed;
         changed = changed || result.changed;
+        const bool is_held = result.is_held;
         record(*task.report, std::move(result), changed_before);
-        if (!pause) co_return;
+        if (!pause) co_return is_held;
 
         slot.give_back();
         observer_.waiting(deployment, "before another attempt", *pause);
         const bool slept = co_await clock_.sleep_until(clock_.now() + *pause);
-        if (!slept) co_return;
-        const bool has_slot = co_await take_slot(task, slot);
-        if (!has_slot) co_return;
+        if (!slept) co_return false;
+        const Entry entry = co_await take_slot(task, slot);
+        if (entry == Entry::given_up) {
+            task.report->warnings.push_back("not tried again: " +
+                                            accounts_.why(deployment.account));
+        }
+        if (entry != Entry::granted) co_return false;
     }
+}
+
+/// It is proven, and keeps its locks until its fleet is, or until that is aborted. An interrupted
+/// run keeps what is proven.
+asio::awaitable<void> Scheduler::Impl::conclude(Task& task, RankedSlot& slot) {
+    const Deployment& deployment = *task.deployment;
+    slot.give_back();
+    observer_.waiting(deployment, "until the others of its entry are proven", std::nullopt);
+    arrive(task);
+    co_await task.fleet->until_decided();
+    const bool keep = !task.fleet->is_aborted();
+    co_await slot.take_again();
+    AttemptResult result = co_await runner_.conclude(deployment, task.report->attempts, slot, keep);
+    record_conclusion(*task.report, std::move(result), keep ? "" : task.fleet->why_aborted());
 }
 
 std::optional<Duration> Scheduler::Impl::time_to_next_attempt(Task& task, std::uint32_t attempt,
@@ -311,8 +290,7 @@ std::optional<Duration> Scheduler::Impl::time_to_next_attempt(Task& task, std::u
     const Deployment& deployment = *task.deployment;
     const std::optional<Duration> retry_after = outcome.failure.retry_after;
     if (retry_after && !deployment.account.empty()) {
-        Clock::time_point& rest = account_rests_until_[deployment.account];
-        rest = std::max(rest, clock_.now() + std::min(*retry_after, longest_retry_after));
+        accounts_.rests_for(deployment.account, std::min(*retry_after, longest_retry_after));
     }
     if (stopping_ || attempt >= deployment.retry.attempts || !worth_retrying(outcome)) {
         return std::nullopt;
@@ -331,48 +309,6 @@ std::optional<Duration> Scheduler::Impl::time_to_next_attempt(Task& task, std::u
         return std::nullopt;
     }
     return pause;
-}
-
-void Scheduler::Impl::end_unstarted(Task& task, Status status, std::string reason) {
-    task.report->status = status;
-    task.report->reason = std::move(reason);
-    task.began = clock_.now();
-    end(task);
-}
-
-/// Ends the task, and with it whatever needed it in vain; starts what waited for it alone.
-void Scheduler::Impl::end(Task& ended) {
-    std::vector<Task*> ending{&ended};
-    while (!ending.empty()) {
-        Task& task = *ending.back();
-        ending.pop_back();
-        if (task.place == Task::Place::ended) continue;
-        task.place = Task::Place::ended;
-        task.report->duration = std::chrono::duration_cast<Duration>(clock_.now() - task.began);
-        observer_.deployment_finished(*task.report);
-        const Status status = task.report->status;
-        const bool met = status == Status::changed || status == Status::unchanged;
-        for (Task* dependent : task.dependents) {
-            const bool its_turn =
-                dependent->place == Task::Place::before_needs && !dependent->deployment->disabled;
-            if (!its_turn) continue;
-            if (met) {
-                if (--dependent->unmet > 0) continue;
-                if (is_done_already(*dependent)) {
-                    ending.push_back(dependent);
-                } else {
-                    start(*dependent);
-                }
-                continue;
-            }
-            dependent->began = clock_.now();
-            dependent->report->status = stopping_                    ? Status::cancelled
-                                        : status == Status::deferred ? Status::deferred
-                                                                     : Status::skipped;
-            dependent->report->reason = stopping_ ? "interrupted" : why_skipped(*task.report);
-            ending.push_back(dependent);
-        }
-    }
 }
 
 Scheduler::Scheduler(asio::any_io_executor executor, const Pipeline& pipeline, RunOptions options,

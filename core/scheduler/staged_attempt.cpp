@@ -13,4 +13,12 @@ boost::asio::awaitable<AttemptResult> StagedAttempts::run(const Deployment& depl
     co_return co_await one.run();
 }
 
+boost::asio::awaitable<AttemptResult> StagedAttempts::conclude(const Deployment& deployment,
+                                                               std::uint32_t attempt, Slot& slot,
+                                                               bool keep) {
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    Attempt one(services_, deployment, attempt, slot);
+    co_return co_await one.conclude(keep);
+}
+
 }  // namespace certcast

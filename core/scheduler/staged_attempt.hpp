@@ -12,6 +12,9 @@ public:
 
     boost::asio::awaitable<AttemptResult> run(const Deployment& deployment, std::uint32_t attempt,
                                               Slot& slot) override;
+    boost::asio::awaitable<AttemptResult> conclude(const Deployment& deployment,
+                                                   std::uint32_t attempt, Slot& slot,
+                                                   bool keep) override;
 
 private:
     AttemptServices services_;

@@ -3,6 +3,8 @@
 #include "core/journal/history.hpp"
 #include "tests/unit/temporary_folder.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
@@ -327,6 +329,34 @@ TEST_CASE("a journal that another program has locked is an error after a while")
     CHECK(says(begun.error().text(), "locked by another program"));
     other.exec("COMMIT");
     CHECK(host.wait_for(host.journal().begin(half_way("web", "edge"), {})).has_value());
+}
+
+TEST_CASE("a change that is waited for is made though the wait is cancelled") {
+    const TemporaryFolder folder;
+    auto journal = Journal::open(folder.path(), Duration(10'000)).value();
+    SQLite::Database other((folder / "journal.db").string(), SQLite::OPEN_READWRITE);
+    other.exec("BEGIN IMMEDIATE");
+    asio::io_context io;
+    asio::cancellation_signal cancel;
+    bool was_made = false;
+    // What the change refers to is gone as soon as this ends.
+    auto plugin_call = [&]() -> asio::awaitable<void> {
+        const std::vector<Live> former = one_live();
+        const Step step{.label = "replace", .undo = Secret(std::string(100'000, 'x'))};
+        const auto begun = co_await journal->begin_with_step(half_way("web", "edge"), former, step);
+        was_made = begun.has_value();
+    };
+    asio::co_spawn(io, plugin_call(),
+                   asio::bind_cancellation_slot(cancel.slot(), [](const std::exception_ptr&) {}));
+    io.poll();
+    cancel.emit(asio::cancellation_type::terminal);
+    io.poll();
+    CHECK_FALSE(was_made);
+    other.exec("COMMIT");
+    io.run();
+    CHECK(was_made);
+    journal.reset();
+    CHECK(Host(folder.path()).unsettled("web")->steps.size() == 1);
 }
 
 TEST_CASE("two hosts use one journal side by side") {

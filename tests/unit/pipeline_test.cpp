@@ -237,6 +237,43 @@ needs = ["a/${target.name}", "b", "a/x"]
     CHECK(pipeline.deployments[4].needs == Names{"a/x", "a/y", "b"});
 }
 
+TEST_CASE("waves and quorums are read as they are written") {
+    const Pipeline pipeline = good(R"(format = 1
+[certificate.shop]
+source = "x"
+[deploy.fleet]
+plugin = "probe"
+certificate = "shop"
+targets = ["x", "y"]
+waves = [1, "10%", "100%"]
+pause = "30s"
+max_failures = "5%"
+[deploy.all]
+plugin = "probe"
+certificate = "shop"
+targets = ["x"]
+max_failures = 2
+[deploy.after]
+plugin = "probe"
+certificate = "shop"
+needs = ["all", { deploy = "fleet", at_least = "95%" }]
+)");
+    const Waves waves = pipeline.deployments[1].waves.value();
+    REQUIRE(waves.sizes.size() == 3);
+    CHECK(waves.sizes[0].text() == "1");
+    CHECK(waves.sizes[1].text() == "10%");
+    CHECK(waves.pause == Duration(30'000));
+    CHECK(waves.max_failures.text() == "5%");
+    CHECK_FALSE(waves.puts_back);
+    CHECK(pipeline.deployments[2].waves->sizes.empty());
+    const Deployment& after = pipeline.deployments[3];
+    CHECK_FALSE(after.waves);
+    CHECK(after.needs == std::vector<std::string>{"all/x"});
+    REQUIRE(after.quorums.size() == 1);
+    CHECK(after.quorums[0].entry == "fleet");
+    CHECK(after.quorums[0].at_least.text() == "95%");
+}
+
 TEST_CASE("a long chain of needs is no trouble") {
     std::string text = "format = 1\n[certificate.s]\nsource = \"x\"\n";
     constexpr int length = 3000;

@@ -58,6 +58,49 @@ TEST_CASE("a crash after the first step is rolled back in a fresh session") {
                                        "nginx verify recovering", "finish nginx"});
 }
 
+TEST_CASE("what is put back together with others keeps its steps until that is decided") {
+    Edge edge;
+    edge.deployment.waves = Waves{.puts_back = true};
+    edge.sessions.on("nginx verify",
+                     [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
+    const AttemptResult held = edge.attempt();
+    CHECK(held.outcome.succeeded());
+    CHECK(held.is_held);
+    CHECK(held.proof == Proof::verify);
+    CHECK(edge.sessions.diary.back() == "finish nginx");
+    CHECK(edge.sessions.count("nginx settle") == 0);
+    REQUIRE(edge.steps().size() == 1);
+    edge.sessions.diary.clear();
+    SUBCASE("and is settled then") {
+        const AttemptResult kept = edge.conclude(true);
+        CHECK(kept.outcome.succeeded());
+        CHECK(edge.sessions.diary == Diary{"start nginx", "nginx settle", "finish nginx"});
+    }
+    SUBCASE("though that should fail") {
+        edge.sessions.refuses_to_start = true;
+        const AttemptResult kept = edge.conclude(true);
+        CHECK(kept.outcome.succeeded());
+        REQUIRE(kept.warnings.size() == 1);
+        CHECK(kept.warnings[0].find("no process to be had") != std::string::npos);
+    }
+    SUBCASE("or rolled back") {
+        const AttemptResult undone = edge.conclude(false);
+        CHECK(undone.rollback == RollbackState::done);
+        CHECK(edge.sessions.diary == Diary{"start nginx", "nginx rollback recovering",
+                                           "nginx verify recovering", "finish nginx"});
+        CHECK(undone.serving[0].sha256 == old_hex);
+    }
+    CHECK(edge.steps().empty() == !edge.sessions.refuses_to_start);
+}
+
+TEST_CASE("what changed nothing is not held, whatever becomes of others") {
+    Edge edge;
+    edge.deployment.waves = Waves{.puts_back = true};
+    edge.sessions.on("nginx inspect",
+                     [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
+    CHECK_FALSE(edge.attempt().is_held);
+}
+
 TEST_CASE("a crash before the first step leaves nothing to undo") {
     Edge edge;
     edge.sessions.on(

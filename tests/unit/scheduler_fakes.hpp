@@ -145,6 +145,17 @@ public:
     std::map<std::string, std::vector<std::string>> beside;  ///< who ran when it started
     std::function<void(const std::string&)> on_start;
 
+    /// "keep NAME" or "put back NAME", as they came.
+    std::vector<std::string> conclusions;
+
+    asio::awaitable<AttemptResult> conclude(const Deployment& deployment, std::uint32_t, Slot&,
+                                            bool keep) override {
+        conclusions.push_back((keep ? "keep " : "put back ") + deployment.name);
+        AttemptResult result;
+        if (!keep) result.rollback = RollbackState::done;
+        co_return result;
+    }
+
     asio::awaitable<AttemptResult> run(const Deployment& deployment, std::uint32_t,
                                        Slot& slot) override {
         co_await asio::this_coro::throw_if_cancelled(false);

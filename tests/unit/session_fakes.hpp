@@ -124,6 +124,9 @@ struct AttemptBench {
         return attempts.run(deployment, number, runner_slot);
     }
     AttemptResult attempt(std::uint32_t number = 1) { return loop.run(begin(number)); }
+    AttemptResult conclude(bool keep) {
+        return loop.run(attempts.conclude(deployment, 1, runner_slot, keep));
+    }
 
     /// Notes what a waiting attempt does with its slot.
     struct NotedSlot : Slot {

@@ -1,0 +1,82 @@
+#include "core/scheduler/accounts.hpp"
+
+#include <algorithm>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::uint32_t most_failures = 5;
+
+bool is_of_network(const Outcome& outcome) {
+    return outcome.ended == Ended::timed_out || outcome.failure.category == Category::network ||
+           outcome.failure.category == Category::timeout;
+}
+
+}  // namespace
+
+bool Accounts::is_suspect(const Account& account) const {
+    return account.failures >= most_failures;
+}
+
+Accounts::Answer Accounts::ask(const std::string& name) {
+    const auto found = accounts_.find(name);
+    if (name.empty() || found == accounts_.end()) return Answer::go;
+    Account& account = found->second;
+    if (account.given_up) return Answer::given_up;
+    if (account.probing || clock_.now() < account.rests_until) return Answer::wait;
+    if (is_suspect(account)) account.probing = std::make_shared<Event>(executor_);
+    return Answer::go;
+}
+
+asio::awaitable<bool> Accounts::wait(const std::string& name) {
+    const Account& account = accounts_.at(name);
+    if (const std::shared_ptr<Event> probing = account.probing) co_return co_await probing->wait();
+    co_return co_await clock_.sleep_until(account.rests_until);
+}
+
+std::optional<Duration> Accounts::left(const std::string& name) const {
+    const Account& account = accounts_.at(name);
+    if (account.probing) return std::nullopt;
+    return std::chrono::ceil<Duration>(account.rests_until - clock_.now());
+}
+
+std::string Accounts::why(const std::string& name) const {
+    const Account& account = accounts_.at(name);
+    if (!is_suspect(account)) return "its account was asked to come back later";
+    return "what its account leads to could not be reached " + std::to_string(account.failures) +
+           " times in a row, the last time: " + account.last;
+}
+
+void Accounts::ended(const std::string& name, const Outcome& outcome, Duration rest) {
+    if (name.empty()) return;
+    const bool failed = !outcome.succeeded() && is_of_network(outcome);
+    if (!failed && !accounts_.contains(name)) return;
+    Account& account = accounts_[name];
+    const bool was_probing = account.probing != nullptr;
+    let_be(name);
+    if (!failed) {
+        // Whoever was told to stop has seen nothing of it.
+        if (outcome.ended != Ended::cancelled) account.failures = 0;
+        return;
+    }
+    ++account.failures;
+    account.last = reason_of(outcome);
+    account.given_up = account.given_up || was_probing;
+    if (account.failures == most_failures) rests_for(name, rest);
+}
+
+void Accounts::let_be(const std::string& name) {
+    const auto found = accounts_.find(name);
+    if (found == accounts_.end() || !found->second.probing) return;
+    std::exchange(found->second.probing, nullptr)->set();
+}
+
+void Accounts::rests_for(const std::string& name, Duration rest) {
+    Account& account = accounts_[name];
+    account.rests_until = std::max(account.rests_until, clock_.now() + rest);
+}
+
+}  // namespace certcast

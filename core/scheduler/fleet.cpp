@@ -1,0 +1,45 @@
+#include "core/scheduler/fleet.hpp"
+
+#include <algorithm>
+
+namespace certcast {
+
+/// Each wave has one at least, and the last one all that are left.
+std::size_t Fleet::end_of_wave(std::size_t wave) const {
+    if (wave >= policy_.sizes.size()) return tasks_.size();
+    const bool is_last = wave + 1 == policy_.sizes.size();
+    return is_last ? tasks_.size() : policy_.sizes[wave].rounded_up(tasks_.size());
+}
+
+std::vector<Task*> Fleet::open_wave() {
+    is_opening_ = false;
+    const std::size_t begin = open_;
+    while (open_ == begin && open_ < tasks_.size()) open_ = std::max(open_, end_of_wave(wave_++));
+    return {tasks_.begin() + static_cast<std::ptrdiff_t>(begin),
+            tasks_.begin() + static_cast<std::ptrdiff_t>(open_)};
+}
+
+void Fleet::arrived(bool is_good) {
+    ++arrived_;
+    if (!is_good) ++failures_;
+}
+
+Fleet::Next Fleet::next() const {
+    if (is_decided_ || is_opening_) return Next::wait;
+    if (has_too_many_failures() || arrived_ == tasks_.size()) return Next::decide;
+    // What ended before its wave is counted, too: it has not to be waited for.
+    return arrived_ >= open_ ? Next::open_another : Next::wait;
+}
+
+void Fleet::decide() {
+    is_decided_ = true;
+    if (has_too_many_failures()) {
+        // What is skipped because of it is no further reason.
+        why_aborted_ = std::to_string(failures_) + " of " + std::to_string(tasks_.size()) +
+                       " deployments of " + entry_ + " did not succeed, and max_failures is " +
+                       policy_.max_failures.text();
+    }
+    decided_.set();
+}
+
+}  // namespace certcast
