@@ -228,6 +228,7 @@ asio::awaitable<void> Attempt::wind_up() {
         result_.rollback_message.clear();
     }
     result_.outputs = std::move(calls_.facts().outputs);
+    result_.shared_failure = calls_.shared_failure();
     for (std::string& warning : calls_.facts().warnings) warn(std::move(warning));
     note_what_is_served();
 }

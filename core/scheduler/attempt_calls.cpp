@@ -300,8 +300,10 @@ asio::awaitable<Result<CommandResult>> AttemptCalls::request_reload(std::string 
     Result<Command> command = command_of(param);
     if (command.has_error()) co_return command.error();
     Command to_run = std::move(*command);
-    Result<CommandResult> result =
-        co_await services_.reloads.ask(std::move(to_run), std::move(identity), reloads_);
+    Result<CommandResult> result = co_await services_.reloads.ask(
+        std::move(to_run), std::move(identity), reloads_,
+        stage_ == Stage::rollback ? ReloadGathering::Direction::back
+                                  : ReloadGathering::Direction::forward);
     if (result.has_value()) log_output(param, *result);
     co_return result;
 }

@@ -34,6 +34,10 @@ public:
     void begin(Stage stage, Clock::time_point deadline);
     AttemptFacts& facts() { return facts_; }
     const AttemptFacts& facts() const { return facts_; }
+    /// A reload that failed for several. nullptr: none did.
+    const std::shared_ptr<SharedFailure>& shared_failure() const {
+        return reloads_.failed_with_others();
+    }
 
     void log(LogLine line) override;
     void progress(std::uint32_t permille, std::string what) override;

@@ -2,9 +2,11 @@
 
 #include "core/pipeline/pipeline.hpp"
 #include "core/scheduler/run_report.hpp"
+#include "core/scheduler/shared_failure.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +35,7 @@ struct AttemptResult {
     std::vector<Serving> serving;
     std::vector<std::string> warnings;
     std::vector<std::pair<std::string, std::string>> outputs;
+    std::shared_ptr<SharedFailure> shared_failure;  ///< why it failed, perhaps; nullptr: not so
 };
 
 /// Runs one attempt of one deployment to its end: every stage, proof, and rollback where it takes

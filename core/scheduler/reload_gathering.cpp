@@ -18,6 +18,8 @@ struct ReloadGathering::Batch {
     Command command;
     Clock::time_point due;
     std::size_t askers = 0;
+    std::size_t going_forward = 0;          ///< of them
+    std::shared_ptr<SharedFailure> shared;  ///< of those, where there are several and it failed
     asio::cancellation_signal wake;  ///< ends the gathering, or the command once nobody wants it
     std::optional<Result<CommandResult>> result;
     Event ended;
@@ -33,6 +35,10 @@ Result<CommandResult> copy_of(const Result<CommandResult>& result) {
                          .output = result->output.clone()};
 }
 
+bool has_failed(const Result<CommandResult>& result) {
+    return result.has_error() || result->timed_out || result->status != 0;
+}
+
 }  // namespace
 
 ReloadGathering::Expectation::Expectation(ReloadGathering& gathering,
@@ -43,10 +49,21 @@ ReloadGathering::Expectation::Expectation(ReloadGathering& gathering,
 
 ReloadGathering::Expectation::~Expectation() {
     for (const auto& argv : commands_) gathering_.leave(argv);
+    if (shared_) shared_->left();
 }
 
 void ReloadGathering::Expectation::drop(const std::vector<std::string>& argv) {
     if (std::erase(commands_, argv) > 0) gathering_.leave(argv);
+}
+
+void ReloadGathering::Expectation::add(const std::vector<std::string>& argv) {
+    commands_.push_back(argv);
+    ++gathering_.expected_[argv];
+}
+
+void ReloadGathering::Expectation::fail_with_others(std::shared_ptr<SharedFailure> shared) {
+    if (shared_) shared_->left();
+    shared_ = std::move(shared);
 }
 
 void ReloadGathering::leave(const std::vector<std::string>& argv) {
@@ -62,7 +79,8 @@ void ReloadGathering::leave(const std::vector<std::string>& argv) {
 }
 
 asio::awaitable<Result<CommandResult>> ReloadGathering::ask(Command command, std::string identity,
-                                                            Expectation& asker) {
+                                                            Expectation& asker,
+                                                            Direction direction) {
     co_await asio::this_coro::throw_if_cancelled(false);
     const Key key{command.argv, std::move(identity)};
     const Duration timeout = command.timeout;
@@ -72,7 +90,9 @@ asio::awaitable<Result<CommandResult>> ReloadGathering::ask(Command command, std
         batch = std::make_shared<Batch>(executor_, std::move(command));
         lines_[key].gathering = batch;
     }
+    const std::size_t forward = direction == Direction::forward ? 1 : 0;
     ++batch->askers;
+    batch->going_forward += forward;
     batch->due = clock_.now() + patience_;
     batch->command.timeout = std::max(batch->command.timeout, timeout);
     asker.drop(key.first);
@@ -80,7 +100,15 @@ asio::awaitable<Result<CommandResult>> ReloadGathering::ask(Command command, std
 
     const bool answered = co_await batch->ended.wait();
     --batch->askers;
-    if (answered) co_return copy_of(*batch->result);
+    batch->going_forward -= forward;
+    if (answered) {
+        if (batch->shared) {
+            // All of them are going to undo what they did, and then it is to be run for all again.
+            asker.add(key.first);
+            if (forward > 0) asker.fail_with_others(batch->shared);
+        }
+        co_return copy_of(*batch->result);
+    }
     if (batch->askers == 0) batch->wake.emit(asio::cancellation_type::terminal);
     co_return Error{ErrorCode::cancelled, "the reload is no longer waited for", {}};
 }
@@ -94,6 +122,9 @@ void ReloadGathering::start(const Key& key, std::shared_ptr<Batch> batch) {
         if (line.gathering == batch) line.gathering.reset();
         if (line.running == batch) line.running.reset();
         if (!line.gathering && !line.running) lines_.erase(key);
+        if (batch->going_forward > 1 && has_failed(*batch->result)) {
+            batch->shared = std::make_shared<SharedFailure>(executor_, batch->going_forward);
+        }
         batch->ended.set();
     };
     asio::co_spawn(executor_, gather_and_run(key, batch),

@@ -2,6 +2,7 @@
 
 #include "core/scheduler/clock.hpp"
 #include "core/scheduler/event.hpp"
+#include "core/scheduler/shared_failure.hpp"
 #include "core/worker/command.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
@@ -32,18 +33,29 @@ public:
         Expectation& operator=(const Expectation&) = delete;
         ~Expectation();
 
+        /// The latest that it asked for on its way forward and that failed for others, too. They
+        /// wait until this is gone. nullptr: none.
+        const std::shared_ptr<SharedFailure>& failed_with_others() const { return shared_; }
+
     private:
         friend class ReloadGathering;
         void drop(const std::vector<std::string>& argv);
+        void add(const std::vector<std::string>& argv);
+        void fail_with_others(std::shared_ptr<SharedFailure> shared);
 
         ReloadGathering& gathering_;
         std::vector<std::vector<std::string>> commands_;
+        std::shared_ptr<SharedFailure> shared_;
     };
+
+    /// What it is for: a deployment on its way forward, or one that is rolled back.
+    enum class Direction { forward, back };
 
     /// Requests with equal argv and identity are gathered; the command that came first is run. One
     /// that is running already may have read its files too early, so it is followed by another.
     boost::asio::awaitable<Result<CommandResult>> ask(Command command, std::string identity,
-                                                      Expectation& asker);
+                                                      Expectation& asker,
+                                                      Direction direction = Direction::forward);
 
 private:
     using Key = std::pair<std::vector<std::string>, std::string>;

@@ -242,20 +242,35 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::take_slot(Task& task, R
 asio::awaitable<bool> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot& slot) {
     const Deployment& deployment = *task.deployment;
     bool changed = false;
+    std::vector<SharedFailure::Turn> turns;
     for (std::uint32_t attempt = 1;; ++attempt) {
         task.report->attempts = attempt;
         observer_.attempt_started(deployment, attempt);
         AttemptResult result = co_await runner_.run(deployment, attempt, slot);
         observer_.attempt_finished(deployment, attempt, result.outcome);
         accounts_.ended(deployment.account, result.outcome, deployment.retry.max_backoff);
+        const auto shared = result.outcome.succeeded() ? nullptr : result.shared_failure;
         std::optional<Duration> pause;
-        if (!result.outcome.succeeded()) {
+        // One that was tried apart from others and failed alone is what they failed for.
+        if (!result.outcome.succeeded() && !shared && turns.empty()) {
             pause = time_to_next_attempt(task, attempt, result.outcome);
         }
         const bool changed_before = changed;
         changed = changed || result.changed;
         const bool is_held = result.is_held;
         record(*task.report, std::move(result), changed_before);
+        if (shared && !stopping_) {
+            slot.give_back();
+            observer_.waiting(deployment, "to be tried apart from others that share its reload",
+                              std::nullopt);
+            auto turn = co_await shared->turn();
+            if (turn) {
+                turns.push_back(std::move(*turn));
+                pause = Duration(0);
+            } else {
+                pause = time_to_next_attempt(task, attempt, *task.report->error);
+            }
+        }
         if (!pause) co_return is_held;
 
         slot.give_back();

@@ -143,3 +143,60 @@ TEST_CASE("a deployment that needs most of a fleet is done when most of it is") 
     CHECK(few.text("after", "reason") ==
           "needs 80% of fleet, and too many of them did not succeed");
 }
+
+TEST_CASE("of those that share a reload only what breaks it fails") {
+    const Workspace workspace;
+    fs::create_directory(workspace / "conf");
+    const std::string folder = (workspace / "conf").string();
+    const auto run = [&](int count, const std::vector<int>& bad, const std::string& text = "new") {
+        std::string targets;
+        for (int i = 1; i <= count; ++i) {
+            const bool is_bad = std::find(bad.begin(), bad.end(), i) != bad.end();
+            targets += "{ name = \"" + std::to_string(i) + "\", text = \"" +
+                       (is_bad ? "bad" : text) + "\" },";
+        }
+        Toml all = deployment("conf", "test-shares-reload");
+        all.value("targets", "[" + targets + "]")
+            .table("deploy.conf.config")
+            .text("file", folder + "/${target.name}.conf")
+            .text("text", "${target.text}")
+            .value("reload", Toml::list({"sh", "-c",
+                                         "echo x >> " + (workspace / "reloads").string() +
+                                             "; ! grep -q bad " + folder + "/*.conf"}));
+        fs::remove(workspace / "reloads");
+        return workspace.run(workspace.head() + std::string(all));
+    };
+    const auto content = [&](int i) {
+        return read_text(workspace / ("conf/" + std::to_string(i) + ".conf"));
+    };
+    const auto reloads = [&] { return read_text(workspace / "reloads").size() / 2; };
+    REQUIRE(run(8, {}).status == 0);
+    CHECK(reloads() == 1);
+    const auto check = [&](const std::vector<int>& bad) {
+        const Run mixed = run(8, bad, "newer");
+        CAPTURE(mixed.output);
+        CHECK(mixed.status == 1);
+        for (int i = 1; i <= 8; ++i) {
+            CAPTURE(i);
+            const bool is_bad = std::find(bad.begin(), bad.end(), i) != bad.end();
+            const std::string name = "conf/" + std::to_string(i);
+            CHECK(mixed.text(name, "status") == (is_bad ? "failed" : "changed"));
+            CHECK(mixed.text(name, "rollback") == (is_bad ? "done" : "none"));
+            CHECK(content(i) == (is_bad ? "new" : "newer"));
+        }
+    };
+    SUBCASE("one") {
+        check({6});
+        // Each of three halvings fails and is undone, and then what is left of each goes on.
+        CHECK(reloads() <= 12);
+    }
+    SUBCASE("several") {
+        check({1, 2, 8});
+    }
+    SUBCASE("all of them") {
+        check({1, 2, 3, 4, 5, 6, 7, 8});
+    }
+    SUBCASE("all but one") {
+        check({1, 2, 3, 4, 6, 7, 8});
+    }
+}
