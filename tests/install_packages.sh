@@ -35,22 +35,25 @@ as_root() {
     fi
 }
 
-# Debian starts nginx when it installs it. The tests start servers of their own, so this asks the
-# package scripts, in the way Debian provides for, to leave nginx alone while this script lives.
+# Debian starts servers when it installs them. The tests start servers of their own, so this asks the
+# package scripts, in the way Debian provides for, to leave those alone while this script lives.
 readonly policy=/usr/sbin/policy-rc.d
+readonly servers=(nginx dovecot slapd mariadb postgresql)
 policy_placed=no
-keep_nginx_stopped() {
+keep_stopped() {  # SERVER...
     [[ -e $policy ]] && return
     local draft
     draft=$(mktemp)
     cat >"$draft" <<END
 #!/bin/sh
-# Keeps nginx from being started while certcast's install_packages.sh (process $$) installs it.
+# Keeps $* from being started while certcast's install_packages.sh (process $$) installs it.
 # May be removed.
-case "\$*" in *nginx*) [ -d /proc/$$ ] && exit 101 ;; esac
+for server in $*; do
+    case "\$*" in *"\$server"*) [ -d /proc/$$ ] && exit 101 ;; esac
+done
 exit 0
 END
-    echo "install_packages: nginx will not be started as a system service ($policy, for the moment)"
+    echo "install_packages: $* will not be started as a system service ($policy, for the moment)"
     policy_placed=yes
     as_root install -m 0755 "$draft" "$policy"
     rm -f "$draft"
@@ -75,14 +78,14 @@ mapfile -t packages < <(wanted "$@" | missing)
 [[ ${#packages[@]} -eq 0 ]] && exit 0
 
 echo "install_packages: installing ${packages[*]}"
-brings_nginx=no
-if [[ " ${packages[*]} " == *" nginx "* ]]; then
-    brings_nginx=yes
-    keep_nginx_stopped
-fi
+brought=()
+for server in "${servers[@]}"; do
+    if [[ " ${packages[*]} " == *" $server"* ]]; then brought+=("$server"); fi
+done
+if [[ ${#brought[@]} -gt 0 ]]; then keep_stopped "${brought[@]}"; fi
 as_root apt-get update -qq
 as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends \
     "${packages[@]}"
-if [[ $brings_nginx == yes && -d /run/systemd/system ]]; then
-    as_root systemctl disable --quiet nginx.service
+if [[ -d /run/systemd/system ]]; then
+    for server in "${brought[@]}"; do as_root systemctl disable --quiet "$server.service"; done
 fi

@@ -49,6 +49,7 @@ struct ProbeCheck {
     std::uint64_t certificate = 0;  ///< index in Deployment::certificates
     Duration timeout{10'000};
     std::uint32_t consecutive = 1;
+    bool ocsp_staple = false;  ///< a good one has to come with the handshake
     Location location;
 };
 

@@ -26,8 +26,9 @@ public:
         ProbeCheck check;
         check.location = table_.location;
         const std::vector<Endpoint> endpoints = addresses();
-        const auto server_name = reader_.text("server_name");
-        protocol();
+        const std::vector<std::string> server_names = names();
+        check.protocol = protocol();
+        check.ocsp_staple = ocsp_staple();
         const std::vector<std::size_t> expected = expected_certificates();
         if (const auto timeout = reader_.duration("timeout")) {
             if (timeout->count() == 0) {
@@ -40,11 +41,13 @@ public:
         reader_.finish();
         for (const Endpoint& endpoint : endpoints) {
             check.address = endpoint.text();
-            check.server_name =
-                server_name.value_or(is_ip_address(endpoint.host) ? "" : endpoint.host);
-            for (const std::size_t certificate : expected) {
-                check.certificate = certificate;
-                checks.push_back(check);
+            const std::string own = is_ip_address(endpoint.host) ? "" : endpoint.host;
+            for (const std::string& name : server_names.empty() ? std::vector{own} : server_names) {
+                check.server_name = name;
+                for (const std::size_t certificate : expected) {
+                    check.certificate = certificate;
+                    checks.push_back(check);
+                }
             }
         }
     }
@@ -80,11 +83,38 @@ private:
         endpoints.push_back(*std::move(endpoint));
     }
 
-    void protocol() {
-        const auto protocol = reader_.text("protocol");
-        if (!protocol || *protocol == "tls") return;
-        reader_.error(table_.find("protocol")->location, "protocol",
-                      not_available_text(in_quotes(*protocol)) + "; expected \"tls\"");
+    std::vector<std::string> names() {
+        const RawValue* written = table_.find("server_name");
+        if (written != nullptr && written->kind == RawValue::Kind::list) {
+            return reader_.texts("server_name");
+        }
+        const auto one = reader_.text("server_name");
+        return one ? std::vector{*one} : std::vector<std::string>();
+    }
+
+    std::string protocol() {
+        static const std::vector<std::string> known{"tls",  "smtp",     "imap", "pop3",
+                                                    "ldap", "postgres", "mysql"};
+        const std::string protocol = reader_.text("protocol").value_or(known.front());
+        if (std::count(known.begin(), known.end(), protocol) == 0) {
+            std::string all;
+            for (const std::string& one : known) all += (all.empty() ? "" : ", ") + one;
+            reader_.error(table_.find("protocol")->location, "protocol",
+                          "expected one of " + all + ", found " + in_quotes(protocol) +
+                              suggestion(protocol, known));
+        }
+        return protocol;
+    }
+
+    bool ocsp_staple() {
+        const RawValue* written = reader_.find("ocsp_staple");
+        if (written == nullptr) return false;
+        const RawValue typed = as_boolean(*written);
+        if (typed.kind != RawValue::Kind::boolean) {
+            reader_.error(written->location, "ocsp_staple",
+                          "expected true or false, found " + in_words(*written));
+        }
+        return typed.integer != 0;
     }
 
     std::vector<std::size_t> expected_certificates() {

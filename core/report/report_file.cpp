@@ -51,6 +51,11 @@ json::object to_json(const DeploymentReport& deployment, const TextFilter& filte
     for (const auto& [name, value] : deployment.outputs) {
         outputs[filter.data(name)] = filter.data(value);
     }
+    json::array probes;
+    for (const auto& [place, result] : deployment.probes) {
+        probes.push_back(
+            json::object{{"place", filter.data(place)}, {"result", filter.data(result)}});
+    }
     json::array warnings = texts(deployment.warnings, filter);
     if (!deployment.rollback_message.empty()) {
         warnings.emplace_back("rollback: " + filter.data(deployment.rollback_message));
@@ -65,6 +70,7 @@ json::object to_json(const DeploymentReport& deployment, const TextFilter& filte
         {"rollback", name_of(deployment.rollback)},
         {"proof", name_of(deployment.proof)},
         {"serving", std::move(serving)},
+        {"probes", std::move(probes)},
         {"late", deployment.late},
         {"sandbox", name_of(deployment.sandbox)},
         {"attempts", deployment.attempts},

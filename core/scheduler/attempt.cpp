@@ -174,6 +174,7 @@ asio::awaitable<Outcome> Attempt::deploy(std::uint64_t flags) {
     }
     touched_ = true;
     probed_.clear();
+    result_.probes.clear();
     Outcome outcome = co_await run_stage(Stage::deploy, flags);
     late_ = outcome.late;
     co_return outcome;
@@ -330,6 +331,7 @@ asio::awaitable<Outcome> Attempt::probe(Stage stage, std::vector<ProbeCheck> che
     Outcome outcome = co_await (*session)->run(std::move(request));
     if (outcome.succeeded()) outcome = co_await (*session)->finish(timeout_of(Stage::close));
     AttemptFacts& seen = calls.facts();
+    result_.probes = std::move(seen.outputs);
     probed_ = std::move(stage == Stage::inspect ? seen.inspected : seen.verified);
     outcome.by_probe = true;
     if (!outcome.succeeded() && outcome.ended != Ended::failed) {

@@ -52,6 +52,7 @@ void record(DeploymentReport& report, AttemptResult result, bool changed_before)
     report.late = result.outcome.late;
     report.proof = result.proof;
     report.serving = std::move(result.serving);
+    report.probes = std::move(result.probes);
     report.outputs = std::move(result.outputs);
     report.warnings.insert(report.warnings.end(), std::make_move_iterator(result.warnings.begin()),
                            std::make_move_iterator(result.warnings.end()));
@@ -73,6 +74,7 @@ void record_conclusion(DeploymentReport& report, AttemptResult result,
     report.rollback_message = std::move(result.rollback_message);
     report.proof = Proof::none;
     report.serving = std::move(result.serving);
+    report.probes = std::move(result.probes);
     report.status = Status::failed;
     report.reason = "put back";
     report.error = Outcome::of(Ended::failed, Stage::rollback, Category::conflict,

@@ -28,6 +28,7 @@ asio::awaitable<void> Attempt::roll_back() {
     result_.rollback = RollbackState::failed;
     result_.proof = Proof::none;
     probed_.clear();
+    result_.probes.clear();
     former_ = services_.memory.former(key_);
     if (!has(Stage::rollback)) {
         result_.rollback_message = "the plugin has no rollback";

@@ -33,6 +33,7 @@ struct AttemptResult {
     std::string rollback_message;
     Proof proof = Proof::none;
     std::vector<Serving> serving;
+    std::vector<std::pair<std::string, std::string>> probes;  ///< the latest: place and result
     std::vector<std::string> warnings;
     std::vector<std::pair<std::string, std::string>> outputs;
     std::shared_ptr<SharedFailure> shared_failure;  ///< why it failed, perhaps; nullptr: not so

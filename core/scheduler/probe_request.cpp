@@ -43,6 +43,7 @@ Value probe_config(const Deployment& deployment, const std::vector<ProbeCheck>& 
             {"certificate", std::move(certificate)},
             {"timeout", number(ParameterType::duration, check.timeout.count())},
             {"consecutive", number(ParameterType::integer, check.consecutive)},
+            {"ocsp_staple", number(ParameterType::boolean, check.ocsp_staple ? 1 : 0)},
         };
         list.entries.push_back({{}, std::move(one)});
     }

@@ -52,6 +52,8 @@ struct DeploymentReport {
     std::string rollback_message;  ///< why it failed, or why it is pending
     Proof proof = Proof::none;
     std::vector<Serving> serving;  ///< one per certificate
+    /// Of the latest time that was looked: the place, and "served" or what is wrong.
+    std::vector<std::pair<std::string, std::string>> probes;
     bool late = false;
     Sandbox sandbox = Sandbox::on;
     std::uint32_t attempts = 0;

@@ -1,4 +1,5 @@
 #include "plugins/probe/proof.hpp"
+#include "plugins/probe/starttls.hpp"
 
 #include <certcast/deployer.hpp>
 
@@ -26,9 +27,14 @@ public:
         certcast::endpoint("address").required().identity().doc("Where to connect, HOST:PORT");
     static constexpr auto server_name =
         certcast::text("server_name").identity().doc("The name that the client asks for (SNI)");
-    static constexpr auto protocol = certcast::choice("protocol", "tls")
-                                         .default_to("tls")
-                                         .doc("What is spoken before the handshake: nothing");
+    static constexpr auto protocol =
+        certcast::choice("protocol", "tls", "smtp", "imap", "pop3", "ldap", "postgres", "mysql")
+            .default_to("tls")
+            .doc("What is spoken before the handshake: nothing, or a protocol's request for TLS");
+    static constexpr auto ocsp_staple =
+        certcast::boolean("ocsp_staple")
+            .default_to("false")
+            .doc("A good OCSP response has to come with the handshake");
     static constexpr auto certificate = certcast::certificate_name("certificate")
                                             .required()
                                             .identity()
@@ -44,7 +50,7 @@ public:
             .between(1, 1'000)
             .doc("How many handshakes in a row must show it: more than one behind a balancer");
     static constexpr auto checks = certcast::objects("checks", address, server_name, protocol,
-                                                     certificate, timeout, consecutive)
+                                                     certificate, timeout, consecutive, ocsp_staple)
                                        .required()
                                        .doc("The places to look at");
     static constexpr auto parameters = certcast::parameters(checks);
@@ -61,6 +67,7 @@ public:
             }
             job.throw_if_cancelled();
             if (!finding.good()) job.info(finding.problem);
+            tell(job, check, finding);
             seen[check.certificate].add(finding, expected);
         }
         tell(job, seen);
@@ -87,6 +94,7 @@ public:
                 tls::look_until_served(check, expected, patience(job, all[i][timeout]),
                                        tls::Certainty{.consecutive = all[i][consecutive]});
             seen[check.certificate].add(finding, expected);
+            tell(job, check, finding);
             if (finding.good()) continue;
             tell(job, seen);
             tls::throw_problem(job, finding);
@@ -108,7 +116,11 @@ private:
     };
 
     static tls::Check check_of(const certcast::Object& one) {
-        return {one[address], std::string(one[server_name].value_or("")), one[certificate]};
+        return {.endpoint = one[address],
+                .server_name = std::string(one[server_name].value_or("")),
+                .certificate = one[certificate],
+                .protocol = tls::protocol_called(one[protocol]).value_or(tls::Protocol::tls),
+                .staple = one[ocsp_staple]};
     }
 
     static tls::Expected expected_of(const certcast::Job& job, const tls::Check& check) {
@@ -120,6 +132,11 @@ private:
     static tls::Patience patience(const certcast::Job& job, std::chrono::milliseconds longest) {
         return {std::min(job.deadline(), std::chrono::steady_clock::now() + longest),
                 job.cancel_fd()};
+    }
+
+    static void tell(const certcast::Job& job, const tls::Check& check,
+                     const tls::Finding& finding) {
+        job.output(tls::place(check), finding.good() ? "served" : finding.problem);
     }
 
     static void tell(const certcast::Job& job, const std::map<std::size_t, Seen>& seen) {

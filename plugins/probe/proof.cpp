@@ -6,25 +6,30 @@ namespace tls {
 
 namespace {
 
-std::string place(const Check& check, const Served& answer) {
+std::string place(const Check& check, const std::string& address) {
     std::string text = check.endpoint.text();
-    if (!answer.address.empty() && answer.address != text) text += " (" + answer.address + ")";
+    if (!address.empty() && address != text) text += " (" + address + ")";
     if (!check.server_name.empty()) text += " as " + check.server_name;
     return text;
 }
 
 std::string problem_of(const Check& check, const Expected& expected, const Served& answer) {
     if (!answer.error.empty()) {
-        return place(check, answer) + ": " + answer.error + "; expected " + expected.description;
+        return place(check, answer.address) + ": " + answer.error + "; expected " +
+               expected.description;
     }
     if (sha256(answer.chain.front()) != expected.sha256) {
-        return place(check, answer) + " serves " + describe(answer.chain.front()) + "; expected " +
-               expected.description;
+        return place(check, answer.address) + " serves " + describe(answer.chain.front()) +
+               "; expected " + expected.description;
+    }
+    if (!answer.staple_problem.empty()) {
+        return place(check, answer.address) + ": " + answer.staple_problem;
     }
     if (!expected.intermediates) return {};
     const std::vector<std::string> served(answer.chain.begin() + 1, answer.chain.end());
     if (served == *expected.intermediates) return {};
-    std::string text = place(check, answer) + " serves the right certificate, but not its chain: ";
+    std::string text =
+        place(check, answer.address) + " serves the right certificate, but not its chain: ";
     text += served.empty() ? "no intermediates" : "";
     for (const std::string& one : served) text += (&one == &served[0] ? "" : "; ") + describe(one);
     text += "; expected " + std::string(expected.intermediates->empty() ? "none" : "");
@@ -65,8 +70,16 @@ const std::string* Finding::leaf(const Expected& expected) const {
     return seen;
 }
 
+std::string place(const Check& check) {
+    return place(check, {});
+}
+
 Finding look(const Check& check, const Expected& expected, const Patience& patience) {
-    Finding finding{.answers = served(check.endpoint, check.server_name, expected.kind, patience)};
+    const Question question{.server_name = check.server_name,
+                            .protocol = check.protocol,
+                            .kind = expected.kind,
+                            .staple = check.staple};
+    Finding finding{.answers = served(check.endpoint, question, patience)};
     for (const Served& answer : finding.answers) {
         finding.problem = problem_of(check, expected, answer);
         finding.failure = answer.failure;

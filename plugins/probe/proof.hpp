@@ -18,6 +18,8 @@ struct Check {
     certcast::Endpoint endpoint;
     std::string server_name;
     std::size_t certificate = 0;
+    Protocol protocol = Protocol::tls;
+    bool staple = false;  ///< an OCSP response, too
 };
 
 /// What has to be served: the certificate that is being deployed, with exactly its chain, or while
@@ -42,6 +44,9 @@ struct Finding {
     /// The leaf that was seen: a wrong one before a right one.
     const std::string* leaf(const Expected& expected) const;
 };
+
+/// "127.0.0.1:443 as shop.example".
+std::string place(const Check& check);
 
 Finding look(const Check& check, const Expected& expected, const Patience& patience);
 

@@ -1,5 +1,9 @@
 #include "plugins/probe/served_certificate.hpp"
 
+#include "plugins/probe/free_with.hpp"
+#include "plugins/probe/stapled_response.hpp"
+#include "plugins/probe/starttls.hpp"
+
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <openssl/err.h>
@@ -23,13 +27,6 @@ namespace tls {
 
 namespace {
 
-template <auto Free>
-struct FreeWith {
-    template <typename T>
-    void operator()(T* pointer) const {
-        Free(pointer);
-    }
-};
 using ContextPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 using SessionPtr = std::unique_ptr<SSL, FreeWith<SSL_free>>;
 using CertificatePtr = std::unique_ptr<X509, FreeWith<X509_free>>;
@@ -53,18 +50,6 @@ int milliseconds_left(const Patience& patience) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(
         patience.deadline - std::chrono::steady_clock::now());
     return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
-}
-
-/// Waits for the socket; what ended the waiting instead, or Failure::none.
-Served::Failure wait_for(int fd, short events, const Patience& patience) {
-    for (;;) {
-        std::array<pollfd, 2> polled{pollfd{fd, events, 0}, pollfd{patience.cancel_fd, POLLIN, 0}};
-        const int count = poll(polled.data(), polled.size(), milliseconds_left(patience));
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return Served::Failure::network;
-        if (polled[1].revents != 0) return Served::Failure::cancelled;
-        return count == 0 ? Served::Failure::timeout : Served::Failure::none;
-    }
 }
 
 /// This host has no way to addresses of that kind, which says nothing of whoever has.
@@ -178,13 +163,17 @@ CertificatePtr certificate_of(std::string_view der) {
     return CertificatePtr(d2i_X509(nullptr, &data, static_cast<long>(der.size())));
 }
 
-void ask_one(const addrinfo& address, const std::string& server_name, KeyKind kind,
-             const Patience& patience, Served& answer) {
+void ask_one(const addrinfo& address, const Question& question, const Patience& patience,
+             Served& answer) {
     const Socket socket(::socket(address.ai_family,
                                  address.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
                                  address.ai_protocol));
     if (socket.get() < 0) return fail_by_errno(answer, errno);
     if (!connect_to(socket.get(), address, patience, answer)) return;
+    Trouble trouble = ask_for_tls(question.protocol, socket.get(), patience);
+    if (trouble.failure != Served::Failure::none) {
+        return fail(answer, trouble.failure, std::move(trouble.error));
+    }
 
     const ContextPtr context(SSL_CTX_new(TLS_client_method()));
     if (!context) return fail(answer, Served::Failure::refused, openssl_error());
@@ -193,11 +182,12 @@ void ask_one(const addrinfo& address, const std::string& server_name, KeyKind ki
     SSL_CTX_set_min_proto_version(context.get(), TLS1_VERSION);
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
     const SessionPtr session(SSL_new(context.get()));
-    const char* const algorithms = signature_algorithms(kind);
-    std::string name = server_name;
-    const bool named = !server_name.empty() && !is_address(server_name);
+    const char* const algorithms = signature_algorithms(question.kind);
+    std::string name = question.server_name;
+    const bool named = !name.empty() && !is_address(name);
     if (!session || SSL_set_fd(session.get(), socket.get()) != 1 ||
         (algorithms != nullptr && SSL_set1_sigalgs_list(session.get(), algorithms) != 1) ||
+        (question.staple && !ask_for_staple(*session)) ||
         (named && SSL_ctrl(session.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                            name.data()) != 1)) {
         return fail(answer, Served::Failure::refused, openssl_error());
@@ -207,6 +197,7 @@ void ask_one(const addrinfo& address, const std::string& server_name, KeyKind ki
     for (int i = 0; i < sk_X509_num(chain); ++i) {
         answer.chain.push_back(der_of(sk_X509_value(chain, i)));
     }
+    if (question.staple) answer.staple_problem = problem_of_staple(*session);
     SSL_shutdown(session.get());
     if (answer.chain.empty()) fail(answer, Served::Failure::refused, "it serves no certificate");
 }
@@ -229,8 +220,19 @@ bool Patience::pause(std::chrono::milliseconds time) const {
     return poll(&polled, 1, longest) <= 0;
 }
 
-std::vector<Served> served(const certcast::Endpoint& endpoint, const std::string& server_name,
-                           KeyKind kind, const Patience& patience) {
+Served::Failure wait_for(int fd, short events, const Patience& patience) {
+    for (;;) {
+        std::array<pollfd, 2> polled{pollfd{fd, events, 0}, pollfd{patience.cancel_fd, POLLIN, 0}};
+        const int count = poll(polled.data(), polled.size(), milliseconds_left(patience));
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return Served::Failure::network;
+        if (polled[1].revents != 0) return Served::Failure::cancelled;
+        return count == 0 ? Served::Failure::timeout : Served::Failure::none;
+    }
+}
+
+std::vector<Served> served(const certcast::Endpoint& endpoint, const Question& question,
+                           const Patience& patience) {
     // OpenSSL writes to a connection that may be closed already.
     std::signal(SIGPIPE, SIG_IGN);
     addrinfo hints{};
@@ -247,7 +249,7 @@ std::vector<Served> served(const certcast::Endpoint& endpoint, const std::string
     }
     for (const addrinfo* next = addresses.get(); next != nullptr; next = next->ai_next) {
         Served& answer = answers.emplace_back(Served{.address = text_of(*next)});
-        ask_one(*next, server_name, kind, patience, answer);
+        ask_one(*next, question, patience, answer);
     }
     const auto no_way = [](const Served& answer) { return answer.no_way; };
     if (!std::all_of(answers.begin(), answers.end(), no_way)) std::erase_if(answers, no_way);

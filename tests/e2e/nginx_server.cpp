@@ -48,7 +48,7 @@ std::string sha256_hex(const X509* certificate) {
 }
 
 std::string server_block(std::uint16_t port, const std::string& host,
-                         const std::filesystem::path& folder) {
+                         const std::filesystem::path& folder, const std::string& more) {
     return "  server {\n"
            "    listen 127.0.0.1:" +
            std::to_string(port) +
@@ -60,9 +60,7 @@ std::string server_block(std::uint16_t port, const std::string& host,
            (folder / (host + ".crt")).string() +
            ";\n"
            "    ssl_certificate_key " +
-           (folder / (host + ".key")).string() +
-           ";\n"
-           "  }\n";
+           (folder / (host + ".key")).string() + ";\n" + more + "  }\n";
 }
 
 }  // namespace
@@ -103,7 +101,7 @@ void install(const Workspace& workspace, std::string_view server, const Issued& 
 }
 
 NginxServer::NginxServer(const Workspace& workspace, std::string name,
-                         std::vector<std::string> hosts)
+                         std::vector<std::string> hosts, const std::string& more)
     : name_(std::move(name)), folder_(workspace / name_) {
     // Somebody may take the port between the choice and nginx; then there is another.
     for (int attempt = 1; process_ == nullptr; ++attempt) {
@@ -120,7 +118,7 @@ NginxServer::NginxServer(const Workspace& workspace, std::string name,
         if (geteuid() == 0) config.insert(0, "user root;\n");
         for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
             config += "  " + std::string(kind) + "_temp_path " + (*this / kind).string() + ";\n";
-        for (const std::string& host : hosts) config += server_block(port_, host, folder_);
+        for (const std::string& host : hosts) config += server_block(port_, host, folder_, more);
         workspace.folder().write(name_ + "/nginx.conf", config + "}\n");
 
         process_ = std::make_unique<Process>(

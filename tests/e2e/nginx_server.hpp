@@ -36,7 +36,9 @@ struct DeploymentWish {
 /// FOLDER/HOST.key, which must be there before.
 class NginxServer {
 public:
-    NginxServer(const Workspace& workspace, std::string name, std::vector<std::string> hosts);
+    /// `more`: what else its servers are told.
+    NginxServer(const Workspace& workspace, std::string name, std::vector<std::string> hosts,
+                const std::string& more = {});
     NginxServer(const NginxServer&) = delete;
     NginxServer& operator=(const NginxServer&) = delete;
     ~NginxServer();

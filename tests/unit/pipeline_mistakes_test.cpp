@@ -185,8 +185,9 @@ TEST_CASE("a wrong pipeline is refused at the right place") {
          "missing"},
         {"probe protocol",
          head + "plugin=\"every\"\ncertificate=\"shop\"\n[[deploy.edge.probe]]\n"
-                "address=\"h:1\"\nprotocol=\"smtp\"\n",
-         "p.toml:11:10: error: deploy.edge.probe.protocol: \"smtp\" is not available"},
+                "address=\"h:1\"\nprotocol=\"stmp\"\n",
+         "p.toml:11:10: error: deploy.edge.probe.protocol: expected one of tls, smtp, imap, pop3, "
+         "ldap, postgres, mysql, found \"stmp\"; did you mean \"smtp\"?"},
         {"probe expect",
          head + "plugin=\"every\"\ncertificate=\"shop\"\n[[deploy.edge.probe]]\n"
                 "address=\"h:1\"\nexpect=\"mail\"\n",

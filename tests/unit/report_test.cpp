@@ -380,6 +380,7 @@ TEST_CASE("a report has the members that programs rely on") {
     DeploymentReport edge = failing("edge/web1");
     edge.target = "web1";
     edge.outputs = {{"id", "42"}};
+    edge.probes = {{"h:443 as shop.example", "served"}};
     const json::value found = to_json(run_of({edge}), TextFilter(nothing));
     const json::value expected = {
         {"schema", 1},
@@ -401,6 +402,8 @@ TEST_CASE("a report has the members that programs rely on") {
                                      {"serving", json::array{{{"sha256", former},
                                                               {"not_after", "2026-11-30T09:45:04Z"},
                                                               {"seen_by", "probe"}}}},
+                                     {"probes", json::array{{{"place", "h:443 as shop.example"},
+                                                             {"result", "served"}}}},
                                      {"late", false},
                                      {"sandbox", "on"},
                                      {"attempts", 2},
