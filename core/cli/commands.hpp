@@ -50,6 +50,12 @@ struct StatusArguments {
     bool json = false;
 };
 
+struct ExplainArguments {
+    std::filesystem::path pipeline;
+    std::string deployment;
+    bool json = false;
+};
+
 struct ForgetArguments {
     std::string deployment;
     std::filesystem::path pipeline;  ///< empty: whichever it is
@@ -67,6 +73,8 @@ int history_command(const HistoryArguments& arguments, const Places& places);
 int show_command(const ShowArguments& arguments, const Places& places);
 /// certcast status PIPELINE: what should be where, and what was seen there.
 int status_command(const StatusArguments& arguments, const Places& places);
+/// certcast explain PIPELINE DEPLOYMENT: what is in force for it, and where that is said.
+int explain_command(const ExplainArguments& arguments, const Places& places);
 /// certcast forget DEPLOYMENT: what it has left half-way is not to be undone any more.
 int forget_command(const ForgetArguments& arguments, const Places& places);
 /// certcast plugins: the plugins that there are, and what could not be used.

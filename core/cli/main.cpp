@@ -115,6 +115,14 @@ int dispatch(int argc, char** argv) {
     status->add_option("pipeline", asked.pipeline, "Pipeline file")->required();
     status->add_flag("--json", asked.json, "As JSON");
 
+    ExplainArguments explained;
+    CLI::App* explain =
+        app.add_subcommand("explain", "What is in force for a deployment, and where it is said");
+    explain->add_option("pipeline", explained.pipeline, "Pipeline file")->required();
+    explain->add_option("deployment", explained.deployment, "Its name, ENTRY or ENTRY/TARGET")
+        ->required();
+    explain->add_flag("--json", explained.json, "As JSON");
+
     ForgetArguments forgotten;
     CLI::App* forget =
         app.add_subcommand("forget", "Let what a deployment has left half-way stay as it is");
@@ -151,6 +159,7 @@ int dispatch(int argc, char** argv) {
     if (history->parsed()) return history_command(past, places);
     if (show_run->parsed()) return show_command(shown, places);
     if (status->parsed()) return status_command(asked, places);
+    if (explain->parsed()) return explain_command(explained, places);
     if (forget->parsed()) return forget_command(forgotten, places);
     if (plugins->parsed()) return plugins_command(places);
     if (show->parsed()) return plugin_show_command(id, places);

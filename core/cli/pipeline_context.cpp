@@ -30,9 +30,9 @@ bool print_diagnostics(const std::vector<Diagnostic>& diagnostics, const TextFil
 }
 
 std::optional<Pipeline> read_or_explain(const std::filesystem::path& file, Catalog& catalog,
-                                        const TextFilter& filter) {
-    PipelineReading reading =
-        read_pipeline(file, [&catalog](const std::string& id) { return catalog.find(id); });
+                                        const TextFilter& filter, WrittenDeployment* written) {
+    PipelineReading reading = read_pipeline(
+        file, [&catalog](const std::string& id) { return catalog.find(id); }, written);
     print_diagnostics(reading.diagnostics, filter);
     // One of them may be what the pipeline asks for.
     if (!reading.pipeline) print_problems(catalog, filter);

@@ -20,7 +20,8 @@ bool print_diagnostics(const std::vector<Diagnostic>& diagnostics, const TextFil
 
 /// Reads a pipeline and prints what is wrong with it. nullopt: too much to go on.
 std::optional<Pipeline> read_or_explain(const std::filesystem::path& file, Catalog& catalog,
-                                        const TextFilter& filter);
+                                        const TextFilter& filter,
+                                        WrittenDeployment* written = nullptr);
 
 /// Prints which plugins were found and could not be used, to standard error.
 void print_problems(const Catalog& catalog, const TextFilter& filter);

@@ -367,6 +367,10 @@ void read_deploy_entry(const RawEntry& entry, const DeployContext& context,
         const RawValue table = substituted(entry, substitution);
         context.expanded += size_of(table);
         if (context.expanded > most_expanded) return false;
+        const std::string name = entry.key + (target == nullptr ? "" : "/" + target->name);
+        if (context.written != nullptr && context.written->name == name) {
+            context.written->entry = table;
+        }
         deployments.push_back(DeploymentReader(entry, table, deployer, target, context)
                                   .read(deployments.size(), needs));
         return true;

@@ -25,7 +25,8 @@ struct DeployContext {
     std::vector<std::string> certificates;  ///< names of all
     SecretReading& secrets;
     Diagnostics& diagnostics;
-    std::size_t& expanded;  ///< bytes of all entries so far, written out for each target
+    std::size_t& expanded;       ///< bytes of all entries so far, written out for each target
+    WrittenDeployment* written;  ///< to be filled in; nullptr: none
 };
 
 /// Reads one [deploy.NAME] and adds a deployment for each of its targets, or one without targets.

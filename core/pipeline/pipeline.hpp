@@ -69,7 +69,7 @@ struct Guards {
 
 /// How the targets of an entry are deployed to one after another.
 struct Waves {
-    std::vector<Share> sizes;  ///< how many have been started with each wave; all with the last
+    std::vector<Share> sizes;  ///< how many have been started with each wave; then all others
     Duration pause{0};         ///< between two of them
     Share max_failures;        ///< with more of them no more is started
     bool puts_back = false;    ///< then what was changed is rolled back

@@ -27,8 +27,9 @@ constexpr std::uint32_t most_parallel = 100'000;
 class PipelineReader {
 public:
     PipelineReader(const std::filesystem::path& file, const FindDeployer& find,
-                   Diagnostics& diagnostics)
+                   Diagnostics& diagnostics, WrittenDeployment* written)
         : find_(find),
+          written_(written),
           diagnostics_(diagnostics),
           folder_(file.parent_path()),
           secrets_(folder_, diagnostics),
@@ -163,6 +164,7 @@ private:
 
     void read_defaults(const RawValue& section) {
         const RawValue table = substitution_.apply(section);
+        if (written_ != nullptr) written_->defaults = table;
         TableReader reader(table, "defaults", diagnostics_);
         reader.not_available(
             {"lock", "waves", "pause", "max_failures", "on_abort", "guards", "window", "notify"});
@@ -216,7 +218,7 @@ private:
         std::size_t expanded = 0;
         const DeployContext context{folder_,   find_,        vars_,      size_of(vars_),
                                     defaults_, limits_,      sandboxes_, certificate_names_,
-                                    secrets_,  diagnostics_, expanded};
+                                    secrets_,  diagnostics_, expanded,   written_};
         std::vector<WrittenNeed> needs;
         std::vector<std::string> names;
         for (const RawEntry& entry : section.entries) {
@@ -262,6 +264,7 @@ private:
     }
 
     const FindDeployer& find_;
+    WrittenDeployment* written_;
     Diagnostics& diagnostics_;
     const std::filesystem::path folder_;
     Location top_{{}, 1, 1};
@@ -284,14 +287,15 @@ PipelineReading refused(const Error& error, const std::filesystem::path& file) {
 
 }  // namespace
 
-PipelineReading read_pipeline(const std::filesystem::path& file, const FindDeployer& find) {
+PipelineReading read_pipeline(const std::filesystem::path& file, const FindDeployer& find,
+                              WrittenDeployment* written) {
     const Result<std::string> text = read_text_file(file);
     if (!text) return refused(text.error(), file);
-    return read_pipeline_text(*text, file, find);
+    return read_pipeline_text(*text, file, find, written);
 }
 
 PipelineReading read_pipeline_text(const std::string& text, const std::filesystem::path& file,
-                                   const FindDeployer& find) {
+                                   const FindDeployer& find, WrittenDeployment* written) {
     std::error_code failure;
     const std::filesystem::path absolute = std::filesystem::absolute(file, failure);
     if (failure) {
@@ -302,7 +306,7 @@ PipelineReading read_pipeline_text(const std::string& text, const std::filesyste
     // Messages name the file as it was given.
     if (const auto document = parse_toml(text, file.string(), diagnostics)) {
         Pipeline pipeline =
-            PipelineReader(absolute.lexically_normal(), find, diagnostics).read(*document);
+            PipelineReader(absolute.lexically_normal(), find, diagnostics, written).read(*document);
         if (!diagnostics.has_errors()) reading.pipeline = std::move(pipeline);
     }
     reading.diagnostics = diagnostics.take();

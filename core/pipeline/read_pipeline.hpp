@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/pipeline/pipeline.hpp"
+#include "core/plugin/raw_value.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -22,11 +23,20 @@ struct PipelineReading {
     std::vector<Diagnostic> diagnostics;  ///< sorted by position
 };
 
-/// Reads and checks a pipeline file, offline: no secret is resolved, nothing is written.
-PipelineReading read_pipeline(const std::filesystem::path& file, const FindDeployer& find);
+/// One deployment as the file says it, for whoever asks where that was.
+struct WrittenDeployment {
+    std::string name = {};  ///< which
+    RawValue entry = {};    ///< with every reference replaced, empty where it is not there
+    RawValue defaults = {};
+};
+
+/// Reads and checks a pipeline file, offline: no secret is resolved, nothing is written. `written`
+/// is filled in, if there is one.
+PipelineReading read_pipeline(const std::filesystem::path& file, const FindDeployer& find,
+                              WrittenDeployment* written = nullptr);
 
 /// The same for a text that is said to stand in `file`, which need not exist.
 PipelineReading read_pipeline_text(const std::string& text, const std::filesystem::path& file,
-                                   const FindDeployer& find);
+                                   const FindDeployer& find, WrittenDeployment* written = nullptr);
 
 }  // namespace certcast

@@ -4,11 +4,10 @@
 
 namespace certcast {
 
-/// Each wave has one at least, and the last one all that are left.
+/// Behind the last that is written there is one with all that are left.
 std::size_t Fleet::end_of_wave(std::size_t wave) const {
-    if (wave >= policy_.sizes.size()) return tasks_.size();
-    const bool is_last = wave + 1 == policy_.sizes.size();
-    return is_last ? tasks_.size() : policy_.sizes[wave].rounded_up(tasks_.size());
+    return wave < policy_.sizes.size() ? policy_.sizes[wave].rounded_up(tasks_.size())
+                                       : tasks_.size();
 }
 
 std::vector<Task*> Fleet::open_wave() {

@@ -197,3 +197,57 @@ TEST_CASE("a plan is made on a read-only file system") {
     CHECK(says(process->output(), "nothing of 1 would be changed"));
     CHECK_FALSE(says(process->errors(), "Read-only"));
 }
+
+TEST_CASE("what is in force is explained, each with the place where it is said") {
+    const Workspace workspace;
+    workspace.issue("shop");
+    workspace.folder().write("pipeline.toml", workspace.head() +
+                                                  "plugin.file.sandbox = \"required\"\n"
+                                                  "[vars]\n"
+                                                  "folder = \"/srv\"\n"
+                                                  "[deploy.fleet]\n"
+                                                  "plugin = \"file\"\n"
+                                                  "certificate = \"shop\"\n"
+                                                  "targets = [\"a\", \"b\"]\n"
+                                                  "timeout = \"7s\"\n"
+                                                  "waves = [1]\n"
+                                                  "probe = false\n"
+                                                  "[deploy.fleet.config]\n"
+                                                  "key = \"${vars.folder}/${target.name}.key\"\n");
+    const std::string file = (workspace / "pipeline.toml").string();
+    const auto say = [&](std::vector<std::string> arguments) {
+        const auto process = workspace.start(std::move(arguments));
+        process->wait();
+        return process->output() + process->errors();
+    };
+    const json::value all = json::parse(say({"explain", file, "fleet/b", "--json"}));
+    const auto find = [&](std::string_view key) -> std::pair<std::string, std::string> {
+        for (const json::value& one : all.as_array()) {
+            if (std::string_view(one.at("key").as_string()) == key) {
+                return {one.at("value").as_string().c_str(), one.at("said_by").as_string().c_str()};
+            }
+        }
+        return {};
+    };
+    const std::string content = read_text(file);
+    /// FILE:LINE:, of the first line with that in it.
+    const auto line_of = [&](std::string_view text) {
+        const auto end = content.begin() + static_cast<std::ptrdiff_t>(content.find(text));
+        return file + ":" + std::to_string(std::count(content.begin(), end, '\n') + 1) + ":";
+    };
+    CHECK(find("config.key").first == "/srv/b.key");
+    CHECK(find("config.key").second.starts_with(line_of("key = \"${vars")));
+    CHECK(find("config.key_mode") ==
+          std::pair<std::string, std::string>("0600", "the plugin's default"));
+    CHECK(find("timeouts.deploy").first == "7s");
+    CHECK(find("timeouts.deploy").second.starts_with(line_of("timeout = \"7s\"")));
+    CHECK(find("retry.attempts").first == "1");
+    CHECK(find("retry.attempts").second.starts_with(line_of("attempts = 1")));
+    CHECK(find("retry.backoff").second == "certcast's default");
+    CHECK(find("sandbox").first == "required");
+    CHECK(find("sandbox").second.starts_with(line_of("plugin.file.sandbox")));
+    CHECK(find("waves").first == "[\"1\", \"100%\"]");
+    CHECK(find("deploys to").first == "file|file=/srv/b.key");
+    CHECK(says(say({"explain", file, "fleet/b"}), "config.key_mode  "));
+    CHECK(says(say({"explain", file, "fleet/c"}), "no deployment \"fleet/c\"; did you mean"));
+}

@@ -45,7 +45,7 @@ echo '#include "core/base/error.hpp"' >"$tree/core/attic/old.hpp"
 expect 1 "a folder without a floor"
 
 fresh_tree
-yes 'int x;' 2>/dev/null | head -n 22000 >"$tree/core/base/long.cpp" || true
+yes 'int x;' 2>/dev/null | head -n 25000 >"$tree/core/base/long.cpp" || true
 expect 1 "a core that is too large"
 
 exit "$failed"
