@@ -2,6 +2,7 @@
 
 #include "core/base/duration.hpp"
 #include "core/cli/places.hpp"
+#include "core/cli/renewal.hpp"
 #include "core/scheduler/run_report.hpp"
 
 #include <cstdint>
@@ -23,6 +24,8 @@ struct RunArguments {
     bool dry_run = false;  ///< nothing is changed, and nothing written anywhere
     bool plan = false;     ///< a dry run of which only the outcome is shown
     bool json = false;     ///< of a plan
+    /// Only deployments of certificates that an ACME client has told about.
+    std::optional<Renewal> renewal;
     std::optional<std::size_t> max_changes;
     std::uint32_t max_parallel = 0;
     Duration lock_timeout{60'000};
@@ -50,6 +53,13 @@ struct StatusArguments {
     bool json = false;
 };
 
+struct HookArguments {
+    RunArguments run;
+    std::string from = "auto";
+    bool queue = false;                  ///< only record what is wanted
+    std::vector<std::string> arguments;  ///< of the hook itself
+};
+
 struct ExplainArguments {
     std::filesystem::path pipeline;
     std::string deployment;
@@ -73,6 +83,9 @@ int history_command(const HistoryArguments& arguments, const Places& places);
 int show_command(const ShowArguments& arguments, const Places& places);
 /// certcast status PIPELINE: what should be where, and what was seen there.
 int status_command(const StatusArguments& arguments, const Places& places);
+/// certcast hook: what an ACME client runs when it has renewed a certificate. The exit status is
+/// one that the client is well with.
+int hook_command(const HookArguments& arguments, const Places& places);
 /// certcast explain PIPELINE DEPLOYMENT: what is in force for it, and where that is said.
 int explain_command(const ExplainArguments& arguments, const Places& places);
 /// certcast forget DEPLOYMENT: what it has left half-way is not to be undone any more.

@@ -115,6 +115,22 @@ int dispatch(int argc, char** argv) {
     status->add_option("pipeline", asked.pipeline, "Pipeline file")->required();
     status->add_flag("--json", asked.json, "As JSON");
 
+    HookArguments hooked;
+    std::string hook_lock_timeout = "60s";
+    CLI::App* hook = app.add_subcommand("hook", "Deploy what an ACME client has just renewed");
+    hook->add_option("--from", hooked.from, "auto, certbot, acme.sh, lego or dehydrated")
+        ->check(CLI::IsMember({"auto", "certbot", "acme.sh", "lego", "dehydrated"}));
+    hook->add_option("pipeline", hooked.run.pipeline, "Pipeline file")->required();
+    hook->add_option("arguments", hooked.arguments, "What dehydrated gives its hook: \"$@\"");
+    hook->add_flag("--queue", hooked.queue,
+                   "Only remember it for the next run, so that the client goes on at once");
+    hook->add_option("--lock-timeout", hook_lock_timeout, "How long to wait for another run")
+        ->type_name("DURATION")
+        ->check(not_a_duration);
+    hook->add_option("--report", hooked.run.report, "Write a report in JSON there")
+        ->type_name("FILE")
+        ->check(empty_name);
+
     ExplainArguments explained;
     CLI::App* explain =
         app.add_subcommand("explain", "What is in force for a deployment, and where it is said");
@@ -145,6 +161,7 @@ int dispatch(int argc, char** argv) {
         return exit_invalid;
     }
     arguments.lock_timeout = parse_duration(lock_timeout).value();
+    hooked.run.lock_timeout = parse_duration(hook_lock_timeout).value();
     if (age->count() > 0) past.older_than = parse_duration(older_than).value();
     if (past.prune && !past.older_than && !past.keep) {
         std::cerr
@@ -159,6 +176,7 @@ int dispatch(int argc, char** argv) {
     if (history->parsed()) return history_command(past, places);
     if (show_run->parsed()) return show_command(shown, places);
     if (status->parsed()) return status_command(asked, places);
+    if (hook->parsed()) return hook_command(hooked, places);
     if (explain->parsed()) return explain_command(explained, places);
     if (forget->parsed()) return forget_command(forgotten, places);
     if (plugins->parsed()) return plugins_command(places);

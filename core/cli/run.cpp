@@ -298,6 +298,7 @@ int run_command(const RunArguments& arguments, const Places& places) {
         std::cerr << "certcast: " << filter.line(mistake) << '\n';
     }
     if (!mistakes.empty()) return exit_invalid;
+    if (arguments.renewal && !has_deployments_of(*arguments.renewal, *pipeline)) return exit_good;
     if (!arguments.report.empty()) {
         if (auto possible = report_can_be_written(arguments.report); !possible) {
             std::cerr << "certcast: " << possible.error().text() << '\n';

@@ -15,15 +15,14 @@ constexpr std::int64_t most_kept_runs = 1'200;
     "(SELECT deployment.id FROM deployment JOIN run ON run.id = deployment.run " \
     "WHERE run.name = ?1 AND deployment.name = ?2)"
 
-void write_wanted(JournalDatabase& database, const RunStarted& started,
-                  const std::string& deployment, const WantedCertificate& wanted) {
+void write_wanted(JournalDatabase& database, const std::string& pipeline_file,
+                  const std::string& deployment, std::int64_t at, const WantedCertificate& wanted) {
     database.run(
         "INSERT INTO certificate (pipeline_file, deployment, certificate, wanted, wanted_since, "
         "wanted_not_after) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
         "ON CONFLICT DO UPDATE SET wanted = ?4, wanted_not_after = ?6, "
         "wanted_since = CASE WHEN wanted = ?4 THEN wanted_since ELSE ?5 END",
-        started.pipeline_file, deployment, wanted.name, wanted.sha256, started.at,
-        wanted.not_after);
+        pipeline_file, deployment, wanted.name, wanted.sha256, at, wanted.not_after);
 }
 
 void write_observed(JournalDatabase& database, const DeploymentFinished& finished,
@@ -48,8 +47,17 @@ void write(JournalDatabase& database, const RunStarted& started) {
             "INSERT INTO deployment (run, name, plugin, target, digest) VALUES (?, ?, ?, ?, ?)", id,
             one.name, one.plugin, one.target, one.digest);
         for (const WantedCertificate& wanted : one.certificates) {
-            write_wanted(database, started, one.name, wanted);
+            write_wanted(database, started.pipeline_file, one.name, started.at, wanted);
         }
+    }
+}
+
+void write(JournalDatabase& database, const Queued& queued) {
+    database.run(
+        "INSERT OR REPLACE INTO queued (pipeline_file, deployment, since) VALUES (?, ?, ?)",
+        queued.pipeline_file, queued.deployment, queued.at);
+    for (const WantedCertificate& wanted : queued.certificates) {
+        write_wanted(database, queued.pipeline_file, queued.deployment, queued.at, wanted);
     }
 }
 
@@ -83,6 +91,10 @@ void write(JournalDatabase& database, const DeploymentFinished& finished) {
         finished.run, finished.deployment, finished.at, finished.status, finished.reason,
         finished.message, finished.rollback, finished.rollback_message, finished.proof,
         finished.attempts, finished.duration_ms);
+    if (finished.status == "changed" || finished.status == "unchanged") {
+        database.run("DELETE FROM queued WHERE pipeline_file = ? AND deployment = ? AND since < ?",
+                     finished.pipeline_file, finished.deployment, finished.wanted_at);
+    }
     for (const auto& [name, value] : finished.outputs) {
         database.run("INSERT INTO output (deployment, name, value) VALUES (" THIS_DEPLOYMENT
                      ", ?3, ?4)",

@@ -7,6 +7,7 @@ namespace certcast {
 
 // Each writes one record in the transaction that is open. Throws SQLite::Exception.
 void write(JournalDatabase& database, const RunStarted& started);
+void write(JournalDatabase& database, const Queued& queued);
 void write(JournalDatabase& database, const AttemptStarted& started);
 void write(JournalDatabase& database, const AttemptFinished& finished);
 void write(JournalDatabase& database, const LoggedLine& line);

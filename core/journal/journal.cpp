@@ -294,6 +294,10 @@ void Journal::record(RunStarted started) {
     writer_.queue(writing(std::move(started)));
 }
 
+void Journal::record(Queued queued) {
+    writer_.queue(writing(std::move(queued)));
+}
+
 void Journal::record(AttemptStarted started) {
     writer_.queue(writing(std::move(started)));
 }

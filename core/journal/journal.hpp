@@ -67,6 +67,7 @@ public:
     boost::asio::awaitable<Result<void>> set_state(std::string key, const PluginState& state);
 
     void record(RunStarted started);
+    void record(Queued queued);
     void record(AttemptStarted started);
     void record(AttemptFinished finished);
     /// Lines are left out, and that is said, while the disk does not keep up.

@@ -62,6 +62,14 @@ struct RunStarted {
     std::vector<Planned> deployments;
 };
 
+/// To be deployed by the next run, whatever the last one came to.
+struct Queued {
+    std::string pipeline_file;
+    std::string deployment;
+    std::int64_t at = 0;
+    std::vector<WantedCertificate> certificates;  ///< as far as they are known
+};
+
 struct AttemptStarted {
     std::string run;
     std::string deployment;
@@ -91,6 +99,7 @@ struct DeploymentFinished {
     std::string pipeline_file;
     std::string deployment;
     std::int64_t at = 0;
+    std::int64_t wanted_at = 0;  ///< when it was read what is wanted
     std::string status;
     std::string reason;
     std::string message;  ///< of its failure

@@ -20,6 +20,20 @@ bool has(const Deployment& deployment, const std::string& tag) {
     return std::find(deployment.tags.begin(), deployment.tags.end(), tag) != deployment.tags.end();
 }
 
+void forget_needs_of_others(std::vector<Deployment>& deployments) {
+    std::set<std::string> chosen;
+    for (const Deployment& deployment : deployments) {
+        chosen.insert(deployment.name);
+        chosen.insert(deployment.entry);
+    }
+    for (Deployment& deployment : deployments) {
+        std::erase_if(deployment.needs,
+                      [&](const std::string& need) { return !chosen.contains(need); });
+        std::erase_if(deployment.quorums,
+                      [&](const Quorum& quorum) { return !chosen.contains(quorum.entry); });
+    }
+}
+
 template <typename Chooses>
 bool any_of(const std::vector<std::string>& wishes, Chooses chooses) {
     return wishes.empty() || std::any_of(wishes.begin(), wishes.end(), chooses);
@@ -60,18 +74,19 @@ std::vector<std::string> select(Pipeline& pipeline, const std::vector<std::strin
                !any_of(tags, [&](const std::string& tag) { return has(one, tag); });
     });
     if (deployments.empty()) return {"no deployment has both such a name and such a tag"};
-    std::set<std::string> chosen;
-    for (const Deployment& deployment : deployments) {
-        chosen.insert(deployment.name);
-        chosen.insert(deployment.entry);
-    }
-    for (Deployment& deployment : deployments) {
-        std::erase_if(deployment.needs,
-                      [&](const std::string& need) { return !chosen.contains(need); });
-        std::erase_if(deployment.quorums,
-                      [&](const Quorum& quorum) { return !chosen.contains(quorum.entry); });
-    }
+    forget_needs_of_others(deployments);
     return {};
+}
+
+void select_by_certificate(Pipeline& pipeline, const std::vector<std::string>& certificates) {
+    std::erase_if(pipeline.deployments, [&](const Deployment& one) {
+        return std::none_of(one.certificates.begin(), one.certificates.end(),
+                            [&](const std::string& name) {
+                                return std::find(certificates.begin(), certificates.end(), name) !=
+                                       certificates.end();
+                            });
+    });
+    forget_needs_of_others(pipeline.deployments);
 }
 
 }  // namespace certcast

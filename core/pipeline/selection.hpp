@@ -13,4 +13,7 @@ namespace certcast {
 std::vector<std::string> select(Pipeline& pipeline, const std::vector<std::string>& globs,
                                 const std::vector<std::string>& tags = {});
 
+/// Leaves only deployments of one of these certificates; needs on what is left out go.
+void select_by_certificate(Pipeline& pipeline, const std::vector<std::string>& certificates);
+
 }  // namespace certcast

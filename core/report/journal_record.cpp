@@ -5,6 +5,17 @@
 
 namespace certcast {
 
+std::vector<WantedCertificate> wanted_of(const Deployment& deployment,
+                                         const CertificateStore& certificates) {
+    std::vector<WantedCertificate> wanted;
+    for (const std::string& name : deployment.certificates) {
+        const CertificateBundle* bundle = certificates.find(name);
+        if (bundle == nullptr) continue;
+        wanted.push_back({name, to_hex(bundle->sha256()), in_ms(bundle->not_after()) / 1000});
+    }
+    return wanted;
+}
+
 void JournalRecord::run_started(const Pipeline& pipeline, const RunReport& report) {
     run_ = report.run;
     pipeline_file_ = report.pipeline_file;
@@ -19,12 +30,7 @@ void JournalRecord::run_started(const Pipeline& pipeline, const RunReport& repor
         planned.plugin = deployment.plugin;
         planned.target = deployment.target;
         planned.digest = digest_of(deployment);
-        for (const std::string& name : deployment.certificates) {
-            const CertificateBundle* bundle = certificates_.find(name);
-            if (bundle == nullptr) continue;
-            planned.certificates.push_back(
-                {name, to_hex(bundle->sha256()), in_ms(bundle->not_after()) / 1000});
-        }
+        planned.certificates = wanted_of(deployment, certificates_);
     }
     journal_.record(std::move(started));
 }
@@ -53,6 +59,7 @@ void JournalRecord::deployment_finished(const DeploymentReport& report) {
         .pipeline_file = pipeline_file_,
         .deployment = report.name,
         .at = now_in_ms(),
+        .wanted_at = begun_at_,
         .status = std::string(name_of(report.status)),
         .reason = filter_.line(report.reason),
         .message = report.error ? filter_.line(reason_of(*report.error)) : "",

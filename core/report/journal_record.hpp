@@ -9,6 +9,10 @@
 
 namespace certcast {
 
+/// What should be there of a deployment's certificates, of those that could be read.
+std::vector<WantedCertificate> wanted_of(const Deployment& deployment,
+                                         const CertificateStore& certificates);
+
 /// Writes a run down in the journal, as it happens. Everything referred to outlives it.
 class JournalRecord : public RunObserver {
 public:
@@ -29,6 +33,7 @@ private:
     TextFilter filter_;
     std::string run_;
     std::string pipeline_file_;
+    const std::int64_t begun_at_ = now_in_ms();  ///< before the certificates were read
 };
 
 }  // namespace certcast

@@ -1,0 +1,121 @@
+#include "core/cli/renewal.hpp"
+
+#include "core/base/real_path.hpp"
+#include "core/pipeline/selection.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+
+namespace certcast {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+using Client = Renewal::Client;
+using News = Renewal::News;
+
+/// How each client calls its hooks, from its own source: variables that name files of the
+/// certificate or the folder that has them. dehydrated gives arguments instead.
+struct Calling {
+    Client client;
+    const char* name;
+    std::array<const char*, 4> variables;
+};
+constexpr std::array callings{
+    Calling{Client::certbot, "certbot", {"RENEWED_LINEAGE"}},
+    Calling{
+        Client::lego,
+        "lego",
+        {"LEGO_CERT_PATH", "LEGO_HOOK_CERT_PATH", "LEGO_CERT_PEM_PATH", "LEGO_HOOK_CERT_PEM_PATH"}},
+    Calling{Client::acme_sh, "acme.sh", {"CERT_FULLCHAIN_PATH", "CERT_PATH"}},
+    Calling{Client::dehydrated, "dehydrated", {}},
+};
+
+std::vector<fs::path> files_in(const Calling& calling, const Variables& variables) {
+    std::vector<fs::path> files;
+    for (const char* name : calling.variables) {
+        if (name == nullptr) continue;
+        if (const auto value = variables(name); value && !value->empty())
+            files.emplace_back(*value);
+    }
+    return files;
+}
+
+Error not_called(const Calling& calling) {
+    std::string names;
+    for (const char* name : calling.variables) {
+        if (name != nullptr) names += (names.empty() ? "" : " or ") + std::string(name);
+    }
+    return {ErrorCode::invalid,
+            std::string("this is no hook of ") + calling.name + ": expected " +
+                (names.empty() ? "its arguments behind the pipeline, as in: certcast hook --from "
+                                 "dehydrated PIPELINE \"$@\""
+                               : names + " in the environment"),
+            {}};
+}
+
+/// dehydrated's hooks: VERB DOMAIN KEYFILE CERTFILE FULLCHAINFILE CHAINFILE ..; it has other verbs,
+/// and may have more.
+Renewal of_dehydrated(std::span<const std::string> arguments) {
+    constexpr std::size_t least = 5;
+    Renewal renewal{.client = Client::dehydrated, .news = News::of_no_matter, .files = {}};
+    const bool is_new = arguments.front() == "deploy_cert";
+    const bool is_old = arguments.front() == "unchanged_cert";
+    if ((!is_new && !is_old) || arguments.size() < least) return renewal;
+    renewal.news = is_new ? News::renewed : News::unchanged;
+    renewal.files = {arguments[2], arguments[3], arguments[4]};
+    return renewal;
+}
+
+/// The same file or folder, or a file right in the folder.
+bool is_at(const fs::path& source, const fs::path& file) {
+    if (source.empty()) return false;
+    const fs::path real = real_path(source);
+    return real == real_path(file) || real == real_path(file.parent_path()) ||
+           real_path(source.parent_path()) == real_path(file);
+}
+
+}  // namespace
+
+Result<Renewal> read_renewal(const std::string& from, std::span<const std::string> arguments,
+                             const Variables& variables) {
+    const bool is_any = from == "auto";
+    for (const Calling& calling : callings) {
+        if (!is_any && from != calling.name) continue;
+        if (calling.client == Client::dehydrated) {
+            if (!arguments.empty()) return of_dehydrated(arguments);
+        } else if (auto files = files_in(calling, variables); !files.empty()) {
+            return Renewal{calling.client, News::renewed, std::move(files)};
+        }
+        if (!is_any) return not_called(calling);
+    }
+    return Error{
+        ErrorCode::invalid,
+        "no ACME client has called this hook: expected the variables of certbot "
+        "(RENEWED_LINEAGE), lego (LEGO_CERT_PATH) or acme.sh (CERT_FULLCHAIN_PATH), or the "
+        "arguments of dehydrated",
+        {}};
+}
+
+std::vector<std::string> certificates_of(const Pipeline& pipeline, const Renewal& renewal) {
+    std::vector<std::string> names;
+    for (const auto& [name, source] : pipeline.certificates) {
+        const bool is_it =
+            std::any_of(renewal.files.begin(), renewal.files.end(), [&](const fs::path& file) {
+                return is_at(source.source, file) || is_at(source.certificate, file);
+            });
+        if (is_it) names.push_back(name);
+    }
+    return names;
+}
+
+bool has_deployments_of(const Renewal& renewal, Pipeline& pipeline) {
+    select_by_certificate(pipeline, certificates_of(pipeline, renewal));
+    if (!pipeline.deployments.empty()) return true;
+    std::cout << pipeline.name << ": no deployment of this certificate\n";
+    return false;
+}
+
+}  // namespace certcast
