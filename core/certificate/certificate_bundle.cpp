@@ -31,6 +31,13 @@ Error blaming(const std::optional<Error>& missed, Error error) {
     return error;
 }
 
+/// Says how it can be had all the same.
+Error by_guard(const char* guard, Error error) {
+    error.message += "; where that is meant: guards = { " + std::string(guard) +
+                     " = \"off\" } in each deployment of it";
+    return error;
+}
+
 void append(std::vector<std::string>& to, std::vector<std::string> more) {
     to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -40,7 +47,8 @@ void append(std::vector<std::string>& to, std::vector<std::string> more) {
 Result<CertificateBundle> CertificateBundle::from(CertificateParts parts,
                                                   const BundleRules& rules) {
     if (parts.certificates.empty() && parts.missed) return std::move(*parts.missed);
-    auto chain = order_chain(std::move(parts.certificates), rules.now, parts.where);
+    auto chain = order_chain(std::move(parts.certificates), rules.now, parts.where,
+                             rules.allow_broken_chain);
     if (chain.has_error()) return blaming(parts.missed, chain.error());
     const X509& leaf = *chain->leaf;
 
@@ -48,17 +56,21 @@ Result<CertificateBundle> CertificateBundle::from(CertificateParts parts,
     if (key_type.has_error()) return key_type.error();
     const auto validity = validity_of(leaf);
     if (validity.has_error()) return validity.error();
-    if (!rules.allow_outside_validity) {
-        const auto valid = check_validity(leaf, *validity, rules.now, parts.where);
-        if (valid.has_error()) return valid.error();
-    }
-
     CertificateBundle bundle;
+    const auto valid = check_validity(leaf, *validity, rules.now, parts.where);
+    if (valid.has_error() && !rules.allow_outside_validity)
+        return by_guard("expired", valid.error());
+    if (valid.has_error()) bundle.warnings_.push_back(valid.error().message);
     if (!rules.without_key) {
         if (parts.keys.empty() && parts.missed) return std::move(*parts.missed);
         auto key = take_matching_key(parts.keys, leaf, parts.where);
-        if (key.has_error()) return blaming(parts.missed, key.error());
-        bundle.key_ = std::move(*key);
+        if (key.has_value()) {
+            bundle.key_ = std::move(*key);
+        } else if (rules.allow_wrong_key) {
+            bundle.warnings_.push_back("it goes without a private key: " + key.error().message);
+        } else {
+            return by_guard("key", blaming(parts.missed, key.error()));
+        }
     }
     bundle.sha256_ = fingerprint_of(leaf);
     bundle.spki_sha256_ = spki_fingerprint_of(leaf);
@@ -68,7 +80,7 @@ Result<CertificateBundle> CertificateBundle::from(CertificateParts parts,
     bundle.not_before_ = time_point_of(validity->not_before);
     bundle.not_after_ = time_point_of(validity->not_after);
     bundle.key_type_ = std::move(*key_type);
-    bundle.warnings_ = std::move(parts.warnings);
+    append(bundle.warnings_, std::move(parts.warnings));
     append(bundle.warnings_, std::move(chain->warnings));
     if (parts.missed) bundle.warnings_.push_back("left out: " + parts.missed->text());
     bundle.leaf_ = std::move(chain->leaf);

@@ -42,6 +42,8 @@ struct CertificateParts {
 
 struct BundleRules {
     bool allow_outside_validity = false;
+    bool allow_broken_chain = false;  ///< then it is sent as far as it goes
+    bool allow_wrong_key = false;     ///< then there is none
     bool without_key = false;
     std::chrono::system_clock::time_point now = std::chrono::system_clock::now();
 };

@@ -109,6 +109,8 @@ X509Ptr take_issuer(std::vector<X509Ptr>& authorities, X509& certificate,
 constexpr std::size_t longest_chain = 10;
 
 Error broken_after(X509& last, const std::vector<X509Ptr>& leftover, const std::string& where) {
+    static const std::string how_to_have_it =
+        "; where that is meant: guards = { chain = \"off\" } in each deployment of it";
     const bool impostor = std::any_of(leftover.begin(), leftover.end(), [&](const X509Ptr& one) {
         return has_issuer_name(*one, last);
     });
@@ -116,20 +118,23 @@ Error broken_after(X509& last, const std::vector<X509Ptr>& leftover, const std::
         return {ErrorCode::invalid,
                 "the chain is broken: " + describe(last) + " names " + issuer_of(last) +
                     " as its issuer, but the certificate of that name did not sign it; fetch the "
-                    "chain that belongs to this certificate",
+                    "chain that belongs to this certificate" +
+                    how_to_have_it,
                 where};
     }
     return {ErrorCode::invalid,
             "the chain is broken: " + describe(last) + " is issued by " + issuer_of(last) +
                 ", which is missing, and " + list_of(leftover) +
-                " did not issue it; add the missing certificate or take out the others",
+                " did not issue it; add the missing certificate or take out the others" +
+                how_to_have_it,
             where};
 }
 
 }  // namespace
 
 Result<Chain> order_chain(std::vector<X509Ptr> certificates,
-                          std::chrono::system_clock::time_point now, const std::string& where) {
+                          std::chrono::system_clock::time_point now, const std::string& where,
+                          bool allow_broken) {
     drop_duplicates(certificates);
     auto leaf = take_leaf(certificates, where);
     if (leaf.has_error()) return leaf.error();
@@ -161,8 +166,11 @@ Result<Chain> order_chain(std::vector<X509Ptr> certificates,
             [&](const X509Ptr& member) { return is_same_authority(*certificate, *member); });
     });
     const bool complete = is_self_signed(*last);
-    if (!complete && !certificates.empty()) return broken_after(*last, certificates, where);
-    if (!certificates.empty()) {
+    if (!complete && !certificates.empty()) {
+        Error broken = broken_after(*last, certificates, where);
+        if (!allow_broken) return broken;
+        chain.warnings.push_back(std::move(broken.message));
+    } else if (!certificates.empty()) {
         chain.warnings.push_back("left out, because they are not part of the chain: " +
                                  list_of(certificates));
     }

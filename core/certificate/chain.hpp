@@ -17,8 +17,10 @@ struct Chain {
 };
 
 /// Finds the leaf and the signatures that lead up from it. Refuses when there is no leaf or more
-/// than one, and when certificates are left over where an issuer is missing.
+/// than one, and when certificates are left over where an issuer is missing, unless a broken chain
+/// is allowed.
 Result<Chain> order_chain(std::vector<X509Ptr> certificates,
-                          std::chrono::system_clock::time_point now, const std::string& where);
+                          std::chrono::system_clock::time_point now, const std::string& where,
+                          bool allow_broken);
 
 }  // namespace certcast

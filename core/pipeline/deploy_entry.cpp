@@ -200,7 +200,10 @@ private:
         if (written == nullptr) return;
         TableReader reader(*written, reader_.path_of("guards"), diagnostics_);
         Guards& guards = deployment_.guards;
-        for (const auto& [name, guard] : {std::pair<const char*, bool*>{"names", &guards.names},
+        for (const auto& [name, guard] : {std::pair<const char*, bool*>{"key", &guards.key},
+                                          {"chain", &guards.chain},
+                                          {"expired", &guards.expired},
+                                          {"names", &guards.names},
                                           {"staging", &guards.staging},
                                           {"older", &guards.older}}) {
             const RawValue* value = reader.find(name);

@@ -60,8 +60,11 @@ struct RetryPolicy {
     Duration budget{0};  ///< no attempt begins later than this after the first; 0: no limit
 };
 
-/// What keeps a certificate from being replaced by a worse one.
+/// What keeps a certificate from being deployed that would not serve, or worse than the one there.
 struct Guards {
+    bool key = true;      ///< its private key belongs to it
+    bool chain = true;    ///< its chain is whole
+    bool expired = true;  ///< its time is now
     bool names = true;    ///< it is for every name that the one there is for
     bool staging = true;  ///< it is from no test issuer where the one there is not
     bool older = true;    ///< it was issued no earlier than the one there

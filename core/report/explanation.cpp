@@ -27,10 +27,6 @@ bool holds_objects(const Value& value) {
     });
 }
 
-std::string on_or_off(bool on) {
-    return on ? "on" : "off";
-}
-
 std::string limit(std::uint64_t number) {
     return number == 0 ? "none" : std::to_string(number);
 }
@@ -142,9 +138,14 @@ private:
         list("tags", deployment_.tags);
         list("lock", deployment_.locks);
         const Guards& guards = deployment_.guards;
-        add("guards.names", on_or_off(guards.names), origin({"guards.names"}, of_certcast));
-        add("guards.staging", on_or_off(guards.staging), origin({"guards.staging"}, of_certcast));
-        add("guards.older", on_or_off(guards.older), origin({"guards.older"}, of_certcast));
+        for (const auto& [name, is_on] : {std::pair<std::string, bool>{"key", guards.key},
+                                          {"chain", guards.chain},
+                                          {"expired", guards.expired},
+                                          {"names", guards.names},
+                                          {"staging", guards.staging},
+                                          {"older", guards.older}}) {
+            add("guards." + name, is_on ? "on" : "off", origin({"guards." + name}, of_certcast));
+        }
         if (deployment_.disabled) {
             add("disabled",
                 deployment_.disabled_reason.empty() ? "true" : deployment_.disabled_reason,

@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <set>
 
 namespace certcast {
@@ -36,6 +37,22 @@ std::set<std::string> names_to_deploy(const Pipeline& pipeline) {
         names.insert(deployment.certificates.begin(), deployment.certificates.end());
     }
     return names;
+}
+
+/// What a guard would refuse is allowed where no deployment has that guard.
+BundleRules without_guards(BundleRules rules, const Pipeline& pipeline, const std::string& name) {
+    const auto nobody_guards = [&](bool Guards::*guard) {
+        return std::none_of(pipeline.deployments.begin(), pipeline.deployments.end(),
+                            [&](const Deployment& one) {
+                                const auto& names = one.certificates;
+                                return !one.disabled && one.guards.*guard &&
+                                       std::find(names.begin(), names.end(), name) != names.end();
+                            });
+    };
+    rules.allow_wrong_key = nobody_guards(&Guards::key);
+    rules.allow_broken_chain = nobody_guards(&Guards::chain);
+    rules.allow_outside_validity = nobody_guards(&Guards::expired);
+    return rules;
 }
 
 bool by_command(const Pipeline& pipeline, const std::string& secret) {
@@ -102,7 +119,8 @@ asio::awaitable<std::vector<Diagnostic>> CertificateStore::load(const Pipeline& 
             }
             passphrase = std::move(*resolved);
         }
-        Result<CertificateBundle> bundle = load_one(source, passphrase, rules);
+        Result<CertificateBundle> bundle =
+            load_one(source, passphrase, without_guards(rules, pipeline, name));
         if (bundle.has_error()) {
             report(Diagnostic::Severity::error, bundle.error().text());
             continue;

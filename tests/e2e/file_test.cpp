@@ -195,3 +195,44 @@ TEST_CASE("two deployments onto one file are refused") {
     CHECK((process->errors() + process->output()).find("mail") != std::string::npos);
     CHECK((process->errors() + process->output()).find("twin") != std::string::npos);
 }
+
+TEST_CASE("a guard that all deployments of a certificate have switched off stops nothing") {
+    const Workspace workspace;
+    workspace.issue("shop", {.begins_in = -48h, .ends_in = -24h});
+    const auto run = [&](const std::string& guards, const std::string& more = {}) {
+        Toml one = deployment("one", "file");
+        if (!guards.empty()) one.value("guards", guards);
+        one.table("deploy.one.config").text("fullchain", (workspace / "one.crt").string());
+        return workspace.run(workspace.head() + std::string(one) + more);
+    };
+    const Run refused = run("");
+    CHECK(refused.status == 2);
+    CHECK(refused.errors.find("where that is meant: guards = { expired = \"off\" }") !=
+          std::string::npos);
+    const std::string another = deployment("two", "file")
+                                    .table("deploy.two.config")
+                                    .text("fullchain", (workspace / "two.crt").string());
+    CHECK(run("{ expired = \"off\" }", another).status == 2);
+    CHECK(std::filesystem::exists(workspace / "one.crt") == false);
+
+    const Run meant = run("{ expired = \"off\" }");
+    CHECK(meant.text("one", "status") == "changed");
+    CHECK(meant.errors.find("expired on") != std::string::npos);
+
+    const Issued other = workspace.issue("other");
+    workspace.issue("shop");
+    workspace.folder().write("shop.key", pem(other.key));
+    CHECK(run("").errors.find("guards = { key = \"off\" }") != std::string::npos);
+    const Run without_key = run("{ key = \"off\" }");
+    CHECK(without_key.text("one", "status") == "changed");
+    CHECK(without_key.errors.find("it goes without a private key") != std::string::npos);
+
+    workspace.issue("shop");
+    const Issued stranger = workspace.issue("stranger", {.subject = "Stranger", .is_ca = true});
+    workspace.folder().write("shop.pem",
+                             read_text(workspace / "shop.pem") + pem(stranger.certificate));
+    CHECK(run("").errors.find("guards = { chain = \"off\" }") != std::string::npos);
+    const Run broken = run("{ chain = \"off\" }");
+    CHECK(broken.text("one", "status") == "changed");
+    CHECK(broken.errors.find("the chain is broken") != std::string::npos);
+}
