@@ -29,7 +29,7 @@ int explain_command(const ExplainArguments& arguments, const Places& places) {
                   << '"' << filter.line(suggestion(arguments.deployment, names)) << '\n';
         return exit_invalid;
     }
-    const std::vector<InForce> explained = explain(*pipeline, *found, written);
+    const std::vector<Setting> explained = explain(*pipeline, *found, written);
     if (arguments.json) {
         std::cout << boost::json::serialize(to_json(explained, filter)) << '\n';
     } else {

@@ -292,6 +292,12 @@ Result<std::unique_ptr<JournalDatabase>> read_journal(const fs::path& folder) {
     }
     // Where nobody has it open and nobody was killed there is no log that has to be read as well.
     const bool has_log = fs::exists(file.string() + "-wal", failure);
+    if (has_log && !fs::exists(file.string() + "-shm", failure)) {
+        return Error{ErrorCode::io,
+                     "it was copied without the index of its log (journal.db-shm), which only a "
+                     "run makes: `certcast run` any pipeline first",
+                     file.string()};
+    }
     const std::string uri =
         "file:" + in_uri(file.string()) + (has_log ? "?mode=ro&readonly_shm=1" : "?immutable=1");
     keep_owners();

@@ -78,7 +78,7 @@ public:
                 const WrittenDeployment& written)
         : pipeline_(pipeline), deployment_(deployment), written_(written) {}
 
-    std::vector<InForce> all() {
+    std::vector<Setting> all() {
         what();
         times();
         limits();
@@ -285,27 +285,27 @@ private:
     const Pipeline& pipeline_;
     const Deployment& deployment_;
     const WrittenDeployment& written_;
-    std::vector<InForce> all_;
+    std::vector<Setting> all_;
 };
 
 }  // namespace
 
-std::vector<InForce> explain(const Pipeline& pipeline, const Deployment& deployment,
+std::vector<Setting> explain(const Pipeline& pipeline, const Deployment& deployment,
                              const WrittenDeployment& written) {
     return Explanation(pipeline, deployment, written).all();
 }
 
-std::string in_a_table(const std::vector<InForce>& all, const TextFilter& filter) {
+std::string in_a_table(const std::vector<Setting>& all, const TextFilter& filter) {
     std::vector<Row> rows{{"KEY", "VALUE", "SAID BY"}};
-    for (const InForce& one : all) {
+    for (const Setting& one : all) {
         rows.push_back({filter.line(one.key), filter.line(one.value), filter.line(one.origin)});
     }
     return table(rows);
 }
 
-boost::json::array to_json(const std::vector<InForce>& all, const TextFilter& filter) {
+boost::json::array to_json(const std::vector<Setting>& all, const TextFilter& filter) {
     boost::json::array array;
-    for (const InForce& one : all) {
+    for (const Setting& one : all) {
         array.push_back(boost::json::object{{"key", filter.data(one.key)},
                                             {"value", filter.data(one.value)},
                                             {"said_by", filter.data(one.origin)}});

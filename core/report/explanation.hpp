@@ -11,17 +11,17 @@
 namespace certcast {
 
 /// One thing that is in force for a deployment, and who said so: a place in a file, a default.
-struct InForce {
+struct Setting {
     std::string key;
     std::string value;
     std::string origin;
 };
 
 /// All that is in force for a deployment, in the order of the pipeline's grammar.
-std::vector<InForce> explain(const Pipeline& pipeline, const Deployment& deployment,
+std::vector<Setting> explain(const Pipeline& pipeline, const Deployment& deployment,
                              const WrittenDeployment& written);
 
-std::string in_a_table(const std::vector<InForce>& all, const TextFilter& filter);
-boost::json::array to_json(const std::vector<InForce>& all, const TextFilter& filter);
+std::string in_a_table(const std::vector<Setting>& all, const TextFilter& filter);
+boost::json::array to_json(const std::vector<Setting>& all, const TextFilter& filter);
 
 }  // namespace certcast

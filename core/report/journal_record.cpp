@@ -70,6 +70,10 @@ void JournalRecord::deployment_finished(const DeploymentReport& report) {
         .duration_ms = report.duration.count(),
         .outputs = {},
         .certificates = {}};
+    for (const std::string& warning : report.warnings) {
+        journal_.record(LoggedLine{run_, report.name, now_in_ms(), "warning",
+                                   "in the report: " + filter_.line(warning)});
+    }
     for (const auto& [name, value] : report.outputs) {
         finished.outputs.emplace_back(filter_.line(name), filter_.data(value));
     }

@@ -220,6 +220,24 @@ TEST_CASE("a journal of an older certcast is brought up to date with all that is
     CHECK(History::open(folder.path())->half_way()->at("a").pipeline_file == "/p.toml");
 }
 
+TEST_CASE("a journal that was copied in part is read once a run has made it whole") {
+    const TemporaryFolder folder;
+    const TemporaryFolder copy;
+    {
+        Host host(folder.path());
+        host.journal().record(run_of("r1", now_in_ms()));
+        REQUIRE(host.wait_for(host.journal().flush()).has_value());
+        for (const char* name : {"journal.db", "journal.db-wal", "journal.key"}) {
+            std::filesystem::copy(folder / name, copy / name);
+        }
+    }
+    const auto refused = History::open(copy.path());
+    REQUIRE(refused.has_error());
+    CHECK(says(refused.error().text(), "without the index of its log"));
+    Host(copy.path());
+    CHECK(History::open(copy.path())->run("r1").has_value());
+}
+
 TEST_CASE("steps and state can be read neither in the file nor in another place of it") {
     const TemporaryFolder folder;
     {

@@ -399,7 +399,9 @@ typedef struct certcast_host {
     int32_t (*run_command)(const struct certcast_host*, certcast_str param,
                            const certcast_field* variables, uint64_t variable_count,
                            certcast_command_result* out);
-    /** The same, once for all deployments that ask for an equal command with an equal identity. */
+    /** The same, once for all deployments that ask for an equal command with an equal identity.
+     * Where it fails for several, each should fail and be rolled back: then they are tried again
+     * apart, until what broke it is alone. */
     int32_t (*request_reload)(const struct certcast_host*, certcast_str identity,
                               certcast_str param, certcast_command_result* out);
 
