@@ -21,20 +21,20 @@ struct Visit {
 };
 
 /// "edge needs fleet, which needs edge".
-std::string cycle_text(const std::vector<Deployment>& deployments, const std::vector<Visit>& way,
+std::string cycle_text(const std::vector<std::string>& names, const std::vector<Visit>& way,
                        std::size_t first) {
-    std::string text = deployments[way[first].deployment].name;
+    std::string text = names[way[first].deployment];
     for (std::size_t i = first + 1; i <= way.size(); ++i) {
         const std::size_t at = i == way.size() ? first : i;
         text += i == first + 1 ? " needs " : ", which needs ";
-        text += deployments[way[at].deployment].name;
+        text += names[way[at].deployment];
     }
     return text;
 }
 
 /// Follows the needs without recursion, since a chain may be as long as the pipeline. One cycle is
 /// reported per entry.
-void report_cycles(const std::vector<Deployment>& deployments, const Graph& graph,
+void report_cycles(const std::vector<std::string>& names, const Graph& graph,
                    const std::map<std::size_t, Location>& locations, Diagnostics& diagnostics) {
     enum class State { unseen, on_the_way, done };
     std::vector<State> states(graph.size(), State::unseen);
@@ -55,15 +55,43 @@ void report_cycles(const std::vector<Deployment>& deployments, const Graph& grap
                 states[needed] = State::on_the_way;
                 way.push_back({needed, 0});
             } else if (states[needed] == State::on_the_way &&
-                       reported.insert(deployments[needed].entry).second) {
+                       reported.insert(names[needed].substr(0, names[needed].find('/'))).second) {
                 const auto first = std::find_if(way.begin(), way.end(), [&](const Visit& step) {
                     return step.deployment == needed;
                 });
-                diagnostics.error(locations.at(needed),
-                                  "needs go in a circle: " +
-                                      cycle_text(deployments, way,
-                                                 static_cast<std::size_t>(first - way.begin())));
+                // An entry that is put back together is not where it is written.
+                const auto written = std::find_if(first, way.end(), [&](const Visit& step) {
+                    return locations.contains(step.deployment);
+                });
+                diagnostics.error(
+                    locations.at(written->deployment),
+                    "needs go in a circle: " +
+                        cycle_text(names, way, static_cast<std::size_t>(first - way.begin())));
             }
+        }
+    }
+}
+
+/// None of an entry that is put back together ends before all of it is proven: who needs one of it
+/// needs all.
+void add_fleets(const std::vector<Deployment>& deployments, std::vector<std::string>& names,
+                Graph& graph) {
+    std::map<std::string, std::size_t> whole;  // by entry: the place that stands for all of it
+    for (std::size_t i = 0; i < deployments.size(); ++i) {
+        const Deployment& one = deployments[i];
+        if (!one.waves || !one.waves->puts_back) continue;
+        const auto [entry, is_new] = whole.try_emplace(one.entry, graph.size());
+        if (is_new) {
+            graph.emplace_back();
+            names.push_back("all of " + one.entry);
+        }
+        graph[entry->second].push_back(i);
+    }
+    if (whole.empty()) return;
+    for (std::size_t i = 0; i < deployments.size(); ++i) {
+        for (std::size_t& needed : graph[i]) {
+            const auto entry = whole.find(deployments[needed].entry);
+            if (entry != whole.end()) needed = entry->second;
         }
     }
 }
@@ -131,7 +159,10 @@ void resolve_needs(std::vector<Deployment>& deployments, const std::vector<Writt
             deployments[i].needs.push_back(deployments[other].name);
         needed.insert(needed.end(), some_of[i].begin(), some_of[i].end());
     }
-    report_cycles(deployments, graph, locations, diagnostics);
+    std::vector<std::string> names;
+    for (const Deployment& deployment : deployments) names.push_back(deployment.name);
+    add_fleets(deployments, names, graph);
+    report_cycles(names, graph, locations, diagnostics);
 }
 
 }  // namespace certcast

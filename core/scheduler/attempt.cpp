@@ -209,7 +209,7 @@ asio::awaitable<void> Attempt::wind_up() {
         can_close = session_->alive();
     } else if (proven_) {
         can_close = co_await settle();
-    } else if (!went_well && has_steps() && !undone_in_vain) {
+    } else if (!went_well && is_to_be_undone() && !undone_in_vain) {
         co_await slot_.take_again();
         co_await roll_back();
         can_close = session_ && session_->alive();
@@ -256,7 +256,14 @@ asio::awaitable<bool> Attempt::settle() {
 
 /// What a host that was killed has proven, in a session of its own.
 asio::awaitable<void> Attempt::settle_earlier(Outcome& outcome) {
-    if (has(Stage::settle)) outcome = co_await start_session(Stage::settle);
+    if (has(Stage::settle)) {
+        const Result<void> recorded = co_await services_.memory.prove(key_);
+        if (recorded) {
+            outcome = co_await start_session(Stage::settle);
+        } else {
+            outcome = not_started(Stage::settle, recorded.error());
+        }
+    }
     if (session_) {
         co_await settle();
         if (session_->alive()) co_await session_->finish(timeout_of(Stage::close));

@@ -129,7 +129,7 @@ asio::awaitable<Result<void>> DeploymentMemory::mark_undone(const std::string& k
 }
 
 asio::awaitable<Result<void>> DeploymentMemory::prove(const std::string& key) {
-    if (!is_unsettled(key)) co_return Result<void>();
+    if (!is_unsettled(key) || is_proven(key)) co_return Result<void>();
     if (writes()) {
         const Result<void> written = co_await journal_->prove(key);
         if (!written) co_return written;

@@ -47,6 +47,19 @@ void HeldLocks::release() {
     names_.clear();
 }
 
+void HeldLocks::drop(const std::vector<std::string>& names) {
+    if (table_ == nullptr) return;
+    for (const std::string& name : names) {
+        const auto found = std::find(names_.begin(), names_.end(), name);
+        if (found == names_.end()) continue;
+        table_->names_[name].taken = false;
+        // There is none where locks are this run's only.
+        if (!files_.empty()) files_.erase(files_.begin() + (found - names_.begin()));
+        names_.erase(found);
+    }
+    table_->pass_on(names);
+}
+
 LockTable::Name* LockTable::first_taken(const std::vector<std::string>& names) {
     for (const std::string& name : names) {
         const auto found = names_.find(name);

@@ -31,6 +31,8 @@ public:
     HeldLocks& operator=(const HeldLocks&) = delete;
     ~HeldLocks() { release(); }
     void release();
+    /// Lets go of these.
+    void drop(const std::vector<std::string>& names);
 
 private:
     friend class LockTable;

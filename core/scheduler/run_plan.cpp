@@ -27,14 +27,21 @@ std::string new_run_id(std::chrono::system_clock::time_point now) {
     return std::string(time.data()) + suffix.data();
 }
 
-std::vector<std::string> lock_names(const Deployment& deployment) {
-    // What is remembered of it is nobody else's meanwhile.
-    std::vector<std::string> names = locks_of_places(deployment.identities, memory_key(deployment));
-    for (const std::string& one : deployment.exclusives) names.push_back("exclusive:" + one);
-    for (const std::string& one : deployment.locks) names.push_back("lock:" + one);
+void sort_without_duplicates(std::vector<std::string>& names) {
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
-    return names;
+}
+
+void name_locks(const Deployment& deployment, Task& task) {
+    for (const std::string& one : deployment.exclusives) {
+        task.shared_locks.push_back("exclusive:" + one);
+    }
+    for (const std::string& one : deployment.locks) task.shared_locks.push_back("lock:" + one);
+    sort_without_duplicates(task.shared_locks);
+    // What is remembered of it is nobody else's meanwhile.
+    task.locks = locks_of_places(deployment.identities, memory_key(deployment));
+    task.locks.insert(task.locks.end(), task.shared_locks.begin(), task.shared_locks.end());
+    sort_without_duplicates(task.locks);
 }
 
 /// What the operator allows of a plugin counts for all of its deployments; what the plugin says of
@@ -132,7 +139,7 @@ void make_plan(const boost::asio::any_io_executor& executor, const Pipeline& pip
         Task& task = plan.tasks.emplace_back();
         task.deployment = &deployment;
         task.groups = groups_of(pipeline, deployment, slots);
-        task.locks = lock_names(deployment);
+        name_locks(deployment, task);
         by_name.emplace(deployment.name, &task);
         entries[deployment.entry].push_back(&task);
         plan.report.deployments.push_back(blank_report(deployment));

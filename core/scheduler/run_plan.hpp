@@ -34,9 +34,10 @@ struct Task {
     std::size_t unmet = 0;  ///< needs, quorums and an earlier wave
     std::vector<Task*> dependents;
     std::vector<QuorumCount*> counted_by;
-    Fleet* fleet = nullptr;          ///< of those that are started wave by wave
-    bool has_arrived = false;        ///< the fleet knows what became of it
-    std::vector<std::string> locks;  ///< sorted, without duplicates
+    Fleet* fleet = nullptr;                 ///< of those that are started wave by wave
+    bool has_arrived = false;               ///< the fleet knows what became of it
+    std::vector<std::string> locks;         ///< sorted, without duplicates
+    std::vector<std::string> shared_locks;  ///< of them, those that others may want, too
     Place place = Place::before_needs;
     Clock::time_point began;
     boost::asio::cancellation_signal stop;

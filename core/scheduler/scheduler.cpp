@@ -153,7 +153,7 @@ asio::awaitable<void> Scheduler::Impl::deploy(Task& task) {
     switch (entry) {
         case Entry::granted: {
             const bool is_held = co_await attempt_until_done(task, slot);
-            if (is_held) co_await conclude(task, slot);
+            if (is_held) co_await conclude(task, slot, locks);
             break;
         }
         case Entry::refused:
@@ -286,18 +286,50 @@ asio::awaitable<bool> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot
     }
 }
 
-/// It is proven, and keeps its locks until its fleet is, or until that is aborted. An interrupted
-/// run keeps what is proven.
-asio::awaitable<void> Scheduler::Impl::conclude(Task& task, RankedSlot& slot) {
+/// It is proven, and keeps its place until its fleet is, or until that is aborted. What others of
+/// the fleet may need as well it lets go meanwhile. An interrupted run keeps what is proven.
+asio::awaitable<void> Scheduler::Impl::conclude(Task& task, RankedSlot& slot, HeldLocks& locks) {
     const Deployment& deployment = *task.deployment;
     slot.give_back();
+    locks.drop(task.shared_locks);
     observer_.waiting(deployment, "until the others of its entry are proven", std::nullopt);
     arrive(task);
     co_await task.fleet->until_decided();
     const bool keep = !task.fleet->is_aborted();
+    HeldLocks shared;
+    const bool has_locks = co_await take_shared_locks_again(task, shared);
+    if (!has_locks) {
+        AttemptResult left;
+        left.rollback = RollbackState::pending;
+        left.rollback_message = "another run held its lock; the next run undoes it";
+        if (keep)
+            left.warnings.push_back(
+                "not settled, because another run held its lock: the "
+                "next run undoes it and deploys it again");
+        record_conclusion(*task.report, std::move(left), keep ? "" : task.fleet->why_aborted());
+        co_return;
+    }
     co_await slot.take_again();
     AttemptResult result = co_await runner_.conclude(deployment, task.report->attempts, slot, keep);
     record_conclusion(*task.report, std::move(result), keep ? "" : task.fleet->why_aborted());
+}
+
+asio::awaitable<bool> Scheduler::Impl::take_shared_locks_again(Task& task, HeldLocks& locks) {
+    const Clock::time_point give_up = clock_.now() + options_.lock_timeout;
+    Duration pause = first_lock_pause;
+    for (;;) {
+        const Result<LockTable::Taken> taken = locks_.try_take(task.shared_locks, locks);
+        if (taken.has_error()) co_return false;
+        if (*taken == LockTable::Taken::all) co_return true;
+        if (stopping_) co_return false;
+        if (*taken == LockTable::Taken::held_in_this_run) {
+            co_await locks_.until_free_in_this_run(task.shared_locks, task.rank);
+            continue;
+        }
+        const bool slept = co_await clock_.sleep_until(std::min(clock_.now() + pause, give_up));
+        if (!slept || clock_.now() >= give_up) co_return false;
+        pause = std::min(pause * 2, longest_lock_pause);
+    }
 }
 
 std::optional<Duration> Scheduler::Impl::time_to_next_attempt(Task& task, std::uint32_t attempt,

@@ -36,7 +36,9 @@ private:
     boost::asio::awaitable<Entry> take_slot(Task& task, RankedSlot& slot);
     /// True: it is held until its fleet is decided.
     boost::asio::awaitable<bool> attempt_until_done(Task& task, RankedSlot& slot);
-    boost::asio::awaitable<void> conclude(Task& task, RankedSlot& slot);
+    boost::asio::awaitable<void> conclude(Task& task, RankedSlot& slot, HeldLocks& locks);
+    /// False: not in time.
+    boost::asio::awaitable<bool> take_shared_locks_again(Task& task, HeldLocks& locks);
     /// nullopt: there is no other attempt.
     std::optional<Duration> time_to_next_attempt(Task& task, std::uint32_t attempt,
                                                  const Outcome& outcome);

@@ -284,6 +284,25 @@ TEST_CASE("needs that go in a circle are reported with the circle") {
     CHECK(contains(circle("a/x"), "p.toml:15:10: error: needs: a has no targets, expected \"a\""));
 }
 
+TEST_CASE("what is put back together cannot need a part of itself") {
+    const auto read_fleet = [](const std::string& on_abort, const std::string& needs) {
+        return all_of(
+            read("format = 1\n[certificate.s]\nsource = \"x\"\n[deploy.fleet]\nplugin = "
+                 "\"probe\"\ncertificate = \"s\"\ntargets = [{ name = \"a\", after = "
+                 "\"other\" }, { name = \"b\", after = \"" +
+                 needs + "\" }]\nneeds = [\"${target.after}\"]\non_abort = \"" + on_abort +
+                 "\"\n[deploy.other]\nplugin = \"probe\"\ncertificate = \"s\"\n"
+                 "[deploy.between]\nplugin = \"probe\"\ncertificate = \"s\"\nneeds = "
+                 "[{ deploy = \"fleet\", at_least = 1 }]\n"));
+    };
+    CHECK_FALSE(contains(read_fleet("stop", "fleet/a"), "in a circle"));
+    CHECK(contains(read_fleet("rollback", "fleet/a"),
+                   "p.toml:8:10: error: needs go in a circle: fleet/b needs all of fleet, which "
+                   "needs fleet/b"));
+    CHECK(contains(read_fleet("rollback", "between"), "in a circle"));
+    CHECK_FALSE(contains(read_fleet("rollback", "other"), "in a circle"));
+}
+
 TEST_CASE("needs that would fill the memory are refused, with a way out") {
     std::string targets;
     for (int i = 0; i < 1'100; ++i)

@@ -93,6 +93,36 @@ TEST_CASE("what is put back together with others keeps its steps until that is d
     CHECK(edge.steps().empty() == !edge.sessions.refuses_to_start);
 }
 
+TEST_CASE("what a killed host has proven is cleaned up and never undone") {
+    Edge edge;
+    const std::string key = memory_key(edge.deployment);
+    Step step{.label = "replace", .undo = Secret("x")};
+    REQUIRE(edge.loop.run(edge.memory.add_step(edge.deployment, {}, std::move(step))).has_value());
+    REQUIRE(edge.loop.run(edge.memory.prove(key)).has_value());
+    edge.sessions.on("nginx inspect",
+                     [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
+    SUBCASE("before anything else") {
+        CHECK(edge.attempt().outcome.succeeded());
+        CHECK(edge.sessions.diary == Diary{"start nginx", "nginx settle", "finish nginx",
+                                           "start nginx", "nginx inspect", "finish nginx"});
+        CHECK(edge.steps().empty());
+    }
+    SUBCASE("though no process is to be had for that") {
+        edge.sessions.refuses_to_start = true;
+        const AttemptResult result = edge.attempt();
+        CHECK_FALSE(result.outcome.succeeded());
+        CHECK(result.rollback == RollbackState::none);
+        CHECK(edge.memory.is_proven(key));
+    }
+    SUBCASE("nor in a dry run that cannot look") {
+        edge.services.dry_run = true;
+        edge.sessions.on(
+            "nginx inspect", [](HostCalls&) {}, failing(Stage::inspect, "no such file"));
+        CHECK_FALSE(StagedBench(edge).attempt().outcome.succeeded());
+    }
+    CHECK(edge.sessions.count("nginx rollback recovering") == 0);
+}
+
 TEST_CASE("what changed nothing is not held, whatever becomes of others") {
     Edge edge;
     edge.deployment.waves = Waves{.puts_back = true};

@@ -235,6 +235,12 @@ TEST_CASE("an entry that is put back together is held until the last of it is pr
         std::sort(run.runner.conclusions.begin(), run.runner.conclusions.end());
         CHECK(run.runner.conclusions == Names{"keep fleet/01", "keep fleet/02"});
     }
+    SUBCASE("a lock that they share is let go meanwhile") {
+        for (Deployment& one : run.pipeline.deployments) one.locks = {"balancer"};
+        CHECK(run.go().exit_status() == 0);
+        CHECK(run.runner.conclusions.size() == 5);
+        CHECK(run.runner.most_at_once[""] == 1);
+    }
     SUBCASE("slots and needs do not hold each other up") {
         run.pipeline.max_parallel = 1;
         run.add("after").needs = {"fleet/01"};
