@@ -46,10 +46,8 @@ private:
     bool has(Stage stage) const { return deployment_.descriptor->has(stage); }
     bool has_steps() const { return !services_.memory.steps(key_).empty(); }
     bool can_be_undone() const { return has_steps() && has(Stage::rollback); }
-    /// Not what is proven, of which only the cleaning up is left; nothing in a dry run.
-    bool is_to_be_undone() const {
-        return has_steps() && !services_.memory.is_proven(key_) && !services_.dry_run;
-    }
+    /// Not what is proven, of which only the cleaning up is left.
+    bool is_to_be_undone() const { return has_steps() && !services_.memory.is_proven(key_); }
     Duration timeout_of(Stage stage) const {
         return deployment_.timeouts[static_cast<std::size_t>(stage)];
     }

@@ -273,6 +273,10 @@ TEST_CASE("a quorum starts what needs it once enough have succeeded") {
               "needs 90% of fleet, and too many of them did not succeed");
         CHECK(of(report, "later").status == Status::skipped);
     }
+    SUBCASE("and not before that many have succeeded") {
+        for (std::size_t i = 1; i <= 3; ++i) run.fails(i, Duration(60'000));
+        CHECK(of(run.go(), "after").status == Status::skipped);
+    }
     SUBCASE("what is deferred makes it deferred") {
         for (std::size_t i = 1; i <= 3; ++i) run[FleetRun::name_of(i)].disabled = true;
         CHECK(of(run.go(), "after").status == Status::deferred);
