@@ -49,7 +49,9 @@ std::vector<HalfWay> unclaimed(const std::map<std::string, HalfWay>& half_way,
                                const Pipeline& pipeline, const std::set<std::string>& keys) {
     std::vector<HalfWay> found;
     for (const auto& [key, one] : half_way) {
-        const bool is_ours = one.pipeline_file == pipeline.real_file.string();
+        // Whose it is was not written down at first.
+        const bool is_ours =
+            one.pipeline_file.empty() || one.pipeline_file == pipeline.real_file.string();
         if (is_ours && !keys.contains(key)) found.push_back(one);
     }
     return found;

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <iostream>
 #include <map>
+#include <set>
 
 namespace certcast {
 
@@ -43,9 +44,9 @@ void load_certificates(asio::io_context& io, RunContext& context, Redactor& reda
     io.run();
 }
 
-CertificateStatus::State state_of(const KnownCertificate& known, bool is_known, bool is_unsettled) {
+CertificateStatus::State state_of(const KnownCertificate& known, bool is_known, bool is_queued) {
     using State = CertificateStatus::State;
-    if (is_unsettled) return State::unsettled;
+    if (is_queued) return State::queued;
     if (!is_known) return State::never_run;
     if (known.observed.sha256.empty()) return State::unknown;
     return known.observed.sha256 == known.wanted.sha256 ? State::as_wanted : State::differs;
@@ -53,7 +54,8 @@ CertificateStatus::State state_of(const KnownCertificate& known, bool is_known, 
 
 std::vector<CertificateStatus> statuses_of(const Pipeline& pipeline,
                                            const CertificateStore& certificates, const Known& known,
-                                           const std::map<std::string, HalfWay>& half_way) {
+                                           const std::map<std::string, HalfWay>& half_way,
+                                           const std::set<std::string>& queued) {
     std::vector<CertificateStatus> all;
     for (const Deployment& deployment : pipeline.deployments) {
         const bool stands = half_way.contains(memory_key(deployment));
@@ -68,7 +70,9 @@ std::vector<CertificateStatus> statuses_of(const Pipeline& pipeline,
                 status.known.wanted.not_after =
                     std::chrono::system_clock::to_time_t(bundle->not_after());
             }
-            status.state = state_of(status.known, found != known.end(), stands);
+            status.state = stands ? CertificateStatus::State::unsettled
+                                  : state_of(status.known, found != known.end(),
+                                             queued.contains(deployment.name));
         }
     }
     for (const HalfWay& one : unclaimed(half_way, pipeline, memory_keys(pipeline))) {
@@ -149,6 +153,7 @@ int status_command(const StatusArguments& arguments, const Places& places) {
 
     Known known;
     std::map<std::string, HalfWay> half_way;
+    std::set<std::string> queued;
     if (history) {
         const auto certificates = history->certificates(pipeline->real_file.string());
         if (!certificates) return explain(certificates.error());
@@ -158,11 +163,14 @@ int status_command(const StatusArguments& arguments, const Places& places) {
         auto left = history->half_way();
         if (!left) return explain(left.error());
         half_way = std::move(*left);
+        auto waiting = history->queued(pipeline->real_file.string());
+        if (!waiting) return explain(waiting.error());
+        queued = std::move(*waiting);
     }
     asio::io_context io(1);
     RunContext context(io, places, *pipeline, redactor);
     load_certificates(io, context, redactor);
-    const auto all = statuses_of(*pipeline, context.certificates, known, half_way);
+    const auto all = statuses_of(*pipeline, context.certificates, known, half_way, queued);
     if (arguments.json) {
         std::cout << json::serialize(to_json(all, filter)) << '\n';
     } else {

@@ -79,12 +79,14 @@ int hook_command(const HookArguments& arguments, const Places& places) {
         std::cerr << "certcast: " << renewal.error().text() << '\n';
         return exit_invalid;
     }
+    const bool is_new = renewal->news == Renewal::News::renewed;
     if (renewal->news == Renewal::News::of_no_matter) return exit_good;
+    // What failed is left to the next run as well.
+    if (arguments.queue && !is_new) return exit_good;
     RunArguments run = arguments.run;
     run.renewal = *renewal;
-    run.resume = renewal->news == Renewal::News::unchanged;
-    const bool is_queued = arguments.queue && renewal->news == Renewal::News::renewed;
-    return status_for(*renewal, is_queued ? queue(run, places) : run_command(run, places));
+    run.resume = !is_new;
+    return status_for(*renewal, arguments.queue ? queue(run, places) : run_command(run, places));
 }
 
 }  // namespace certcast

@@ -122,6 +122,7 @@ int dispatch(int argc, char** argv) {
         ->check(CLI::IsMember({"auto", "certbot", "acme.sh", "lego", "dehydrated"}));
     hook->add_option("pipeline", hooked.run.pipeline, "Pipeline file")->required();
     hook->add_option("arguments", hooked.arguments, "What dehydrated gives its hook: \"$@\"");
+    hook->positionals_at_end();  // those may look like options
     hook->add_flag("--queue", hooked.queue,
                    "Only remember it for the next run, so that the client goes on at once");
     hook->add_option("--lock-timeout", hook_lock_timeout, "How long to wait for another run")

@@ -40,6 +40,9 @@ std::vector<fs::path> files_in(const Calling& calling, const Variables& variable
         if (const auto value = variables(name); value && !value->empty())
             files.emplace_back(*value);
     }
+    // Whatever it has installed where, acme.sh runs its hooks in the folder that it keeps it in.
+    const bool is_acme_sh = calling.client == Client::acme_sh && variables("Le_Domain");
+    if (is_acme_sh) files.push_back(fs::current_path());
     return files;
 }
 
@@ -54,6 +57,14 @@ Error not_called(const Calling& calling) {
                                  "dehydrated PIPELINE \"$@\""
                                : names + " in the environment"),
             {}};
+}
+
+Error misplaced(std::span<const std::string> arguments) {
+    return {
+        ErrorCode::invalid,
+        arguments.front() +
+            " is behind the pipeline, where dehydrated's arguments are: options stand before it",
+        {}};
 }
 
 /// dehydrated's hooks: VERB DOMAIN KEYFILE CERTFILE FULLCHAINFILE CHAINFILE ..; it has other verbs,
@@ -85,6 +96,9 @@ Result<Renewal> read_renewal(const std::string& from, std::span<const std::strin
     for (const Calling& calling : callings) {
         if (!is_any && from != calling.name) continue;
         if (calling.client == Client::dehydrated) {
+            if (!arguments.empty() && arguments.front().starts_with('-')) {
+                return misplaced(arguments);
+            }
             if (!arguments.empty()) return of_dehydrated(arguments);
         } else if (auto files = files_in(calling, variables); !files.empty()) {
             return Renewal{calling.client, News::renewed, std::move(files)};

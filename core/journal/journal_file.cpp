@@ -8,9 +8,11 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <sstream>
 #include <string>
 
 namespace certcast {
@@ -139,6 +141,22 @@ int number_from(SQLite::Database& database, const char* pragma) {
     return database.execAndGet(pragma).getInt();
 }
 
+/// A key is a plugin and, line by line, the places that it deploys to.
+void find_places(SQLite::Database& database) {
+    SQLite::Statement row(database, "SELECT key FROM unsettled");
+    while (row.executeStep()) {
+        const std::string key = row.getColumn(0).getString();
+        std::istringstream lines(key.substr(std::min(key.find('\n'), key.size() - 1) + 1));
+        for (std::string place; std::getline(lines, place);) {
+            if (place.find('|') == std::string::npos) continue;  // there are none
+            SQLite::Statement insert(database, "INSERT OR IGNORE INTO place VALUES (?, ?)");
+            insert.bind(1, place);
+            insert.bind(2, key);
+            insert.exec();
+        }
+    }
+}
+
 /// REQUIRES: a transaction that may write.
 Result<void> migrate(SQLite::Database& database, const fs::path& file) {
     const int schema = number_from(database, "PRAGMA user_version");
@@ -153,6 +171,7 @@ Result<void> migrate(SQLite::Database& database, const fs::path& file) {
     for (int from = schema; from < newest_schema; ++from) {
         database.exec(schemas[static_cast<std::size_t>(from)]);
     }
+    if (schema == 1) find_places(database);
     database.exec("PRAGMA application_id = " + std::to_string(application));
     database.exec("PRAGMA user_version = " + std::to_string(newest_schema));
     return {};

@@ -104,6 +104,8 @@ std::string_view name_of(CertificateStatus::State state) {
             return "unknown";
         case CertificateStatus::State::never_run:
             return "never run";
+        case CertificateStatus::State::queued:
+            return "queued";
         case CertificateStatus::State::unsettled:
             return "unsettled";
         case CertificateStatus::State::unclaimed:

@@ -24,6 +24,7 @@ struct CertificateStatus {
         differs,    ///< something else was seen there
         unknown,    ///< nobody has seen what is there
         never_run,  ///< the journal knows nothing of it
+        queued,     ///< an ACME client has asked for it, and no run has done it yet
         unsettled,  ///< something was begun, and neither proven nor undone
         unclaimed   ///< the same, by a deployment that the pipeline does not have any more
     };

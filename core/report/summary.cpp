@@ -94,6 +94,7 @@ std::string next_step(const DeploymentReport& deployment) {
     }
     if (!deployment.error) return {};
     const Outcome& outcome = *deployment.error;
+    if (outcome.failure.code == "put_back") return "see why the others of its entry failed";
     switch (outcome.ended) {
         case Ended::timed_out:
             return "if the target is only slow, raise " +

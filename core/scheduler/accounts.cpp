@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::uint32_t most_failures = 5;
 
+/// What the host's own probe cannot reach is not what the account leads to.
 bool is_of_network(const Outcome& outcome) {
+    if (outcome.by_probe) return false;
     return outcome.ended == Ended::timed_out || outcome.failure.category == Category::network ||
            outcome.failure.category == Category::timeout;
 }
@@ -27,8 +29,9 @@ Accounts::Answer Accounts::ask(const std::string& name) {
     Account& account = found->second;
     if (account.given_up) return Answer::given_up;
     if (account.probing || clock_.now() < account.rests_until) return Answer::wait;
-    if (is_suspect(account)) account.probing = std::make_shared<Event>(executor_);
-    return Answer::go;
+    if (!is_suspect(account)) return Answer::go;
+    account.probing = std::make_shared<Event>(executor_);
+    return Answer::probe;
 }
 
 asio::awaitable<bool> Accounts::wait(const std::string& name) {
@@ -50,13 +53,13 @@ std::string Accounts::why(const std::string& name) const {
            " times in a row, the last time: " + account.last;
 }
 
-void Accounts::ended(const std::string& name, const Outcome& outcome, Duration rest) {
+void Accounts::ended(const std::string& name, const Outcome& outcome, bool was_probing,
+                     Duration rest) {
     if (name.empty()) return;
     const bool failed = !outcome.succeeded() && is_of_network(outcome);
     if (!failed && !accounts_.contains(name)) return;
     Account& account = accounts_[name];
-    const bool was_probing = account.probing != nullptr;
-    let_be(name);
+    if (was_probing) let_be(name);
     if (!failed) {
         // Whoever was told to stop has seen nothing of it.
         if (outcome.ended != Ended::cancelled) account.failures = 0;

@@ -16,13 +16,14 @@ namespace certcast {
 /// attempt goes ahead, and where that fails, too, the account is given up for the rest of the run.
 class Accounts {
 public:
-    enum class Answer { go, wait, given_up };
+    /// `probe`: go, for all others.
+    enum class Answer { go, probe, wait, given_up };
 
     Accounts(boost::asio::any_io_executor executor, Clock& clock)
         : executor_(std::move(executor)), clock_(clock) {}
 
-    /// For whoever is about to begin an attempt. Said "go", it either tells how that ended, or lets
-    /// it be. An empty account is always free.
+    /// For whoever is about to begin an attempt. Told to probe, it either tells how that ended, or
+    /// lets it be. An empty account is always free.
     Answer ask(const std::string& account);
     /// REQUIRES: ask() has said "wait". False: the calling coroutine was cancelled.
     boost::asio::awaitable<bool> wait(const std::string& account);
@@ -30,8 +31,10 @@ public:
     std::optional<Duration> left(const std::string& account) const;
     std::string why(const std::string& account) const;
 
-    /// `rest`: how long nothing is tried after too many failures.
-    void ended(const std::string& account, const Outcome& outcome, Duration rest);
+    /// An attempt has ended; `was_probing`: of one that was told to. `rest`: how long nothing is
+    /// tried after too many failures.
+    void ended(const std::string& account, const Outcome& outcome, bool was_probing, Duration rest);
+    /// REQUIRES: it was told to probe.
     void let_be(const std::string& account);
     /// It was asked for.
     void rests_for(const std::string& account, Duration rest);

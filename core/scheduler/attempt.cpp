@@ -27,7 +27,9 @@ Outcome stopped_before(Stage stage) {
 Outcome not_started(Stage stage, const Error& error) {
     if (error.code == ErrorCode::cancelled) return stopped_before(stage);
     if (error.code == ErrorCode::conflict) {
-        return Outcome::of(Ended::failed, stage, Category::conflict, error.text());
+        Outcome refused = Outcome::of(Ended::failed, stage, Category::config, error.text());
+        refused.failure.retry = Retry::never;  // nothing in this run changes it
+        return refused;
     }
     return Outcome::of(Ended::setup_failed, stage, Category::internal, error.text());
 }
@@ -83,7 +85,10 @@ asio::awaitable<Outcome> Attempt::recall() {
     if (!recalled) co_return not_started(Stage::inspect, recalled.error());
     const bool is_proven = services_.memory.is_proven(key_) && !services_.dry_run;
     Outcome outcome = Outcome::success(Stage::inspect);
-    if (is_proven) co_await shielded(settle_earlier(outcome));
+    if (is_proven) {
+        const bool stop = co_await shielded(settle_earlier(outcome));
+        if (stop && outcome.succeeded()) outcome = stopped_before(Stage::inspect);
+    }
     unknown_ = services_.memory.is_unsettled(key_) && !can_be_undone();
     co_return outcome;
 }
@@ -230,6 +235,7 @@ asio::awaitable<void> Attempt::wind_up() {
     }
     result_.outputs = std::move(calls_.facts().outputs);
     result_.shared_failure = calls_.shared_failure();
+    result_.reload_failed = calls_.reload_failed();
     for (std::string& warning : calls_.facts().warnings) warn(std::move(warning));
     note_what_is_served();
 }

@@ -76,9 +76,11 @@ void record_conclusion(DeploymentReport& report, AttemptResult result,
     report.serving = std::move(result.serving);
     report.probes = std::move(result.probes);
     report.status = Status::failed;
-    report.reason = "put back";
-    report.error = Outcome::of(Ended::failed, Stage::rollback, Category::conflict,
-                               "it was deployed, and was to be put back: " + why_put_back);
+    report.reason = report.rollback == RollbackState::done ? "put back" : "not put back";
+    report.error =
+        Outcome::of(Ended::failed, Stage::verify, Category::config,
+                    "it was deployed, and is to be put back with the others: " + why_put_back);
+    report.error->failure.code = "put_back";
 }
 
 void record_failure(DeploymentReport& report, Ended ended, Category category, std::string message) {

@@ -36,7 +36,8 @@ struct AttemptResult {
     std::vector<std::pair<std::string, std::string>> probes;  ///< the latest: place and result
     std::vector<std::string> warnings;
     std::vector<std::pair<std::string, std::string>> outputs;
-    std::shared_ptr<SharedFailure> shared_failure;  ///< why it failed, perhaps; nullptr: not so
+    bool reload_failed = false;  ///< one that it has asked for on its way forward
+    std::shared_ptr<SharedFailure> shared_failure;  ///< the same, for others, too; nullptr: not so
 };
 
 /// Runs one attempt of one deployment to its end: every stage, proof, and rollback where it takes
@@ -48,6 +49,8 @@ public:
     /// leaves the coroutine one that can be cancelled. Never throws.
     virtual boost::asio::awaitable<AttemptResult> run(const Deployment& deployment,
                                                       std::uint32_t attempt, Slot& slot) = 0;
+    /// Of one that was held nothing is to be undone any more, whatever happens to this host.
+    virtual boost::asio::awaitable<Result<void>> keep(const Deployment& deployment) = 0;
     /// What becomes of one that was held: `keep` settles it, else it is rolled back. Goes on to its
     /// end when it is cancelled. Never throws.
     virtual boost::asio::awaitable<AttemptResult> conclude(const Deployment& deployment,

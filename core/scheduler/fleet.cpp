@@ -1,5 +1,7 @@
 #include "core/scheduler/fleet.hpp"
 
+#include "core/scheduler/run_plan.hpp"
+
 #include <algorithm>
 
 namespace certcast {
@@ -10,24 +12,33 @@ std::size_t Fleet::end_of_wave(std::size_t wave) const {
                                        : tasks_.size();
 }
 
+void Fleet::add(Task& task) {
+    task.place_in_fleet = tasks_.size();
+    tasks_.push_back(&task);
+}
+
 std::vector<Task*> Fleet::open_wave() {
     is_opening_ = false;
     const std::size_t begin = open_;
     while (open_ == begin && open_ < tasks_.size()) open_ = std::max(open_, end_of_wave(wave_++));
-    return {tasks_.begin() + static_cast<std::ptrdiff_t>(begin),
-            tasks_.begin() + static_cast<std::ptrdiff_t>(open_)};
+    std::vector<Task*> wave(tasks_.begin() + static_cast<std::ptrdiff_t>(begin),
+                            tasks_.begin() + static_cast<std::ptrdiff_t>(open_));
+    // What ended before its wave has not to be waited for.
+    arrived_of_open_ += static_cast<std::size_t>(std::count_if(
+        wave.begin(), wave.end(), [](const Task* task) { return task->has_arrived; }));
+    return wave;
 }
 
-void Fleet::arrived(bool is_good) {
+void Fleet::arrived(const Task& task, bool is_good) {
     ++arrived_;
+    if (task.place_in_fleet < open_) ++arrived_of_open_;
     if (!is_good) ++failures_;
 }
 
 Fleet::Next Fleet::next() const {
     if (is_decided_ || is_opening_) return Next::wait;
     if (has_too_many_failures() || arrived_ == tasks_.size()) return Next::decide;
-    // What ended before its wave is counted, too: it has not to be waited for.
-    return arrived_ >= open_ ? Next::open_another : Next::wait;
+    return arrived_of_open_ == open_ ? Next::open_another : Next::wait;
 }
 
 void Fleet::decide() {

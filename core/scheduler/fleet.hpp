@@ -23,11 +23,11 @@ public:
         : decided_(executor), entry_(std::move(entry)), policy_(std::move(waves)) {}
 
     /// In the order in which they are to start; before anything else.
-    void add(Task& task) { tasks_.push_back(&task); }
+    void add(Task& task);
     const std::vector<Task*>& tasks() const { return tasks_; }
 
-    /// One has ended, or is proven and waits for the others.
-    void arrived(bool is_good);
+    /// One has ended, or is proven and waits for the others. REQUIRES: once for each.
+    void arrived(const Task& task, bool is_good);
     /// What is to be done now.
     Next next() const;
     /// Another wave is going to be opened.
@@ -60,6 +60,7 @@ private:
     std::size_t wave_ = 0;  ///< how many have been opened
     std::size_t open_ = 0;  ///< tasks in them
     std::size_t arrived_ = 0;
+    std::size_t arrived_of_open_ = 0;
     std::size_t failures_ = 0;
     bool is_opening_ = false;
     bool is_decided_ = false;

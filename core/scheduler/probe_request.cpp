@@ -72,6 +72,8 @@ std::vector<ProbeCheck> checks_of_former(const Deployment& deployment,
                                  live.evidence_kind == CERTCAST_EVIDENCE_SHA256);
                      });
                  });
+    // Whether it came with a staple is not known.
+    for (ProbeCheck& check : checks) check.ocsp_staple = false;
     return checks;
 }
 

@@ -35,8 +35,9 @@ Result<CommandResult> copy_of(const Result<CommandResult>& result) {
                          .output = result->output.clone()};
 }
 
-bool has_failed(const Result<CommandResult>& result) {
-    return result.has_error() || result->timed_out || result->status != 0;
+/// Rather than that it could not be asked, which is nobody's fault.
+bool says_no(const Result<CommandResult>& result) {
+    return result.has_value() && !result->timed_out && result->status != 0;
 }
 
 }  // namespace
@@ -102,6 +103,7 @@ asio::awaitable<Result<CommandResult>> ReloadGathering::ask(Command command, std
     --batch->askers;
     batch->going_forward -= forward;
     if (answered) {
+        if (forward > 0) asker.has_failed_ = says_no(*batch->result);
         if (batch->shared) {
             // All of them are going to undo what they did, and then it is to be run for all again.
             asker.add(key.first);
@@ -122,7 +124,7 @@ void ReloadGathering::start(const Key& key, std::shared_ptr<Batch> batch) {
         if (line.gathering == batch) line.gathering.reset();
         if (line.running == batch) line.running.reset();
         if (!line.gathering && !line.running) lines_.erase(key);
-        if (batch->going_forward > 1 && has_failed(*batch->result)) {
+        if (batch->going_forward > 1 && says_no(*batch->result)) {
             batch->shared = std::make_shared<SharedFailure>(executor_, batch->going_forward);
         }
         batch->ended.set();

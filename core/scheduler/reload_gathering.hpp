@@ -37,6 +37,9 @@ public:
         /// wait until this is gone. nullptr: none.
         const std::shared_ptr<SharedFailure>& failed_with_others() const { return shared_; }
 
+        /// One that it asked for on its way forward.
+        bool has_failed() const { return has_failed_; }
+
     private:
         friend class ReloadGathering;
         void drop(const std::vector<std::string>& argv);
@@ -46,6 +49,7 @@ public:
         ReloadGathering& gathering_;
         std::vector<std::vector<std::string>> commands_;
         std::shared_ptr<SharedFailure> shared_;
+        bool has_failed_ = false;
     };
 
     /// What it is for: a deployment on its way forward, or one that is rolled back.

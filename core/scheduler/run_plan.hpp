@@ -34,10 +34,12 @@ struct Task {
     std::size_t unmet = 0;  ///< needs, quorums and an earlier wave
     std::vector<Task*> dependents;
     std::vector<QuorumCount*> counted_by;
-    Fleet* fleet = nullptr;                 ///< of those that are started wave by wave
+    Fleet* fleet = nullptr;  ///< of those that are started wave by wave
+    std::size_t place_in_fleet = 0;
     bool has_arrived = false;               ///< the fleet knows what became of it
     std::vector<std::string> locks;         ///< sorted, without duplicates
     std::vector<std::string> shared_locks;  ///< of them, those that others may want, too
+    bool probes_account = false;            ///< it goes ahead of all that wait for the account
     Place place = Place::before_needs;
     Clock::time_point began;
     boost::asio::cancellation_signal stop;

@@ -182,14 +182,14 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, Ranke
         const Entry entry = co_await take_slot(task, slot);
         if (entry != Entry::granted) co_return entry;
         if (task.fleet != nullptr && task.fleet->is_aborted()) {
-            accounts_.let_be(task.deployment->account);
+            let_account_be(task);
             task.report->status = Status::skipped;
             task.report->reason = task.fleet->why_aborted();
             co_return Entry::refused;
         }
         const Result<LockTable::Taken> taken = locks_.try_take(task.locks, locks);
         if (taken.has_error()) {
-            accounts_.let_be(task.deployment->account);
+            let_account_be(task);
             record_failure(*task.report, Ended::setup_failed, Category::internal,
                            taken.error().text());
             co_return Entry::refused;
@@ -198,7 +198,7 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, Ranke
             task.began = clock_.now();
             co_return Entry::granted;
         }
-        accounts_.let_be(task.deployment->account);
+        let_account_be(task);
         slot.give_back();
         if (*taken == LockTable::Taken::held_in_this_run) continue;
 
@@ -221,6 +221,11 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, Ranke
     }
 }
 
+/// There is no attempt after all.
+void Scheduler::Impl::let_account_be(Task& task) {
+    if (std::exchange(task.probes_account, false)) accounts_.let_be(task.deployment->account);
+}
+
 /// A slot at a time when the task's account does not rest.
 asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::take_slot(Task& task, RankedSlot& slot) {
     const std::string& account = task.deployment->account;
@@ -229,7 +234,8 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::take_slot(Task& task, R
         const bool taken = co_await slot.take_again();
         if (!taken || stopping_) co_return Entry::interrupted;
         const Accounts::Answer answer = accounts_.ask(account);
-        if (answer == Accounts::Answer::go) co_return Entry::granted;
+        task.probes_account = answer == Accounts::Answer::probe;
+        if (answer == Accounts::Answer::go || task.probes_account) co_return Entry::granted;
         slot.give_back();
         locks_.pass_on(task.locks);
         if (answer == Accounts::Answer::given_up) co_return Entry::given_up;
@@ -248,42 +254,51 @@ asio::awaitable<bool> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot
         observer_.attempt_started(deployment, attempt);
         AttemptResult result = co_await runner_.run(deployment, attempt, slot);
         observer_.attempt_finished(deployment, attempt, result.outcome);
-        accounts_.ended(deployment.account, result.outcome, deployment.retry.max_backoff);
-        const auto shared = result.outcome.succeeded() ? nullptr : result.shared_failure;
-        std::optional<Duration> pause;
-        // One that was tried apart from others and failed alone is what they failed for.
-        if (!result.outcome.succeeded() && !shared && turns.empty()) {
-            pause = time_to_next_attempt(task, attempt, result.outcome);
-        }
+        accounts_.ended(deployment.account, result.outcome,
+                        std::exchange(task.probes_account, false), deployment.retry.max_backoff);
+        const bool failed = !result.outcome.succeeded();
+        const auto shared = failed && may_be_tried_apart(task) ? result.shared_failure : nullptr;
+        // One that was tried apart from others and breaks the reload alone is what they failed for.
+        const bool is_to_blame = !turns.empty() && result.reload_failed;
+        const auto counted = attempt - static_cast<std::uint32_t>(turns.size());
         const bool changed_before = changed;
         changed = changed || result.changed;
         const bool is_held = result.is_held;
         record(*task.report, std::move(result), changed_before);
-        if (shared && !stopping_) {
+        bool is_its_turn = false;
+        if (shared) {
             slot.give_back();
             observer_.waiting(deployment, "to be tried apart from others that share its reload",
                               std::nullopt);
             auto turn = co_await shared->turn();
-            if (turn) {
-                turns.push_back(std::move(*turn));
-                pause = Duration(0);
-            } else {
-                pause = time_to_next_attempt(task, attempt, *task.report->error);
-            }
+            is_its_turn = turn.has_value();
+            if (turn) turns.push_back(*std::move(turn));
+        }
+        std::optional<Duration> pause;
+        if (is_its_turn) {
+            pause = Duration(0);
+        } else if (failed && !is_to_blame) {
+            pause = time_to_next_attempt(task, counted, *task.report->error);
         }
         if (!pause) co_return is_held;
 
         slot.give_back();
         observer_.waiting(deployment, "before another attempt", *pause);
         const bool slept = co_await clock_.sleep_until(clock_.now() + *pause);
-        if (!slept) co_return false;
+        if (!slept) co_return is_held;
         const Entry entry = co_await take_slot(task, slot);
         if (entry == Entry::given_up) {
             task.report->warnings.push_back("not tried again: " +
                                             accounts_.why(deployment.account));
         }
-        if (entry != Entry::granted) co_return false;
+        if (entry != Entry::granted) co_return is_held;
     }
+}
+
+bool Scheduler::Impl::may_be_tried_apart(const Task& task) const {
+    const Duration budget = task.deployment->retry.budget;
+    const bool has_time = budget.count() == 0 || clock_.now() <= task.began + budget;
+    return !stopping_ && has_time;
 }
 
 /// It is proven, and keeps its place until its fleet is, or until that is aborted. What others of
@@ -294,18 +309,23 @@ asio::awaitable<void> Scheduler::Impl::conclude(Task& task, RankedSlot& slot, He
     locks.drop(task.shared_locks);
     observer_.waiting(deployment, "until the others of its entry are proven", std::nullopt);
     arrive(task);
-    co_await task.fleet->until_decided();
+    // An interrupted run decides nothing any more.
+    if (!stopping_) co_await task.fleet->until_decided();
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     const bool keep = !task.fleet->is_aborted();
+    if (keep) {
+        const Result<void> kept = co_await runner_.keep(deployment);
+        if (!kept)
+            task.report->warnings.push_back("not recorded as proven: " + kept.error().text());
+    }
     HeldLocks shared;
     const bool has_locks = co_await take_shared_locks_again(task, shared);
     if (!has_locks) {
+        const std::string why = "another run holds its lock; the next run does it";
         AttemptResult left;
         left.rollback = RollbackState::pending;
-        left.rollback_message = "another run held its lock; the next run undoes it";
-        if (keep)
-            left.warnings.push_back(
-                "not settled, because another run held its lock: the "
-                "next run undoes it and deploys it again");
+        left.rollback_message = why;
+        if (keep) left.warnings.push_back("what it replaced was not cleaned up: " + why);
         record_conclusion(*task.report, std::move(left), keep ? "" : task.fleet->why_aborted());
         co_return;
     }
@@ -321,11 +341,11 @@ asio::awaitable<bool> Scheduler::Impl::take_shared_locks_again(Task& task, HeldL
         const Result<LockTable::Taken> taken = locks_.try_take(task.shared_locks, locks);
         if (taken.has_error()) co_return false;
         if (*taken == LockTable::Taken::all) co_return true;
-        if (stopping_) co_return false;
         if (*taken == LockTable::Taken::held_in_this_run) {
             co_await locks_.until_free_in_this_run(task.shared_locks, task.rank);
             continue;
         }
+        if (stopping_) co_return false;
         const bool slept = co_await clock_.sleep_until(std::min(clock_.now() + pause, give_up));
         if (!slept || clock_.now() >= give_up) co_return false;
         pause = std::min(pause * 2, longest_lock_pause);

@@ -39,7 +39,9 @@ private:
     boost::asio::awaitable<void> conclude(Task& task, RankedSlot& slot, HeldLocks& locks);
     /// False: not in time.
     boost::asio::awaitable<bool> take_shared_locks_again(Task& task, HeldLocks& locks);
-    /// nullopt: there is no other attempt.
+    void let_account_be(Task& task);
+    bool may_be_tried_apart(const Task& task) const;
+    /// `attempt`: without those that were needed to try it apart. nullopt: there is no other.
     std::optional<Duration> time_to_next_attempt(Task& task, std::uint32_t attempt,
                                                  const Outcome& outcome);
 

@@ -13,6 +13,10 @@ boost::asio::awaitable<AttemptResult> StagedAttempts::run(const Deployment& depl
     co_return co_await one.run();
 }
 
+boost::asio::awaitable<Result<void>> StagedAttempts::keep(const Deployment& deployment) {
+    co_return co_await services_.memory.prove(memory_key(deployment));
+}
+
 boost::asio::awaitable<AttemptResult> StagedAttempts::conclude(const Deployment& deployment,
                                                                std::uint32_t attempt, Slot& slot,
                                                                bool keep) {

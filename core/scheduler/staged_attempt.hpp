@@ -12,6 +12,7 @@ public:
 
     boost::asio::awaitable<AttemptResult> run(const Deployment& deployment, std::uint32_t attempt,
                                               Slot& slot) override;
+    boost::asio::awaitable<Result<void>> keep(const Deployment& deployment) override;
     boost::asio::awaitable<AttemptResult> conclude(const Deployment& deployment,
                                                    std::uint32_t attempt, Slot& slot,
                                                    bool keep) override;

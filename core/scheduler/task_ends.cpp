@@ -106,7 +106,7 @@ void Scheduler::Impl::count(Task& task, std::vector<Task*>& ending) {
 /// Tells its fleet, once.
 void Scheduler::Impl::arrive(Task& task) {
     if (task.fleet == nullptr || std::exchange(task.has_arrived, true)) return;
-    task.fleet->arrived(task.report->good());
+    task.fleet->arrived(task, task.report->good());
     go_on(*task.fleet);
 }
 

@@ -18,6 +18,7 @@ using StorePtr = std::unique_ptr<X509_STORE, FreeWith<X509_STORE_free>>;
 
 /// Clocks differ.
 constexpr long tolerated_seconds = 300;
+constexpr long longest_without_end = 7L * 86'400;
 
 std::string problem_of(OCSP_BASICRESP& basic, X509* leaf, X509* issuer, STACK_OF(X509) * chain) {
     // The issuer is what it has to be signed for; whether that is trusted is another question.
@@ -35,7 +36,9 @@ std::string problem_of(OCSP_BASICRESP& basic, X509* leaf, X509* issuer, STACK_OF
                                      &next_update) != 1) {
         return "is about another certificate";
     }
-    if (OCSP_check_validity(this_update, next_update, tolerated_seconds, -1) != 1) {
+    // One that names no end of its own counts for as long as others usually do.
+    const long longest_age = next_update == nullptr ? longest_without_end : -1;
+    if (OCSP_check_validity(this_update, next_update, tolerated_seconds, longest_age) != 1) {
         return "is out of date";
     }
     if (status == V_OCSP_CERTSTATUS_GOOD) return {};

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -191,8 +192,11 @@ void mysql(Dialogue& server) {
     const std::size_t size = byte(head, 0) | byte(head, 1) << 8 | byte(head, 2) << 16;
     if (size > most_bytes) return server.refuse("this is no MySQL");
     const std::string greeting = server.hear(size);
+    if (server.has_trouble()) return;
     if (greeting.starts_with('\xff')) {
-        return server.refuse("MySQL refuses the connection", greeting.substr(3));
+        constexpr std::size_t before_the_words = 3;
+        return server.refuse("MySQL refuses the connection",
+                             greeting.substr(std::min(before_the_words, greeting.size())));
     }
     // Version 10, the server's version, a thread, a part of a challenge and a zero come before the
     // lower half of what it is capable of.

@@ -225,7 +225,7 @@ TEST_CASE("what lego issues and renews is served by nginx afterwards") {
         const Run queued = site.status();
         CHECK(queued.status == 1);
         const json::value known = json::parse(queued.output).at(0);
-        CHECK(known.at("state") == "differs");
+        CHECK(known.at("state") == "queued");
         CHECK(std::string(known.at("wanted").as_string()) == Site::sha256_in(certificate));
         CHECK(site.run({CERTCAST_PROGRAM, "run", "--resume", site.pipeline()}).status == 0);
         CHECK(site.serves(certificate));
@@ -355,8 +355,30 @@ TEST_CASE("a hook runs what deploys the certificate that it is told of, and noth
     SUBCASE("verbs of dehydrated that are about something else") {
         for (const char* verb : {"startup_hook", "exit_hook", "deploy_challenge", "of_tomorrow"}) {
             CHECK(hook({}, {"--from", "dehydrated", pipeline, verb}).status == 0);
+            CHECK(hook({}, {pipeline, verb, "shop.example", "-token", "--queue", "-h"}).status ==
+                  0);
         }
         CHECK(wrote() == std::make_pair(false, false));
+    }
+    SUBCASE("an option where dehydrated's arguments are") {
+        const Said said =
+            hook({{"RENEWED_LINEAGE", shop}}, {"--from", "dehydrated", pipeline, "--queue"});
+        CHECK(said.status == 2);
+        CHECK(says(said.output, "--queue is behind the pipeline"));
+    }
+    SUBCASE("acme.sh's folder, wherever it has installed the certificate") {
+        const Said said =
+            hook({{"Le_Domain", "shop.example"}, {"CERT_FULLCHAIN_PATH", "/etc/x.pem"}},
+                 {"--from", "acme.sh", pipeline});
+        CHECK(said.status == 0);
+        CHECK(says(said.output, "no deployment of this certificate"));
+        Environment environment = workspace.environment();
+        environment["Le_Domain"] = "shop.example";
+        Process process({"/bin/sh", "-c", "cd \"$1\" && exec \"$2\" hook \"$3\"", "sh", shop,
+                         CERTCAST_PROGRAM, pipeline},
+                        environment);
+        CHECK(process.wait().status == 0);
+        CHECK(wrote() == std::make_pair(true, false));
     }
     SUBCASE("a pipeline that is wrong") {
         workspace.folder().write("pipeline.toml", "format = 2\n");

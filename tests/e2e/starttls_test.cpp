@@ -227,7 +227,7 @@ public:
         return read_text(workspace_ / "response.der");
     }
 
-    /// One that is good from then to then, in seconds from now.
+    /// One that is good from then to then, in seconds from now; 0: it names no end.
     std::string said(long from, long until) const {
         const std::unique_ptr<OCSP_BASICRESP, FreeWith<OCSP_BASICRESP_free>> basic(
             OCSP_BASICRESP_new());
@@ -236,7 +236,7 @@ public:
         const TimePtr begin(X509_gmtime_adj(nullptr, from));
         const TimePtr end(X509_gmtime_adj(nullptr, until));
         require(OCSP_basic_add1_status(basic.get(), id.get(), V_OCSP_CERTSTATUS_GOOD, 0, nullptr,
-                                       begin.get(), end.get()) != nullptr);
+                                       begin.get(), until == 0 ? nullptr : end.get()) != nullptr);
         require(OCSP_basic_sign(basic.get(), issuer_.certificate.get(), issuer_.key.get(),
                                 EVP_sha256(), nullptr, 0) == 1);
         const std::unique_ptr<OCSP_RESPONSE, FreeWith<OCSP_RESPONSE_free>> response(
@@ -371,6 +371,8 @@ TEST_CASE("a staple has to be there, to be of now, and to say that the certifica
     CHECK(says(result(authority.said(-4 * day, -1 * day)), "is out of date"));
     CHECK(says(result(authority.said(1 * day, 4 * day)), "is out of date"));
     CHECK(result(authority.said(-1 * day, 1 * day)) == "good");
+    CHECK(result(authority.said(-1 * day, 0)) == "good");
+    CHECK(says(result(authority.said(-8 * day, 0)), "is out of date"));
     CHECK(
         says(result(authority.says("V", "", "other")), "not signed for the certificate's issuer"));
 }

@@ -188,9 +188,9 @@ TEST_CASE("a journal of an older certcast is brought up to date with all that is
     const TemporaryFolder folder;
     {
         Host host(folder.path());
-        REQUIRE(
-            host.wait_for(host.journal().begin(half_way("web", "edge"), one_live())).has_value());
-        REQUIRE(host.step("web", 0, "the former key").has_value());
+        const std::string key = "file\nfile|file=/a\nfile|file=/b";
+        REQUIRE(host.wait_for(host.journal().begin(half_way(key, "edge"), one_live())).has_value());
+        REQUIRE(host.step(key, 0, "the former key").has_value());
         host.journal().record(run_of("r1", 1'000));
         REQUIRE(host.wait_for(host.journal().flush()).has_value());
     }
@@ -207,7 +207,9 @@ TEST_CASE("a journal of an older certcast is brought up to date with all that is
     CHECK(says(reading.error().text(), "the next run brings it up to date"));
     {
         Host host(folder.path());
-        const Result<Unsettled> found = host.unsettled("web");
+        const auto recalled = host.wait_for(host.journal().recall("other", {"file|file=/b"}));
+        REQUIRE(recalled->in_the_way);
+        const Result<Unsettled> found = host.unsettled(recalled->in_the_way->key);
         REQUIRE(found.has_value());
         CHECK(found->begun);
         CHECK_FALSE(found->proven);

@@ -23,6 +23,54 @@ struct Probe : FakeHost {
     }
 };
 
+/// Says the same to whoever connects, and then nothing more.
+class AnsweringServer {
+public:
+    explicit AnsweringServer(std::string answer)
+        : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+          stop_(eventfd(0, EFD_CLOEXEC)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof(address);
+        auto* const raw = reinterpret_cast<sockaddr*>(&address);
+        REQUIRE(bind(listener_, raw, size) == 0);
+        REQUIRE(listen(listener_, 8) == 0);
+        getsockname(listener_, raw, &size);
+        port_ = ntohs(address.sin_port);
+        thread_ = std::thread([this, answer = std::move(answer)] {
+            for (;;) {
+                pollfd polled[]{{listener_, POLLIN, 0}, {stop_, POLLIN, 0}};
+                if (poll(polled, 2, -1) < 0) continue;
+                if (polled[1].revents != 0) return;
+                const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+                send(client, answer.data(), answer.size(), MSG_NOSIGNAL);
+                shutdown(client, SHUT_WR);
+                char rest[256];
+                while (recv(client, rest, sizeof rest, 0) > 0) {
+                }
+                close(client);
+            }
+        });
+    }
+    AnsweringServer(const AnsweringServer&) = delete;
+    AnsweringServer& operator=(const AnsweringServer&) = delete;
+    ~AnsweringServer() {
+        eventfd_write(stop_, 1);
+        thread_.join();
+        close(listener_);
+        close(stop_);
+    }
+
+    std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+private:
+    int listener_;
+    int stop_;
+    std::uint16_t port_ = 0;
+    std::thread thread_;
+};
+
 }  // namespace
 
 TEST_CASE("probe: sees what is served and says what was expected") {
@@ -108,6 +156,49 @@ TEST_CASE("probe: a place where nothing answers is a fact in inspect and an erro
     CHECK(outcome.category == category);
     CHECK(says(outcome.message, words));
     close(listener);
+}
+
+TEST_CASE("probe: an answer that breaks off before TLS is an error with words") {
+    struct Row {
+        const char* protocol;
+        std::string answer;
+    };
+    const std::string nul(1, '\0');
+    const std::vector<Row> rows = {
+        {"mysql", "\x01" + nul + nul + nul + "\xff"},
+        {"mysql", "\x05" + nul + nul + nul + "\xff"},
+        {"mysql", "\x03" + nul + nul + nul +
+                      "\x0a"
+                      "5" +
+                      nul},
+        {"mysql", "\xff\xff\xff" + nul},
+        {"ldap", "\x30"},
+        {"ldap", "\x30\x84\xff\xff\xff\xff"},
+        {"ldap", "\x30" + nul},
+        {"ldap", "\x30\x05\x02\x01\x01\x78\xff"},
+        {"postgres", "E"},
+        {"postgres", ""},
+        {"smtp", "220-one line\r\n220"},
+        {"smtp", "554 no\r\n"},
+        {"imap", "* BYE\r\n"},
+        {"imap", "* OK\r\n* x\r\n"},
+        {"pop3", "-ERR\r\n"},
+        {"pop3", std::string(100'000, 'x')},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.protocol);
+        CAPTURE(row.answer.substr(0, 20));
+        const AnsweringServer server(row.answer);
+        Table check = check_at(server.address());
+        check["protocol"] = row.protocol;
+        Probe probe({check});
+        const FakeOutcome outcome = probe.run(CERTCAST_STAGE_VERIFY);
+        CHECK_FALSE(outcome.ok);
+        const bool is_told =
+            outcome.category == CERTCAST_NETWORK_ERROR || outcome.category == CERTCAST_REMOTE_ERROR;
+        CHECK_MESSAGE(is_told, outcome.message);
+        CHECK(says(outcome.message, server.address()));
+    }
 }
 
 TEST_CASE("probe: stops at once when it is asked to") {

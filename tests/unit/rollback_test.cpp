@@ -107,6 +107,20 @@ TEST_CASE("what a killed host has proven is cleaned up and never undone") {
                                            "start nginx", "nginx inspect", "finish nginx"});
         CHECK(edge.steps().empty());
     }
+    SUBCASE("and nothing more when it is told to stop meanwhile") {
+        asio::cancellation_signal stop;
+        edge.sessions.on("nginx settle",
+                         [&](HostCalls&) { stop.emit(asio::cancellation_type::terminal); });
+        AttemptResult result;
+        asio::co_spawn(edge.loop.executor(), edge.begin(),
+                       asio::bind_cancellation_slot(
+                           stop.slot(), [&](const std::exception_ptr&, AttemptResult ended) {
+                               result = std::move(ended);
+                           }));
+        edge.loop.settle();
+        CHECK(result.outcome.ended == Ended::cancelled);
+        CHECK(edge.sessions.count("nginx inspect") == 0);
+    }
     SUBCASE("though no process is to be had for that") {
         edge.sessions.refuses_to_start = true;
         const AttemptResult result = edge.attempt();

@@ -144,9 +144,17 @@ public:
     std::map<std::string, Clock::time_point> began;
     std::map<std::string, std::vector<std::string>> beside;  ///< who ran when it started
     std::function<void(const std::string&)> on_start;
+    std::function<void(const std::string&)> on_end;  ///< a stop in it comes too late
 
     /// "keep NAME" or "put back NAME", as they came.
     std::vector<std::string> conclusions;
+
+    std::vector<std::string> kept;
+
+    asio::awaitable<Result<void>> keep(const Deployment& deployment) override {
+        kept.push_back(deployment.name);
+        co_return Result<void>();
+    }
 
     asio::awaitable<AttemptResult> conclude(const Deployment& deployment, std::uint32_t, Slot&,
                                             bool keep) override {
@@ -176,6 +184,12 @@ public:
         }
         count(deployment.plugin, -1);
         std::erase(running_, deployment.name);
+        if (whole && on_end) {
+            on_end(deployment.name);
+            co_await asio::this_coro::reset_cancellation_state(
+                asio::enable_terminal_cancellation());
+        }
+        if (script.result.shared_failure) script.result.shared_failure->left();
         if (script.throws) throw std::runtime_error("the runner is broken");
         if (whole) co_return script.result;
         AttemptResult stopped = ended(Ended::cancelled, Category::cancelled);

@@ -22,6 +22,20 @@ TEST_CASE("a deployment goes through its stages in order and is proven by the pr
     CHECK(edge.listener.stages == Diary{"inspect", "deploy", "verify", "probe", "settle"});
 }
 
+TEST_CASE("whether the former certificate came with a staple is not asked") {
+    Edge edge;
+    edge.add_probe();
+    edge.deployment.probes[0].ocsp_staple = true;
+    edge.probe_sees(old_leaf, false, failing(Stage::verify, "not served"));
+    edge.attempt();
+    REQUIRE(edge.sessions.probe_configs.size() >= 2);
+    const auto staple = [](const Value& config) {
+        return config.find("checks")->entries.at(0).value.find("ocsp_staple")->integer;
+    };
+    CHECK(staple(edge.sessions.probe_configs.front()) == 1);
+    CHECK(staple(edge.sessions.probe_configs.back()) == 0);
+}
+
 TEST_CASE("the probe is told what to check") {
     Edge edge;
     edge.deployment.certificates = {"shop", "shop-ecdsa"};

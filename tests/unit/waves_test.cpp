@@ -152,6 +152,22 @@ TEST_CASE("what a fleet needs and what is switched off goes with its waves") {
         const RunReport report = run.go();
         CHECK(count(report, Status::skipped) == 3);
     }
+    SUBCASE("what has ended before its wave does not open it") {
+        FleetRun run(6, {.sizes = {number(1), percent(100)}});
+        run.add("off").disabled = true;
+        run["fleet/05"].needs = {"off"};
+        run.fails(1);
+        const RunReport report = run.go();
+        CHECK(run.runner.started == Names{"fleet/01"});
+        CHECK(of(report, "fleet/05").status == Status::deferred);
+    }
+    SUBCASE("nor is it waited for there") {
+        FleetRun run(6, {.sizes = {number(1), number(3), percent(100)}});
+        run.add("off").disabled = true;
+        for (const char* name : {"fleet/02", "fleet/03"}) run[name].needs = {"off"};
+        const RunReport report = run.go();
+        CHECK(count(report, Status::changed) == 4);
+    }
     SUBCASE("a disabled one is in no wave") {
         FleetRun run(3, {.sizes = {number(1), percent(100)}});
         run["fleet/01"].disabled = true;
@@ -234,6 +250,24 @@ TEST_CASE("an entry that is put back together is held until the last of it is pr
         run.go();
         std::sort(run.runner.conclusions.begin(), run.runner.conclusions.end());
         CHECK(run.runner.conclusions == Names{"keep fleet/01", "keep fleet/02"});
+    }
+    SUBCASE("though the run is interrupted when it is too late to stop the last one") {
+        run.runner.on_end = [&](const std::string& name) {
+            if (name == "fleet/02") run.stop();
+        };
+        CHECK(run.go().exit_status() == exit_interrupted);
+        std::sort(run.runner.conclusions.begin(), run.runner.conclusions.end());
+        CHECK(run.runner.conclusions == Names{"keep fleet/01", "keep fleet/02"});
+    }
+    SUBCASE("though it is interrupted and they share a lock") {
+        for (Deployment& one : run.pipeline.deployments) one.locks = {"balancer"};
+        run.runner.on_start = [&](const std::string& name) {
+            if (name == "fleet/03") run.stop();
+        };
+        const RunReport report = run.go();
+        CHECK(run.runner.conclusions.size() == 2);
+        CHECK(run.runner.kept.size() == 2);
+        CHECK(of(report, "fleet/01").warnings.empty());
     }
     SUBCASE("a lock that they share is let go meanwhile") {
         for (Deployment& one : run.pipeline.deployments) one.locks = {"balancer"};
@@ -324,6 +358,32 @@ TEST_CASE("an account that cannot be reached is left alone, tried once more, and
         CHECK(report.exit_status() == 0);
         CHECK(count(report, Status::changed) == all + 1);
     }
+    SUBCASE("what was begun before decides nothing") {
+        // Four fail at once and a fifth a second later; of two that are still under way then, one
+        // fails while the one that goes ahead is at it.
+        run.pipeline.max_parallel = 6;
+        for (std::size_t i = 1; i <= 6; ++i) {
+            Script fails = ends(Ended::failed, Category::network);
+            fails.takes = Duration(i < 5 ? 1'000 : i == 5 ? 2'000 : 62'500);
+            run.runner.scripts[FleetRun::name_of(i)] = {fails, Script{}};
+        }
+        Script ahead;
+        ahead.takes = Duration(10'000);
+        for (std::size_t i = 7; i <= all; ++i) run.runner.scripts[FleetRun::name_of(i)] = {ahead};
+        for (Deployment& one : run.pipeline.deployments) one.retry.attempts = 1;
+        const RunReport report = run.go();
+        CHECK(count(report, Status::changed) == all - 6 + 1);
+    }
+    SUBCASE("what the host's own probe cannot reach is none of the account's") {
+        for (std::size_t i = 1; i <= all; ++i) {
+            Script fails = ends(Ended::failed, Category::network);
+            fails.result.outcome.by_probe = true;
+            run.runner.scripts[FleetRun::name_of(i)] = {fails};
+        }
+        for (Deployment& one : run.pipeline.deployments) one.retry.attempts = 1;
+        run.go();
+        CHECK(run.runner.started.size() == all + 1);
+    }
     SUBCASE("failures of another kind, and successes between them, are no reason") {
         for (std::size_t i = 1; i <= all; ++i) {
             const Script how = i % 4 == 0 ? ends(Ended::failed, Category::config)
@@ -334,5 +394,45 @@ TEST_CASE("an account that cannot be reached is left alone, tried once more, and
         for (Deployment& one : run.pipeline.deployments) one.retry.attempts = 1;
         run.go();
         CHECK(run.runner.started.size() == all + 1);
+    }
+}
+
+TEST_CASE("those that are tried apart keep the attempts that they have") {
+    Run run(pipeline_of({"a", "b", "c"}));
+    const auto shared =
+        std::make_shared<SharedFailure>(run.loop.executor(), run.pipeline.deployments.size());
+    Script together = ends(Ended::failed, Category::network);
+    together.result.shared_failure = shared;
+    together.result.reload_failed = true;
+    for (Deployment& one : run.pipeline.deployments) {
+        one.retry = {.attempts = 2, .backoff = Duration(10), .max_backoff = Duration(10)};
+        run.runner.scripts[one.name] = {together, Script{}};
+    }
+    SUBCASE("an error that has nothing to do with it is tried again as always") {
+        run.runner.scripts["a"] = {together, ends(Ended::failed, Category::network), Script{}};
+        const RunReport report = run.go();
+        CHECK(report.exit_status() == 0);
+        CHECK(of(report, "a").attempts == 3);
+    }
+    SUBCASE("what breaks the reload alone is not") {
+        Script alone = ends(Ended::failed, Category::network);
+        alone.result.reload_failed = true;
+        run.runner.scripts["a"] = {together, alone, Script{}};
+        const RunReport report = run.go();
+        CHECK(of(report, "a").status == Status::failed);
+        CHECK(of(report, "b").status == Status::changed);
+        CHECK(of(report, "c").status == Status::changed);
+    }
+    SUBCASE("nor is anything when the time for it is over") {
+        for (Deployment& one : run.pipeline.deployments) one.retry.budget = Duration(500);
+        CHECK(run.go().exit_status() == 1);
+        CHECK(run.runner.started.size() == 3);
+    }
+    SUBCASE("one that has succeeded after all is not waited for") {
+        Script recovered;
+        recovered.result.shared_failure = shared;
+        run.runner.scripts["b"] = {recovered};
+        run.runner.scripts["c"] = {recovered};
+        CHECK(run.go().exit_status() == 0);
     }
 }
