@@ -122,6 +122,7 @@ void Scheduler::Impl::start(Task& task) {
             record_failure(*task.report, Ended::failed, Category::internal,
                            "certcast itself failed here: " + what_was_thrown(escaped));
         }
+        let_account_be(task);
         --under_way_;
         end(task);
         if (under_way_ == 0) none_under_way_.set();
@@ -315,8 +316,9 @@ asio::awaitable<void> Scheduler::Impl::conclude(Task& task, RankedSlot& slot, He
     const bool keep = !task.fleet->is_aborted();
     if (keep) {
         const Result<void> kept = co_await runner_.keep(deployment);
-        if (!kept)
+        if (!kept) {
             task.report->warnings.push_back("not recorded as proven: " + kept.error().text());
+        }
     }
     HeldLocks shared;
     const bool has_locks = co_await take_shared_locks_again(task, shared);
