@@ -24,6 +24,7 @@ int explain_command(const ExplainArguments& arguments, const Places& places) {
     });
     if (found == all.end()) {
         std::vector<std::string> names;
+        names.reserve(all.size());
         for (const Deployment& one : all) names.push_back(one.name);
         std::cerr << "certcast: there is no deployment \"" << filter.line(arguments.deployment)
                   << '"' << filter.line(suggestion(arguments.deployment, names)) << '\n';

@@ -115,12 +115,13 @@ Result<Renewal> read_renewal(const std::string& from, std::span<const std::strin
 
 std::vector<std::string> certificates_of(const Pipeline& pipeline, const Renewal& renewal) {
     std::vector<std::string> names;
-    for (const auto& [name, source] : pipeline.certificates) {
+    for (const auto& entry : pipeline.certificates) {
+        const CertificateSource& source = entry.second;
         const bool is_it =
             std::any_of(renewal.files.begin(), renewal.files.end(), [&](const fs::path& file) {
                 return is_at(source.source, file) || is_at(source.certificate, file);
             });
-        if (is_it) names.push_back(name);
+        if (is_it) names.push_back(entry.first);
     }
     return names;
 }

@@ -160,6 +160,7 @@ void resolve_needs(std::vector<Deployment>& deployments, const std::vector<Writt
         needed.insert(needed.end(), some_of[i].begin(), some_of[i].end());
     }
     std::vector<std::string> names;
+    names.reserve(deployments.size());
     for (const Deployment& deployment : deployments) names.push_back(deployment.name);
     add_fleets(deployments, names, graph);
     report_cycles(names, graph, locations, diagnostics);

@@ -95,7 +95,7 @@ private:
     std::string protocol() {
         static const std::vector<std::string> known{"tls",  "smtp",     "imap", "pop3",
                                                     "ldap", "postgres", "mysql"};
-        const std::string protocol = reader_.text("protocol").value_or(known.front());
+        std::string protocol = reader_.text("protocol").value_or(known.front());
         if (std::count(known.begin(), known.end(), protocol) == 0) {
             std::string all;
             for (const std::string& one : known) all += (all.empty() ? "" : ", ") + one;

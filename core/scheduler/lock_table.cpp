@@ -26,6 +26,7 @@ std::vector<std::string> locks_of_places(const std::vector<std::string>& places,
                                          const std::string& key) {
     if (places.empty()) return {"deployment:" + key};
     std::vector<std::string> names;
+    names.reserve(places.size());
     for (const std::string& one : places) names.push_back("identity:" + one);
     return names;
 }

@@ -22,6 +22,13 @@ public:
         result.changed = true;
         co_return result;
     }
+    boost::asio::awaitable<Result<void>> keep(const Deployment&) override {
+        co_return Result<void>();
+    }
+    boost::asio::awaitable<AttemptResult> conclude(const Deployment&, std::uint32_t, Slot&,
+                                                   bool) override {
+        co_return AttemptResult();
+    }
 };
 
 double seconds_for(std::size_t count) {
