@@ -137,7 +137,8 @@ private:
         if (context_.stopped) co_return exit_interrupted;
         if (wrong) co_return exit_invalid;
 
-        if (auto looked = look_back(); !looked) {
+        const Result<void> looked = co_await look_back();
+        if (!looked) {
             std::cerr << "certcast: nothing was touched: " << looked.error().text() << '\n';
             co_return exit_host_failed;
         }
@@ -239,24 +240,23 @@ private:
     }
 
     /// Looks into what was before this run, and says what nobody is going to make good.
-    Result<void> look_back() {
-        if (!journal_) return {};
-        const auto history = History::open(places_.state_folder);
-        if (!history) return history.error();
-        if (arguments_.resume) {
-            auto done = done_in_runs(*history, pipeline_, context_.certificates);
-            if (!done) return done.error();
-            done_in_ = std::move(*done);
-        }
-        const auto half_way = history->half_way();
-        if (!half_way) return half_way.error();
+    asio::awaitable<Result<void>> look_back() {
+        if (!journal_) co_return Result<void>();
+        const auto half_way = co_await journal_->half_way();
+        if (!half_way) co_return half_way.error();
         for (const HalfWay& one : unclaimed(*half_way, pipeline_, claimed_)) {
             display_->note(in_words(one) +
                            ": run the pipeline as it was then, or, where that is not to be undone "
                            "any more, `certcast forget " +
                            one.deployment + "`");
         }
-        return {};
+        if (!arguments_.resume) co_return Result<void>();
+        const auto history = History::open(places_.state_folder);
+        if (!history) co_return history.error();
+        auto done = done_in_runs(*history, pipeline_, context_.certificates);
+        if (!done) co_return done.error();
+        done_in_ = std::move(*done);
+        co_return Result<void>();
     }
 
     const RunArguments& arguments_;

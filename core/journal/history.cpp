@@ -211,27 +211,29 @@ Result<std::set<std::string>> History::queued(const std::string& pipeline_file) 
     });
 }
 
+std::map<std::string, HalfWay> half_way_in(const JournalDatabase& database) {
+    SQLite::Statement row(database.sqlite(),
+                          "SELECT key, deployment, pipeline_file, since FROM unsettled");
+    std::map<std::string, HalfWay> found;
+    while (row.executeStep()) {
+        std::string key = row.getColumn(0).getString();
+        found[key] = {key,
+                      row.getColumn(1).getString(),
+                      row.getColumn(2).getString(),
+                      row.getColumn(3).getInt64(),
+                      {}};
+    }
+    SQLite::Statement place(database.sqlite(), "SELECT key, place FROM place ORDER BY key, place");
+    while (place.executeStep()) {
+        const auto one = found.find(place.getColumn(0).getString());
+        if (one != found.end()) one->second.places.push_back(place.getColumn(1).getString());
+    }
+    return found;
+}
+
 Result<std::map<std::string, HalfWay>> History::half_way() const {
-    using Found = std::map<std::string, HalfWay>;
-    return reading<Found>([&](const SQLite::Database& database) {
-        SQLite::Statement row(database,
-                              "SELECT key, deployment, pipeline_file, since FROM unsettled");
-        Found found;
-        while (row.executeStep()) {
-            std::string key = row.getColumn(0).getString();
-            found[key] = {key,
-                          row.getColumn(1).getString(),
-                          row.getColumn(2).getString(),
-                          row.getColumn(3).getInt64(),
-                          {}};
-        }
-        SQLite::Statement place(database, "SELECT key, place FROM place ORDER BY key, place");
-        while (place.executeStep()) {
-            const auto one = found.find(place.getColumn(0).getString());
-            if (one != found.end()) one->second.places.push_back(place.getColumn(1).getString());
-        }
-        return found;
-    });
+    return reading<std::map<std::string, HalfWay>>(
+        [&](const SQLite::Database&) { return half_way_in(*database_); });
 }
 
 Result<void> forget_half_way(const std::filesystem::path& folder, const HalfWay& one) {

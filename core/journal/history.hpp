@@ -104,6 +104,9 @@ private:
     std::filesystem::path file_;
 };
 
+/// The same as History's, of a database that is open already. Throws SQLite::Exception.
+std::map<std::string, HalfWay> half_way_in(const JournalDatabase& database);
+
 /// Forgets what was begun then, with the steps that would undo it. REQUIRES: nobody is at it.
 Result<void> forget_half_way(const std::filesystem::path& folder, const HalfWay& one);
 

@@ -1,6 +1,7 @@
 #include "core/journal/journal.hpp"
 
 #include "core/base/wire.hpp"
+#include "core/journal/history.hpp"
 #include "core/journal/history_writing.hpp"
 
 #include <utility>
@@ -191,6 +192,14 @@ asio::awaitable<Result<Remembered>> Journal::recall(std::string key,
     JournalWriter::Change look = [&](JournalDatabase& database) {
         found = read(database, key_, key, places);
     };
+    const auto looked = co_await writer_.commit(std::move(look));
+    if (!looked) co_return looked.error();
+    co_return found;
+}
+
+asio::awaitable<Result<std::map<std::string, HalfWay>>> Journal::half_way() {
+    std::map<std::string, HalfWay> found;
+    JournalWriter::Change look = [&](JournalDatabase& database) { found = half_way_in(database); };
     const auto looked = co_await writer_.commit(std::move(look));
     if (!looked) co_return looked.error();
     co_return found;

@@ -6,6 +6,7 @@
 #include "core/journal/sealing_key.hpp"
 #include "core/worker/session.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +51,8 @@ public:
 
     boost::asio::awaitable<Result<Remembered>> recall(std::string key,
                                                       std::vector<std::string> places);
+    /// All that was begun and is neither proven nor undone, by key.
+    boost::asio::awaitable<Result<std::map<std::string, HalfWay>>> half_way();
     /// From now on it is unsettled, though it may have no step. `former`: what inspect found.
     boost::asio::awaitable<Result<void>> begin(HalfWay begun, const std::vector<Live>& former);
     /// The same, with its first step.

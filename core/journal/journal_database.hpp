@@ -50,6 +50,7 @@ public:
     }
 
     SQLite::Database& sqlite() { return database_; }
+    const SQLite::Database& sqlite() const { return database_; }
 
 private:
     static void bind(SQLite::Statement& statement, int index, const std::string& value) {

@@ -68,7 +68,8 @@ public:
         // Read where the entry is expanded; asked for here so that they are no unknown keys.
         for (const char* key : {"plugin", "targets", "vars"}) reader_.find(key);
         reader_.not_available({"use", "account", "window", "notify"});
-        deployment_.waves = read_waves(reader_, !deployment_.target.empty(), deployer_.descriptor);
+        const auto waves = read_waves(reader_, !deployment_.target.empty(), deployer_.descriptor);
+        if (waves) deployment_.waves = std::make_shared<const Waves>(*waves);
         certificates();
         const Timing timing = read_timing(reader_, diagnostics_);
         apply_timing(context_.defaults, timing, deployer_.descriptor, deployment_);

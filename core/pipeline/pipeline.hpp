@@ -13,7 +13,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -95,9 +94,9 @@ struct Deployment {
     const Descriptor* descriptor = nullptr;
     std::string unusable;  ///< why its plugin cannot be used, of which nothing above is known then
     std::vector<std::string> certificates;
-    std::vector<std::string> needs;  ///< names of deployments, expanded
-    std::vector<Quorum> quorums;     ///< needed, too
-    std::optional<Waves> waves;      ///< of its entry
+    std::vector<std::string> needs;      ///< names of deployments, expanded
+    std::vector<Quorum> quorums;         ///< needed, too
+    std::shared_ptr<const Waves> waves;  ///< of its entry; nullptr: none
     std::vector<std::string> tags;
     std::vector<std::string> locks;  ///< those with one of them in common never overlap
     std::array<Duration, stage_count> timeouts{};  ///< all of them set

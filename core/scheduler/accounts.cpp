@@ -24,8 +24,10 @@ bool Accounts::is_suspect(const Account& account) const {
 }
 
 Accounts::Answer Accounts::ask(const std::string& name) {
+    // Nothing is known of any in most runs: then the name is not even looked at.
+    if (accounts_.empty() || name.empty()) return Answer::go;
     const auto found = accounts_.find(name);
-    if (name.empty() || found == accounts_.end()) return Answer::go;
+    if (found == accounts_.end()) return Answer::go;
     Account& account = found->second;
     if (account.given_up) return Answer::given_up;
     if (account.probing || clock_.now() < account.rests_until) return Answer::wait;
@@ -55,9 +57,8 @@ std::string Accounts::why(const std::string& name) const {
 
 void Accounts::ended(const std::string& name, const Outcome& outcome, bool was_probing,
                      Duration rest) {
-    if (name.empty()) return;
     const bool failed = !outcome.succeeded() && is_of_network(outcome);
-    if (!failed && !accounts_.contains(name)) return;
+    if (name.empty() || (!failed && !accounts_.contains(name))) return;
     Account& account = accounts_[name];
     if (was_probing) let_be(name);
     if (!failed) {

@@ -31,6 +31,8 @@ public:
     std::optional<Duration> left(const std::string& account) const;
     std::string why(const std::string& account) const;
 
+    /// False: a success would tell nothing.
+    bool knows_any() const { return !accounts_.empty(); }
     /// An attempt has ended; `was_probing`: of one that was told to. `rest`: how long nothing is
     /// tried after too many failures.
     void ended(const std::string& account, const Outcome& outcome, bool was_probing, Duration rest);

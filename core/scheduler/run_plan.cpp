@@ -32,16 +32,12 @@ void sort_without_duplicates(std::vector<std::string>& names) {
     names.erase(std::unique(names.begin(), names.end()), names.end());
 }
 
-void name_locks(const Deployment& deployment, Task& task) {
-    for (const std::string& one : deployment.exclusives) {
-        task.shared_locks.push_back("exclusive:" + one);
-    }
-    for (const std::string& one : deployment.locks) task.shared_locks.push_back("lock:" + one);
-    sort_without_duplicates(task.shared_locks);
+std::vector<std::string> lock_names(const Deployment& deployment) {
     // What is remembered of it is nobody else's meanwhile.
-    task.locks = locks_of_places(deployment.identities, memory_key(deployment));
-    task.locks.insert(task.locks.end(), task.shared_locks.begin(), task.shared_locks.end());
-    sort_without_duplicates(task.locks);
+    std::vector<std::string> names = locks_of_places(deployment.identities, memory_key(deployment));
+    for (std::string& one : shared_locks_of(deployment)) names.push_back(std::move(one));
+    sort_without_duplicates(names);
+    return names;
 }
 
 /// What the operator allows of a plugin counts for all of its deployments; what the plugin says of
@@ -65,26 +61,30 @@ DeploymentReport blank_report(const Deployment& deployment) {
     return report;
 }
 
-using TasksOfEntries = std::unordered_map<std::string_view, std::vector<Task*>>;
-
 /// One count for all that need as many of the same.
-void count_quorums(const TasksOfEntries& entries, RunPlan& plan) {
+void count_quorums(RunPlan& plan) {
     std::map<std::string, QuorumCount*> known;
     for (Task& task : plan.tasks) {
         for (const Quorum& quorum : task.deployment->quorums) {
-            const std::string text = quorum.at_least.text() + " of " + quorum.entry;
-            QuorumCount*& count = known[text];
+            QuorumCount*& count = known[quorum.at_least.text() + " of " + quorum.entry];
             if (count == nullptr) {
-                const std::vector<Task*>& counted = entries.at(quorum.entry);
                 count = &plan.quorums.emplace_back();
-                count->text = text;
-                count->needed = quorum.at_least.rounded_up(counted.size());
-                count->can_succeed = counted.size();
-                for (Task* one : counted) one->counted_by.push_back(count);
+                count->at_least = quorum.at_least;
+                count->entry = quorum.entry;
+                plan.quorums_of[quorum.entry].push_back(count);
             }
             count->dependents.push_back(&task);
             ++task.unmet;
         }
+    }
+    for (Task& task : plan.tasks) {
+        const auto found = plan.quorums_of.find(task.deployment->entry);
+        if (found == plan.quorums_of.end()) continue;
+        task.counted_by = &found->second;
+        for (QuorumCount* count : found->second) ++count->can_succeed;
+    }
+    for (QuorumCount& count : plan.quorums) {
+        count.needed = count.at_least.rounded_up(count.can_succeed);
     }
 }
 
@@ -122,6 +122,14 @@ void put_in_order(const Pipeline& pipeline, const RunOptions& options, RunPlan& 
 
 }  // namespace
 
+std::vector<std::string> shared_locks_of(const Deployment& deployment) {
+    std::vector<std::string> names;
+    for (const std::string& one : deployment.exclusives) names.push_back("exclusive:" + one);
+    for (const std::string& one : deployment.locks) names.push_back("lock:" + one);
+    sort_without_duplicates(names);
+    return names;
+}
+
 void make_plan(const boost::asio::any_io_executor& executor, const Pipeline& pipeline,
                const RunOptions& options, Slots& slots, RunPlan& plan) {
     plan.report.started = std::chrono::system_clock::now();
@@ -131,17 +139,21 @@ void make_plan(const boost::asio::any_io_executor& executor, const Pipeline& pip
 
     const std::size_t count = pipeline.deployments.size();
     std::unordered_map<std::string_view, Task*> by_name;
-    TasksOfEntries entries;
     by_name.reserve(count);
     plan.report.deployments.reserve(count);
     plan.order.reserve(count);
+    // What few pipelines have is looked for here, where each deployment is at hand anyway.
+    bool has_quorums = false;
+    bool has_waves = false;
     for (const Deployment& deployment : pipeline.deployments) {
+        has_quorums = has_quorums || !deployment.quorums.empty();
+        has_waves = has_waves || deployment.waves != nullptr;
         Task& task = plan.tasks.emplace_back();
         task.deployment = &deployment;
+        if (!deployment.can_run()) plan.not_to_run.push_back(&task);
         task.groups = groups_of(pipeline, deployment, slots);
-        name_locks(deployment, task);
+        task.locks = lock_names(deployment);
         by_name.emplace(deployment.name, &task);
-        entries[deployment.entry].push_back(&task);
         plan.report.deployments.push_back(blank_report(deployment));
     }
 
@@ -155,9 +167,9 @@ void make_plan(const boost::asio::any_io_executor& executor, const Pipeline& pip
             ++task.unmet;
         }
     }
-    count_quorums(entries, plan);
+    if (has_quorums) count_quorums(plan);
     put_in_order(pipeline, options, plan);
-    make_fleets(executor, plan);
+    if (has_waves) make_fleets(executor, plan);
 }
 
 }  // namespace certcast

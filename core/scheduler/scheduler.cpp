@@ -58,11 +58,11 @@ asio::awaitable<RunReport> Scheduler::Impl::run() {
     co_await asio::this_coro::throw_if_cancelled(false);
     make_plan(executor_, pipeline_, options_, slots_, plan_);
     observer_.run_started(pipeline_, plan_.report);
-    for (Task* task : plan_.order) {
+    for (Task* task : plan_.not_to_run) {
         if (!task->deployment->disabled) continue;
         end_unstarted(*task, Status::deferred, task->deployment->disabled_reason);
     }
-    for (Task* task : plan_.order) {
+    for (Task* task : plan_.not_to_run) {
         const std::string& unusable = task->deployment->unusable;
         if (unusable.empty() || task->place != Task::Place::before_needs) continue;
         record_failure(*task->report, Ended::setup_failed, Category::config, unusable);
@@ -255,9 +255,12 @@ asio::awaitable<bool> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot
         observer_.attempt_started(deployment, attempt);
         AttemptResult result = co_await runner_.run(deployment, attempt, slot);
         observer_.attempt_finished(deployment, attempt, result.outcome);
-        accounts_.ended(deployment.account, result.outcome,
-                        std::exchange(task.probes_account, false), deployment.retry.max_backoff);
         const bool failed = !result.outcome.succeeded();
+        if (failed || accounts_.knows_any()) {
+            const bool was_probing = std::exchange(task.probes_account, false);
+            accounts_.ended(deployment.account, result.outcome, was_probing,
+                            deployment.retry.max_backoff);
+        }
         const auto shared = failed && may_be_tried_apart(task) ? result.shared_failure : nullptr;
         // One that was tried apart from others and breaks the reload alone is what they failed for.
         const bool is_to_blame = !turns.empty() && result.reload_failed;
@@ -307,7 +310,8 @@ bool Scheduler::Impl::may_be_tried_apart(const Task& task) const {
 asio::awaitable<void> Scheduler::Impl::conclude(Task& task, RankedSlot& slot, HeldLocks& locks) {
     const Deployment& deployment = *task.deployment;
     slot.give_back();
-    locks.drop(task.shared_locks);
+    const std::vector<std::string> shared_locks = shared_locks_of(deployment);
+    locks.drop(shared_locks);
     observer_.waiting(deployment, "until the others of its entry are proven", std::nullopt);
     arrive(task);
     // An interrupted run decides nothing any more.
@@ -321,7 +325,7 @@ asio::awaitable<void> Scheduler::Impl::conclude(Task& task, RankedSlot& slot, He
         }
     }
     HeldLocks shared;
-    const bool has_locks = co_await take_shared_locks_again(task, shared);
+    const bool has_locks = co_await take_again(shared_locks, task.rank, shared);
     if (!has_locks) {
         const std::string why = "another run holds its lock; the next run does it";
         AttemptResult left;
@@ -336,15 +340,16 @@ asio::awaitable<void> Scheduler::Impl::conclude(Task& task, RankedSlot& slot, He
     record_conclusion(*task.report, std::move(result), keep ? "" : task.fleet->why_aborted());
 }
 
-asio::awaitable<bool> Scheduler::Impl::take_shared_locks_again(Task& task, HeldLocks& locks) {
+asio::awaitable<bool> Scheduler::Impl::take_again(const std::vector<std::string>& names,
+                                                  std::size_t rank, HeldLocks& locks) {
     const Clock::time_point give_up = clock_.now() + options_.lock_timeout;
     Duration pause = first_lock_pause;
     for (;;) {
-        const Result<LockTable::Taken> taken = locks_.try_take(task.shared_locks, locks);
+        const Result<LockTable::Taken> taken = locks_.try_take(names, locks);
         if (taken.has_error()) co_return false;
         if (*taken == LockTable::Taken::all) co_return true;
         if (*taken == LockTable::Taken::held_in_this_run) {
-            co_await locks_.until_free_in_this_run(task.shared_locks, task.rank);
+            co_await locks_.until_free_in_this_run(names, rank);
             continue;
         }
         if (stopping_) co_return false;

@@ -38,7 +38,8 @@ private:
     boost::asio::awaitable<bool> attempt_until_done(Task& task, RankedSlot& slot);
     boost::asio::awaitable<void> conclude(Task& task, RankedSlot& slot, HeldLocks& locks);
     /// False: not in time.
-    boost::asio::awaitable<bool> take_shared_locks_again(Task& task, HeldLocks& locks);
+    boost::asio::awaitable<bool> take_again(const std::vector<std::string>& names, std::size_t rank,
+                                            HeldLocks& locks);
     void let_account_be(Task& task);
     bool may_be_tried_apart(const Task& task) const;
     /// `attempt`: without those that were needed to try it apart. nullopt: there is no other.

@@ -3,6 +3,7 @@
 #include "core/scheduler/attempt_runner.hpp"
 #include "core/scheduler/event.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -23,7 +24,7 @@ public:
 
         bool is_full() const { return limit != 0 && used >= limit; }
     };
-    using Groups = std::vector<Group*>;
+    using Groups = std::array<Group*, 2>;
 
     /// `most_begun`: those that have lent their slot included.
     Slots(boost::asio::any_io_executor executor, std::uint32_t limit,

@@ -82,9 +82,10 @@ void Scheduler::Impl::end_needing(Task& dependent, const std::string& why, bool 
 }
 
 void Scheduler::Impl::count(Task& task, std::vector<Task*>& ending) {
+    if (task.counted_by == nullptr) return;
     const Status status = task.report->status;
     const bool met = status == Status::changed || status == Status::unchanged;
-    for (QuorumCount* quorum : task.counted_by) {
+    for (QuorumCount* quorum : *task.counted_by) {
         if (quorum->is_decided) continue;
         met ? ++quorum->succeeded : --quorum->can_succeed;
         quorum->some_deferred = quorum->some_deferred || status == Status::deferred;
@@ -96,7 +97,8 @@ void Scheduler::Impl::count(Task& task, std::vector<Task*>& ending) {
                 one_less_unmet(*dependent, ending);
             } else {
                 end_needing(*dependent,
-                            "needs " + quorum->text + ", and too many of them did not succeed",
+                            "needs " + quorum->at_least.text() + " of " + quorum->entry +
+                                ", and too many of them did not succeed",
                             quorum->some_deferred, ending);
             }
         }

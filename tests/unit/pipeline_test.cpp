@@ -258,7 +258,8 @@ plugin = "probe"
 certificate = "shop"
 needs = ["all", { deploy = "fleet", at_least = "95%" }]
 )");
-    const Waves waves = pipeline.deployments[1].waves.value();
+    REQUIRE(pipeline.deployments[1].waves);
+    const Waves& waves = *pipeline.deployments[1].waves;
     REQUIRE(waves.sizes.size() == 3);
     CHECK(waves.sizes[0].text() == "1");
     CHECK(waves.sizes[1].text() == "10%");

@@ -60,7 +60,7 @@ TEST_CASE("a crash after the first step is rolled back in a fresh session") {
 
 TEST_CASE("what is put back together with others keeps its steps until that is decided") {
     Edge edge;
-    edge.deployment.waves = Waves{.puts_back = true};
+    edge.deployment.waves = std::make_shared<const Waves>(Waves{.puts_back = true});
     edge.sessions.on("nginx verify",
                      [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
     const AttemptResult held = edge.attempt();
@@ -139,7 +139,7 @@ TEST_CASE("what a killed host has proven is cleaned up and never undone") {
 
 TEST_CASE("what changed nothing is not held, whatever becomes of others") {
     Edge edge;
-    edge.deployment.waves = Waves{.puts_back = true};
+    edge.deployment.waves = std::make_shared<const Waves>(Waves{.puts_back = true});
     edge.sessions.on("nginx inspect",
                      [](HostCalls& calls) { (void)calls.live(seen(true, new_leaf)); });
     CHECK_FALSE(edge.attempt().is_held);

@@ -20,7 +20,7 @@ struct FleetRun : Run {
         for (Deployment& deployment : pipeline.deployments) {
             deployment.entry = "fleet";
             deployment.target = deployment.name.substr(6);
-            deployment.waves = waves;
+            deployment.waves = std::make_shared<const Waves>(waves);
         }
         pipeline.max_parallel = 1'000;
         return pipeline;
