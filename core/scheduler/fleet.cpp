@@ -19,6 +19,7 @@ void Fleet::add(Task& task) {
 
 std::vector<Task*> Fleet::open_wave() {
     is_opening_ = false;
+    has_done_any_ = false;
     const std::size_t begin = open_;
     while (open_ == begin && open_ < tasks_.size()) open_ = std::max(open_, end_of_wave(wave_++));
     std::vector<Task*> wave(tasks_.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -29,7 +30,10 @@ std::vector<Task*> Fleet::open_wave() {
     return wave;
 }
 
-void Fleet::arrived(const Task& task, bool is_good) {
+void Fleet::arrived(const Task& task, Status status) {
+    const bool is_good =
+        status == Status::changed || status == Status::unchanged || status == Status::deferred;
+    has_done_any_ = has_done_any_ || status == Status::changed || !is_good;
     ++arrived_;
     if (task.place_in_fleet < open_) ++arrived_of_open_;
     if (!is_good) ++failures_;

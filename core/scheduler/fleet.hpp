@@ -2,6 +2,7 @@
 
 #include "core/pipeline/pipeline.hpp"
 #include "core/scheduler/event.hpp"
+#include "core/scheduler/run_report.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 
@@ -27,7 +28,7 @@ public:
     const std::vector<Task*>& tasks() const { return tasks_; }
 
     /// One has ended, or is proven and waits for the others. REQUIRES: once for each.
-    void arrived(const Task& task, bool is_good);
+    void arrived(const Task& task, Status status);
     /// What is to be done now.
     Next next() const;
     /// Another wave is going to be opened.
@@ -37,7 +38,10 @@ public:
     /// Those that wait for it go on.
     void decide();
 
-    Duration pause() const { return policy_.pause; }
+    /// Where nothing was done there is nothing to be watched.
+    Duration pause() const { return has_done_any_ ? policy_.pause : Duration(0); }
+    /// Of those that are to be opened. REQUIRES: there are some.
+    const Task& next_task() const { return *tasks_[open_]; }
     /// Decided, since too many have failed.
     bool is_aborted() const { return !why_aborted_.empty(); }
     const std::string& why_aborted() const { return why_aborted_; }
@@ -62,6 +66,7 @@ private:
     std::size_t arrived_ = 0;
     std::size_t arrived_of_open_ = 0;
     std::size_t failures_ = 0;
+    bool has_done_any_ = false;  ///< since the latest wave was opened
     bool is_opening_ = false;
     bool is_decided_ = false;
 };

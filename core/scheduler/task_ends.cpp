@@ -87,7 +87,11 @@ void Scheduler::Impl::count(Task& task, std::vector<Task*>& ending) {
     const bool met = status == Status::changed || status == Status::unchanged;
     for (QuorumCount* quorum : *task.counted_by) {
         if (quorum->is_decided) continue;
-        met ? ++quorum->succeeded : --quorum->can_succeed;
+        if (met) {
+            ++quorum->succeeded;
+        } else {
+            --quorum->can_succeed;
+        }
         quorum->some_deferred = quorum->some_deferred || status == Status::deferred;
         const bool is_met = quorum->succeeded >= quorum->needed;
         quorum->is_decided = is_met || quorum->can_succeed < quorum->needed;
@@ -108,7 +112,7 @@ void Scheduler::Impl::count(Task& task, std::vector<Task*>& ending) {
 /// Tells its fleet, once.
 void Scheduler::Impl::arrive(Task& task) {
     if (task.fleet == nullptr || std::exchange(task.has_arrived, true)) return;
-    task.fleet->arrived(task, task.report->good());
+    task.fleet->arrived(task, task.report->status);
     go_on(*task.fleet);
 }
 
@@ -139,6 +143,7 @@ void Scheduler::Impl::go_on(Fleet& fleet) {
 asio::awaitable<bool> Scheduler::Impl::pause_before_wave(const Fleet& fleet) {
     co_await asio::this_coro::throw_if_cancelled(false);
     if (fleet.pause().count() > 0) {
+        observer_.waiting(*fleet.next_task().deployment, "for its wave", fleet.pause());
         co_return co_await clock_.sleep_until(clock_.now() + fleet.pause());
     }
     co_await asio::post(executor_, asio::use_awaitable);

@@ -89,6 +89,16 @@ TEST_CASE("a wave starts when the one before is proven, and after its pause") {
         run.go();
         CHECK(run.waves() == Sizes{3});
     }
+    SUBCASE("where nothing was changed there is no pause, and the one that there is is told") {
+        FleetRun run(3, {.sizes = {number(1), number(2)}, .pause = Duration(60'000)});
+        run.runner.scripts["fleet/01"] = {Script{.result = AttemptResult()}};
+        run.go();
+        CHECK(run.loop.clock().since_start() == Duration(63'000));
+        REQUIRE(run.listener.waits.size() == 1);
+        CHECK(run.listener.waits[0].deployment == "fleet/03");
+        CHECK(run.listener.waits[0].why == "for its wave");
+        CHECK(run.listener.waits[0].how_long == Duration(60'000));
+    }
     SUBCASE("a pause is between two waves, not behind the last") {
         FleetRun run(3, {.sizes = {number(1), number(2), percent(100)}, .pause = Duration(60'000)});
         CHECK(run.go().exit_status() == 0);
