@@ -92,13 +92,11 @@ bool is_at(const fs::path& source, const fs::path& file) {
 
 Result<Renewal> read_renewal(const std::string& from, std::span<const std::string> arguments,
                              const Variables& variables) {
+    if (!arguments.empty() && arguments.front().starts_with('-')) return misplaced(arguments);
     const bool is_any = from == "auto";
     for (const Calling& calling : callings) {
         if (!is_any && from != calling.name) continue;
         if (calling.client == Client::dehydrated) {
-            if (!arguments.empty() && arguments.front().starts_with('-')) {
-                return misplaced(arguments);
-            }
             if (!arguments.empty()) return of_dehydrated(arguments);
         } else if (auto files = files_in(calling, variables); !files.empty()) {
             return Renewal{calling.client, News::renewed, std::move(files)};

@@ -365,6 +365,8 @@ TEST_CASE("a hook runs what deploys the certificate that it is told of, and noth
             hook({{"RENEWED_LINEAGE", shop}}, {"--from", "dehydrated", pipeline, "--queue"});
         CHECK(said.status == 2);
         CHECK(says(said.output, "--queue is behind the pipeline"));
+        CHECK(hook({{"RENEWED_LINEAGE", shop}}, {pipeline, "--queue"}).status == 2);
+        CHECK(wrote() == std::make_pair(false, false));
     }
     SUBCASE("acme.sh's folder, wherever it has installed the certificate") {
         const Said said =
