@@ -31,13 +31,6 @@ Error blaming(const std::optional<Error>& missed, Error error) {
     return error;
 }
 
-/// Says how it can be had all the same.
-Error by_guard(const char* guard, Error error) {
-    error.message += "; where that is meant: guards = { " + std::string(guard) +
-                     " = \"off\" } in each deployment of it";
-    return error;
-}
-
 void append(std::vector<std::string>& to, std::vector<std::string> more) {
     to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -58,9 +51,10 @@ Result<CertificateBundle> CertificateBundle::from(CertificateParts parts,
     if (validity.has_error()) return validity.error();
     CertificateBundle bundle;
     const auto valid = check_validity(leaf, *validity, rules.now, parts.where);
-    if (valid.has_error() && !rules.allow_outside_validity)
-        return by_guard("expired", valid.error());
-    if (valid.has_error()) bundle.warnings_.push_back(valid.error().message);
+    if (valid.has_error()) {
+        if (!rules.allow_outside_validity) return by_guard("expired", valid.error());
+        bundle.warnings_.push_back(valid.error().message);
+    }
     if (!rules.without_key) {
         if (parts.keys.empty() && parts.missed) return std::move(*parts.missed);
         auto key = take_matching_key(parts.keys, leaf, parts.where);

@@ -1,6 +1,7 @@
 #include "core/certificate/chain.hpp"
 
 #include "core/certificate/facts.hpp"
+#include "core/certificate/lint.hpp"
 #include "core/certificate/openssl.hpp"
 
 #include <algorithm>
@@ -109,8 +110,6 @@ X509Ptr take_issuer(std::vector<X509Ptr>& authorities, X509& certificate,
 constexpr std::size_t longest_chain = 10;
 
 Error broken_after(X509& last, const std::vector<X509Ptr>& leftover, const std::string& where) {
-    static const std::string how_to_have_it =
-        "; where that is meant: guards = { chain = \"off\" } in each deployment of it";
     const bool impostor = std::any_of(leftover.begin(), leftover.end(), [&](const X509Ptr& one) {
         return has_issuer_name(*one, last);
     });
@@ -118,15 +117,13 @@ Error broken_after(X509& last, const std::vector<X509Ptr>& leftover, const std::
         return {ErrorCode::invalid,
                 "the chain is broken: " + describe(last) + " names " + issuer_of(last) +
                     " as its issuer, but the certificate of that name did not sign it; fetch the "
-                    "chain that belongs to this certificate" +
-                    how_to_have_it,
+                    "chain that belongs to this certificate",
                 where};
     }
     return {ErrorCode::invalid,
             "the chain is broken: " + describe(last) + " is issued by " + issuer_of(last) +
                 ", which is missing, and " + list_of(leftover) +
-                " did not issue it; add the missing certificate or take out the others" +
-                how_to_have_it,
+                " did not issue it; add the missing certificate or take out the others",
             where};
 }
 
@@ -168,7 +165,7 @@ Result<Chain> order_chain(std::vector<X509Ptr> certificates,
     const bool complete = is_self_signed(*last);
     if (!complete && !certificates.empty()) {
         Error broken = broken_after(*last, certificates, where);
-        if (!allow_broken) return broken;
+        if (!allow_broken) return by_guard("chain", std::move(broken));
         chain.warnings.push_back(std::move(broken.message));
     } else if (!certificates.empty()) {
         chain.warnings.push_back("left out, because they are not part of the chain: " +

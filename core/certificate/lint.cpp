@@ -72,6 +72,12 @@ bool halves_match(EVP_PKEY& key) {
 
 }  // namespace
 
+Error by_guard(const std::string& guard, Error error) {
+    error.message +=
+        "; where that is meant: guards = { " + guard + " = \"off\" } in each deployment of it";
+    return error;
+}
+
 Result<std::string> accepted_key_type(const X509& certificate, const std::string& where) {
     EVP_PKEY* const key = X509_get0_pubkey(&certificate);
     if (key == nullptr) {

@@ -9,6 +9,9 @@
 
 namespace certcast {
 
+/// Adds how it can be had all the same.
+Error by_guard(const std::string& guard, Error error);
+
 /// "RSA 2048" and the like. Refuses what clients refuse: RSA below 2048 or above 8192 bits, curves
 /// other than P-256, P-384 and P-521, keys that cannot sign.
 Result<std::string> accepted_key_type(const X509& certificate, const std::string& where);

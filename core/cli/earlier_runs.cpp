@@ -6,16 +6,14 @@
 
 namespace certcast {
 
-Result<std::map<std::string, std::string>> done_in_runs(const History& history,
-                                                        const Pipeline& pipeline,
-                                                        const CertificateStore& certificates) {
+Result<std::map<std::string, std::string>> done_in_runs(
+    const History& history, const std::map<std::string, HalfWay>& half_way,
+    const Pipeline& pipeline, const CertificateStore& certificates) {
     const std::string file = pipeline.real_file.string();
     const auto latest = history.latest(file);
     if (!latest) return latest.error();
     const auto known = history.certificates(file);
     if (!known) return known.error();
-    const auto half_way = history.half_way();
-    if (!half_way) return half_way.error();
     const auto queued = history.queued(file);
     if (!queued) return queued.error();
     std::map<std::pair<std::string, std::string>, std::string> wanted;
@@ -26,7 +24,7 @@ Result<std::map<std::string, std::string>> done_in_runs(const History& history,
     for (const Deployment& deployment : pipeline.deployments) {
         const auto found = latest->find(deployment.name);
         if (found == latest->end() || !found->second.succeeded()) continue;
-        if (half_way->contains(memory_key(deployment))) continue;
+        if (half_way.contains(memory_key(deployment))) continue;
         if (queued->contains(deployment.name)) continue;
         if (found->second.digest != digest_of(deployment)) continue;
         const auto& names = deployment.certificates;

@@ -13,9 +13,9 @@ namespace certcast {
 
 /// What has succeeded when it was tried last, as the pipeline says it now and with the certificates
 /// that it has now: the run, by deployment.
-Result<std::map<std::string, std::string>> done_in_runs(const History& history,
-                                                        const Pipeline& pipeline,
-                                                        const CertificateStore& certificates);
+Result<std::map<std::string, std::string>> done_in_runs(
+    const History& history, const std::map<std::string, HalfWay>& half_way,
+    const Pipeline& pipeline, const CertificateStore& certificates);
 
 /// The memory's keys of all deployments.
 std::set<std::string> memory_keys(const Pipeline& pipeline);

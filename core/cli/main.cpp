@@ -38,6 +38,18 @@ void add_choice(CLI::App& command, RunArguments& arguments) {
         ->allow_extra_args(false);
 }
 
+void add_lock_timeout(CLI::App& command, std::string& text) {
+    command.add_option("--lock-timeout", text, "How long to wait for another run")
+        ->type_name("DURATION")
+        ->check(not_a_duration);
+}
+
+void add_report(CLI::App& command, RunArguments& arguments) {
+    command.add_option("--report", arguments.report, "Write a report in JSON there")
+        ->type_name("FILE")
+        ->check(empty_name);
+}
+
 int dispatch(int argc, char** argv) {
     CLI::App app{"Puts renewed TLS certificates onto everything that serves them.", "certcast"};
     app.set_version_flag("--version", CERTCAST_VERSION);
@@ -60,14 +72,10 @@ int dispatch(int argc, char** argv) {
     run->add_option("--max-parallel", arguments.max_parallel, "At most so many at once")
         ->type_name("N")
         ->check(CLI::Range(1, 100'000));
-    run->add_option("--lock-timeout", lock_timeout, "How long to wait for another run")
-        ->type_name("DURATION")
-        ->check(not_a_duration);
+    add_lock_timeout(*run, lock_timeout);
     run->add_option("--output", arguments.output, "auto, plain or json")
         ->check(CLI::IsMember({"auto", "plain", "json"}));
-    run->add_option("--report", arguments.report, "Write a report in JSON there")
-        ->type_name("FILE")
-        ->check(empty_name);
+    add_report(*run, arguments);
     run->add_flag("--no-journal", arguments.no_journal,
                   "Remember nothing: what is half-way when certcast is killed stays so")
         ->excludes(resume);
@@ -116,7 +124,6 @@ int dispatch(int argc, char** argv) {
     status->add_flag("--json", asked.json, "As JSON");
 
     HookArguments hooked;
-    std::string hook_lock_timeout = "60s";
     CLI::App* hook = app.add_subcommand("hook", "Deploy what an ACME client has just renewed");
     hook->add_option("--from", hooked.from, "auto, certbot, acme.sh, lego or dehydrated")
         ->check(CLI::IsMember({"auto", "certbot", "acme.sh", "lego", "dehydrated"}));
@@ -125,12 +132,8 @@ int dispatch(int argc, char** argv) {
     hook->positionals_at_end();  // those may look like options
     hook->add_flag("--queue", hooked.queue,
                    "Only remember it for the next run, so that the client goes on at once");
-    hook->add_option("--lock-timeout", hook_lock_timeout, "How long to wait for another run")
-        ->type_name("DURATION")
-        ->check(not_a_duration);
-    hook->add_option("--report", hooked.run.report, "Write a report in JSON there")
-        ->type_name("FILE")
-        ->check(empty_name);
+    add_lock_timeout(*hook, lock_timeout);
+    add_report(*hook, hooked.run);
 
     ExplainArguments explained;
     CLI::App* explain =
@@ -162,7 +165,7 @@ int dispatch(int argc, char** argv) {
         return exit_invalid;
     }
     arguments.lock_timeout = parse_duration(lock_timeout).value();
-    hooked.run.lock_timeout = parse_duration(hook_lock_timeout).value();
+    hooked.run.lock_timeout = arguments.lock_timeout;
     if (age->count() > 0) past.older_than = parse_duration(older_than).value();
     if (past.prune && !past.older_than && !past.keep) {
         std::cerr

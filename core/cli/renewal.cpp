@@ -37,8 +37,8 @@ std::vector<fs::path> files_in(const Calling& calling, const Variables& variable
     std::vector<fs::path> files;
     for (const char* name : calling.variables) {
         if (name == nullptr) continue;
-        if (const auto value = variables(name); value && !value->empty())
-            files.emplace_back(*value);
+        const auto value = variables(name);
+        if (value && !value->empty()) files.emplace_back(*value);
     }
     // Whatever it has installed where, acme.sh runs its hooks in the folder that it keeps it in.
     const bool is_acme_sh = calling.client == Client::acme_sh && variables("Le_Domain");
@@ -80,13 +80,22 @@ Renewal of_dehydrated(std::span<const std::string> arguments) {
     return renewal;
 }
 
-/// The same file or folder, or a file right in the folder.
-bool is_at(const fs::path& source, const fs::path& file) {
-    if (source.empty()) return false;
-    const fs::path real = real_path(source);
-    return real == real_path(file) || real == real_path(file.parent_path()) ||
-           real_path(source.parent_path()) == real_path(file);
-}
+/// A file or folder that a client has told of, with the folder that it is in.
+struct Told {
+    explicit Told(const fs::path& file)
+        : real(real_path(file)), folder(real_path(file.parent_path())) {}
+
+    /// The same file or folder, or one right in the other.
+    bool is_at(const fs::path& source) const {
+        if (source.empty()) return false;
+        const fs::path real_source = real_path(source);
+        return real_source == real || real_source == folder ||
+               real_path(source.parent_path()) == real;
+    }
+
+    fs::path real;
+    fs::path folder;
+};
 
 }  // namespace
 
@@ -112,13 +121,13 @@ Result<Renewal> read_renewal(const std::string& from, std::span<const std::strin
 }
 
 std::vector<std::string> certificates_of(const Pipeline& pipeline, const Renewal& renewal) {
+    const std::vector<Told> files(renewal.files.begin(), renewal.files.end());
     std::vector<std::string> names;
     for (const auto& entry : pipeline.certificates) {
         const CertificateSource& source = entry.second;
-        const bool is_it =
-            std::any_of(renewal.files.begin(), renewal.files.end(), [&](const fs::path& file) {
-                return is_at(source.source, file) || is_at(source.certificate, file);
-            });
+        const bool is_it = std::any_of(files.begin(), files.end(), [&](const Told& file) {
+            return file.is_at(source.source) || file.is_at(source.certificate);
+        });
         if (is_it) names.push_back(entry.first);
     }
     return names;

@@ -253,7 +253,7 @@ private:
         if (!arguments_.resume) co_return Result<void>();
         const auto history = History::open(places_.state_folder);
         if (!history) co_return history.error();
-        auto done = done_in_runs(*history, pipeline_, context_.certificates);
+        auto done = done_in_runs(*history, *half_way, pipeline_, context_.certificates);
         if (!done) co_return done.error();
         done_in_ = std::move(*done);
         co_return Result<void>();

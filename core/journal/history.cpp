@@ -236,30 +236,38 @@ Result<std::map<std::string, HalfWay>> History::half_way() const {
         [&](const SQLite::Database&) { return half_way_in(*database_); });
 }
 
-Result<void> forget_half_way(const std::filesystem::path& folder, const HalfWay& one) {
-    auto database = open_journal(folder);
-    if (!database) return database.error();
-    try {
-        (*database)->run("DELETE FROM unsettled WHERE key = ? AND since = ?", one.key, one.since);
-        return {};
-    } catch (const SQLite::Exception& exception) {
-        return journal_error(exception, folder / "journal.db");
-    }
-}
+namespace {
 
-Result<int> prune_history(const std::filesystem::path& folder, std::int64_t started_before,
-                          std::int64_t most_runs) {
+/// In one transaction. What `change` gives.
+template <typename Change>
+Result<int> changing(const std::filesystem::path& folder, Change change) {
     auto database = open_journal(folder);
     if (!database) return database.error();
     try {
         SQLite::Transaction transaction((*database)->sqlite(),
                                         SQLite::TransactionBehavior::IMMEDIATE);
-        const int forgotten = prune(**database, started_before, most_runs);
+        const int changed = change(**database);
         transaction.commit();
-        return forgotten;
+        return changed;
     } catch (const SQLite::Exception& exception) {
         return journal_error(exception, folder / "journal.db");
     }
+}
+
+}  // namespace
+
+Result<void> forget_half_way(const std::filesystem::path& folder, const HalfWay& one) {
+    const auto forgotten = changing(
+        folder, [&](JournalDatabase& database) { return forget(database, one.key, one.since); });
+    if (!forgotten) return forgotten.error();
+    return {};
+}
+
+Result<int> prune_history(const std::filesystem::path& folder, std::int64_t started_before,
+                          std::int64_t most_runs) {
+    return changing(folder, [&](JournalDatabase& database) {
+        return prune(database, started_before, most_runs);
+    });
 }
 
 }  // namespace certcast

@@ -66,7 +66,7 @@ struct LatestEnd {
     std::string status;  ///< empty: it did not end
     std::string digest;  ///< of all that the pipeline said of it
 
-    bool succeeded() const { return status == "changed" || status == "unchanged"; }
+    bool succeeded() const { return has_succeeded(status); }
 };
 
 /// The journal, for reading.

@@ -91,7 +91,7 @@ void write(JournalDatabase& database, const DeploymentFinished& finished) {
         finished.run, finished.deployment, finished.at, finished.status, finished.reason,
         finished.message, finished.rollback, finished.rollback_message, finished.proof,
         finished.attempts, finished.duration_ms);
-    if (finished.status == "changed" || finished.status == "unchanged") {
+    if (has_succeeded(finished.status)) {
         database.run("DELETE FROM queued WHERE pipeline_file = ? AND deployment = ? AND since < ?",
                      finished.pipeline_file, finished.deployment, finished.wanted_at);
     }
@@ -109,6 +109,10 @@ void write(JournalDatabase& database, const RunFinished& finished) {
     database.run("UPDATE run SET finished = ?, status = ? WHERE name = ?", finished.at,
                  finished.status, finished.run);
     prune(database, finished.at - longest_kept_ms, most_kept_runs);
+}
+
+int forget(JournalDatabase& database, const std::string& key, std::int64_t since) {
+    return database.run("DELETE FROM unsettled WHERE key = ? AND since = ?", key, since);
 }
 
 int prune(JournalDatabase& database, std::int64_t started_before, std::int64_t most_runs) {

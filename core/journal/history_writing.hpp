@@ -15,6 +15,9 @@ void write(JournalDatabase& database, const DeploymentFinished& finished);
 /// Also forgets runs that are long gone.
 void write(JournalDatabase& database, const RunFinished& finished);
 
+/// Forgets what was begun then, with its steps. How many there were.
+int forget(JournalDatabase& database, const std::string& key, std::int64_t since);
+
 /// Forgets runs that were started before, and all but the newest ones. How many it has forgotten.
 int prune(JournalDatabase& database, std::int64_t started_before, std::int64_t most_runs);
 

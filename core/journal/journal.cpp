@@ -258,9 +258,7 @@ asio::awaitable<Result<void>> Journal::prove(std::string key) {
 }
 
 asio::awaitable<Result<void>> Journal::settle(std::string key, std::int64_t since) {
-    JournalWriter::Change change = [&](JournalDatabase& database) {
-        database.run("DELETE FROM unsettled WHERE key = ? AND since = ?", key, since);
-    };
+    JournalWriter::Change change = [&](JournalDatabase& database) { forget(database, key, since); };
     co_return co_await writer_.commit(std::move(change));
 }
 

@@ -18,6 +18,11 @@ inline std::int64_t now_in_ms() {
     return in_ms(std::chrono::system_clock::now());
 }
 
+/// Of the statuses of a deployment those that mean that it is as it should be.
+inline bool has_succeeded(const std::string& status) {
+    return status == "changed" || status == "unchanged";
+}
+
 /// What should be there of one certificate.
 struct WantedCertificate {
     std::string name;

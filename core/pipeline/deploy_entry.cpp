@@ -200,17 +200,12 @@ private:
         const RawValue* written = reader_.table("guards");
         if (written == nullptr) return;
         TableReader reader(*written, reader_.path_of("guards"), diagnostics_);
-        Guards& guards = deployment_.guards;
-        for (const auto& [name, guard] : {std::pair<const char*, bool*>{"key", &guards.key},
-                                          {"chain", &guards.chain},
-                                          {"expired", &guards.expired},
-                                          {"names", &guards.names},
-                                          {"staging", &guards.staging},
-                                          {"older", &guards.older}}) {
+        for (const auto& [name, guard] : guard_names) {
             const RawValue* value = reader.find(name);
             if (value == nullptr) continue;
-            *guard = value->kind != RawValue::Kind::text || value->text != "off";
-            if (*guard && (value->kind != RawValue::Kind::text || value->text != "on")) {
+            bool& is_on = deployment_.guards.*guard;
+            is_on = value->kind != RawValue::Kind::text || value->text != "off";
+            if (is_on && (value->kind != RawValue::Kind::text || value->text != "on")) {
                 reader.error(value->location, name,
                              "expected \"on\" or \"off\", found " + in_words(*value));
             }

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace certcast {
@@ -68,6 +69,12 @@ struct Guards {
     bool staging = true;  ///< it is from no test issuer where the one there is not
     bool older = true;    ///< it was issued no earlier than the one there
 };
+
+/// What they are called in a pipeline.
+inline constexpr std::array guard_names{
+    std::pair{"key", &Guards::key},         std::pair{"chain", &Guards::chain},
+    std::pair{"expired", &Guards::expired}, std::pair{"names", &Guards::names},
+    std::pair{"staging", &Guards::staging}, std::pair{"older", &Guards::older}};
 
 /// How the targets of an entry are deployed to one after another.
 struct Waves {

@@ -137,14 +137,9 @@ private:
         }
         list("tags", deployment_.tags);
         list("lock", deployment_.locks);
-        const Guards& guards = deployment_.guards;
-        for (const auto& [name, is_on] : {std::pair<std::string, bool>{"key", guards.key},
-                                          {"chain", guards.chain},
-                                          {"expired", guards.expired},
-                                          {"names", guards.names},
-                                          {"staging", guards.staging},
-                                          {"older", guards.older}}) {
-            add("guards." + name, is_on ? "on" : "off", origin({"guards." + name}, of_certcast));
+        for (const auto& [name, guard] : guard_names) {
+            const std::string key = "guards." + std::string(name);
+            add(key, deployment_.guards.*guard ? "on" : "off", origin({key}, of_certcast));
         }
         if (deployment_.disabled) {
             add("disabled",

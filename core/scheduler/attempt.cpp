@@ -34,6 +34,11 @@ Outcome not_started(Stage stage, const Error& error) {
     return Outcome::of(Ended::setup_failed, stage, Category::internal, error.text());
 }
 
+Outcome certcast_failed(Stage stage, const std::exception& exception) {
+    return Outcome::of(Ended::failed, stage, Category::internal,
+                       std::string("certcast itself failed: ") + exception.what());
+}
+
 }  // namespace
 
 Attempt::Attempt(AttemptServices& services, const Deployment& deployment, std::uint32_t attempt,
@@ -51,8 +56,7 @@ asio::awaitable<AttemptResult> Attempt::run() {
     try {
         result_.outcome = co_await go_forward();
     } catch (const std::exception& exception) {
-        result_.outcome = Outcome::of(Ended::failed, Stage::deploy, Category::internal,
-                                      std::string("certcast itself failed: ") + exception.what());
+        result_.outcome = certcast_failed(Stage::deploy, exception);
     }
     co_await shielded(wind_up());
     co_return std::move(result_);
@@ -72,10 +76,9 @@ asio::awaitable<AttemptResult> Attempt::conclude(bool keep) {
             warn("deployed, but what it replaced was not cleaned up: " + reason_of(settled));
         }
     } catch (const std::exception& exception) {
-        result_.outcome = Outcome::of(Ended::failed, Stage::rollback, Category::internal,
-                                      std::string("certcast itself failed: ") + exception.what());
+        result_.outcome = certcast_failed(Stage::rollback, exception);
     }
-    for (std::string& warning : calls_.facts().warnings) warn(std::move(warning));
+    take_warnings();
     if (!keep) note_what_is_served();
     co_return std::move(result_);
 }
@@ -236,7 +239,7 @@ asio::awaitable<void> Attempt::wind_up() {
     result_.outputs = std::move(calls_.facts().outputs);
     result_.shared_failure = calls_.shared_failure();
     result_.reload_failed = calls_.reload_failed();
-    for (std::string& warning : calls_.facts().warnings) warn(std::move(warning));
+    take_warnings();
     note_what_is_served();
 }
 
@@ -270,14 +273,21 @@ asio::awaitable<void> Attempt::settle_earlier(Outcome& outcome) {
             outcome = not_started(Stage::settle, recorded.error());
         }
     }
-    if (session_) {
-        co_await settle();
-        if (session_->alive()) co_await session_->finish(timeout_of(Stage::close));
-        session_.reset();
-    }
+    if (session_) co_await settle();
+    co_await end_session();
     if (!outcome.succeeded()) co_return;
     const Result<void> forgotten = co_await services_.memory.settle(key_);
     if (!forgotten) outcome = not_started(Stage::inspect, forgotten.error());
+}
+
+/// Where what comes of its end is of no interest.
+asio::awaitable<void> Attempt::end_session() {
+    if (session_ && session_->alive()) co_await session_->finish(timeout_of(Stage::close));
+    session_.reset();
+}
+
+void Attempt::take_warnings() {
+    for (std::string& warning : calls_.facts().warnings) warn(std::move(warning));
 }
 
 bool Attempt::may_change() {

@@ -39,6 +39,7 @@ private:
     boost::asio::awaitable<Outcome> check_former();
 
     boost::asio::awaitable<Outcome> start_session(Stage stage);
+    boost::asio::awaitable<void> end_session();
     boost::asio::awaitable<Outcome> run_stage(Stage stage, std::uint64_t flags = 0);
     boost::asio::awaitable<Outcome> probe(Stage stage, std::vector<ProbeCheck> checks,
                                           std::uint64_t flags = 0);
@@ -61,6 +62,7 @@ private:
     bool plugin_has_seen_all() const;
     bool probe_agrees() const;
     Outcome failed_by_findings(Stage stage);
+    void take_warnings();
     void note_what_is_served();
     void warn(std::string message) { result_.warnings.push_back(std::move(message)); }
 

@@ -35,6 +35,11 @@ void set_status(DeploymentReport& report, const Outcome& outcome, bool changed) 
     }
 }
 
+void add_warnings(DeploymentReport& report, std::vector<std::string> warnings) {
+    report.warnings.insert(report.warnings.end(), std::make_move_iterator(warnings.begin()),
+                           std::make_move_iterator(warnings.end()));
+}
+
 }  // namespace
 
 void record(DeploymentReport& report, AttemptResult result, bool changed_before) {
@@ -54,8 +59,7 @@ void record(DeploymentReport& report, AttemptResult result, bool changed_before)
     report.serving = std::move(result.serving);
     report.probes = std::move(result.probes);
     report.outputs = std::move(result.outputs);
-    report.warnings.insert(report.warnings.end(), std::make_move_iterator(result.warnings.begin()),
-                           std::make_move_iterator(result.warnings.end()));
+    add_warnings(report, std::move(result.warnings));
     // An attempt that ended before it touched anything says nothing about what became of earlier
     // ones.
     if (result.outcome.succeeded() || result.rollback != RollbackState::none) {
@@ -67,8 +71,7 @@ void record(DeploymentReport& report, AttemptResult result, bool changed_before)
 
 void record_conclusion(DeploymentReport& report, AttemptResult result,
                        const std::string& why_put_back) {
-    report.warnings.insert(report.warnings.end(), std::make_move_iterator(result.warnings.begin()),
-                           std::make_move_iterator(result.warnings.end()));
+    add_warnings(report, std::move(result.warnings));
     if (why_put_back.empty()) return;
     report.rollback = result.rollback;
     report.rollback_message = std::move(result.rollback_message);

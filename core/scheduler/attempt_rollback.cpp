@@ -19,8 +19,7 @@ asio::awaitable<void> Attempt::undo_earlier() {
 
 asio::awaitable<void> Attempt::put_back() {
     co_await roll_back();
-    if (session_ && session_->alive()) co_await session_->finish(timeout_of(Stage::close));
-    session_.reset();
+    co_await end_session();
 }
 
 /// REQUIRES: there are steps. They stand until it is proven that they are undone.

@@ -87,9 +87,9 @@ HalfWay DeploymentMemory::beginning_of(const Deployment& deployment) const {
 
 asio::awaitable<Result<void>> DeploymentMemory::begin(const Deployment& deployment,
                                                       const std::vector<Live>& former) {
-    HalfWay begun = beginning_of(deployment);
-    const std::string key = begun.key;
+    const std::string key = memory_key(deployment);
     if (is_unsettled(key)) co_return Result<void>();
+    HalfWay begun = beginning_of(deployment);
     const std::int64_t since = begun.since;
     if (writes()) {
         const Result<void> written = co_await journal_->begin(std::move(begun), former);
@@ -102,9 +102,9 @@ asio::awaitable<Result<void>> DeploymentMemory::begin(const Deployment& deployme
 asio::awaitable<Result<void>> DeploymentMemory::add_step(const Deployment& deployment,
                                                          const std::vector<Live>& former,
                                                          Step step) {
-    HalfWay begun = beginning_of(deployment);
-    const std::string key = begun.key;
+    const std::string key = memory_key(deployment);
     if (!is_unsettled(key)) {
+        HalfWay begun = beginning_of(deployment);
         const std::int64_t since = begun.since;
         if (writes()) {
             const Result<void> written =

@@ -31,12 +31,10 @@ std::vector<Task*> Fleet::open_wave() {
 }
 
 void Fleet::arrived(const Task& task, Status status) {
-    const bool is_good =
-        status == Status::changed || status == Status::unchanged || status == Status::deferred;
-    has_done_any_ = has_done_any_ || status == Status::changed || !is_good;
+    has_done_any_ = has_done_any_ || status == Status::changed || !is_good(status);
     ++arrived_;
     if (task.place_in_fleet < open_) ++arrived_of_open_;
-    if (!is_good) ++failures_;
+    if (!is_good(status)) ++failures_;
 }
 
 Fleet::Next Fleet::next() const {

@@ -24,6 +24,14 @@ enum class Status {
     deferred,
 };
 std::string_view name_of(Status status);
+/// It is as it should be there.
+inline bool has_succeeded(Status status) {
+    return status == Status::changed || status == Status::unchanged;
+}
+/// The same, or somebody wants it to wait.
+inline bool is_good(Status status) {
+    return has_succeeded(status) || status == Status::deferred;
+}
 
 enum class RollbackState { none, done, failed, pending };
 std::string_view name_of(RollbackState state);
@@ -62,10 +70,7 @@ struct DeploymentReport {
     std::vector<std::string> warnings;
     std::vector<std::pair<std::string, std::string>> outputs;
 
-    bool good() const {
-        return status == Status::changed || status == Status::unchanged ||
-               status == Status::deferred;
-    }
+    bool good() const { return is_good(status); }
 };
 
 /// What the program's end means to whoever started it.

@@ -1,5 +1,6 @@
 #include "core/scheduler/attempt_record.hpp"
 #include "core/scheduler/backoff.hpp"
+#include "core/scheduler/lock_patience.hpp"
 #include "core/scheduler/scheduler_impl.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -20,8 +21,6 @@ namespace {
 
 /// Nobody expects one run to sleep longer than this because a server said so.
 constexpr Duration longest_retry_after = std::chrono::hours(1);
-constexpr Duration first_lock_pause{50};
-constexpr Duration longest_lock_pause{2'000};
 
 std::uint64_t random_seed() {
     std::random_device source;
@@ -174,8 +173,7 @@ asio::awaitable<void> Scheduler::Impl::deploy(Task& task) {
 /// Until the task has all its locks and a slot. It never waits for one while it holds the other.
 asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, RankedSlot& slot,
                                                                HeldLocks& locks) {
-    std::optional<Clock::time_point> give_up;
-    Duration pause = first_lock_pause;
+    std::optional<LockPatience> patience;
     for (;;) {
         if (stopping_) co_return Entry::interrupted;
         const bool free = co_await locks_.until_free_in_this_run(task.locks, task.rank);
@@ -203,12 +201,12 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, Ranke
         slot.give_back();
         if (*taken == LockTable::Taken::held_in_this_run) continue;
 
-        if (!give_up) {
-            give_up = clock_.now() + options_.lock_timeout;
+        if (!patience) {
+            patience.emplace(clock_, options_.lock_timeout);
             observer_.waiting(*task.deployment, "another run holds its lock",
                               options_.lock_timeout);
         }
-        if (clock_.now() >= *give_up) {
+        if (patience->is_over()) {
             record_failure(*task.report, Ended::setup_failed, Category::conflict,
                            "another run on this machine held its lock for " +
                                in_words(options_.lock_timeout) +
@@ -216,9 +214,8 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::enter(Task& task, Ranke
             task.report->reason = "lock";
             co_return Entry::refused;
         }
-        const bool slept = co_await clock_.sleep_until(std::min(clock_.now() + pause, *give_up));
+        const bool slept = co_await patience->pause();
         if (!slept) co_return Entry::interrupted;
-        pause = std::min(pause * 2, longest_lock_pause);
     }
 }
 
@@ -342,8 +339,7 @@ asio::awaitable<void> Scheduler::Impl::conclude(Task& task, RankedSlot& slot, He
 
 asio::awaitable<bool> Scheduler::Impl::take_again(const std::vector<std::string>& names,
                                                   std::size_t rank, HeldLocks& locks) {
-    const Clock::time_point give_up = clock_.now() + options_.lock_timeout;
-    Duration pause = first_lock_pause;
+    LockPatience patience(clock_, options_.lock_timeout);
     for (;;) {
         const Result<LockTable::Taken> taken = locks_.try_take(names, locks);
         if (taken.has_error()) co_return false;
@@ -352,10 +348,9 @@ asio::awaitable<bool> Scheduler::Impl::take_again(const std::vector<std::string>
             co_await locks_.until_free_in_this_run(names, rank);
             continue;
         }
-        if (stopping_) co_return false;
-        const bool slept = co_await clock_.sleep_until(std::min(clock_.now() + pause, give_up));
-        if (!slept || clock_.now() >= give_up) co_return false;
-        pause = std::min(pause * 2, longest_lock_pause);
+        if (stopping_ || patience.is_over()) co_return false;
+        const bool slept = co_await patience.pause();
+        if (!slept) co_return false;
     }
 }
 

@@ -45,7 +45,7 @@ void Scheduler::Impl::end(Task& ended) {
         task.report->duration = std::chrono::duration_cast<Duration>(clock_.now() - task.began);
         observer_.deployment_finished(*task.report);
         const Status status = task.report->status;
-        const bool met = status == Status::changed || status == Status::unchanged;
+        const bool met = has_succeeded(status);
         for (Task* dependent : task.dependents) {
             if (met) {
                 one_less_unmet(*dependent, ending);
@@ -84,7 +84,7 @@ void Scheduler::Impl::end_needing(Task& dependent, const std::string& why, bool 
 void Scheduler::Impl::count(Task& task, std::vector<Task*>& ending) {
     if (task.counted_by == nullptr) return;
     const Status status = task.report->status;
-    const bool met = status == Status::changed || status == Status::unchanged;
+    const bool met = has_succeeded(status);
     for (QuorumCount* quorum : *task.counted_by) {
         if (quorum->is_decided) continue;
         if (met) {

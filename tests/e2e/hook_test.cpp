@@ -20,10 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-bool says(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
-
 /// Debian's ACME server for tests, which takes every challenge for solved.
 class Pebble {
 public:
@@ -105,13 +101,7 @@ public:
         said = process.output() + process.errors();
         return ending;
     }
-    Run status() const {
-        Run run;
-        const auto process = workspace.start({"status", pipeline(), "--json"});
-        run.status = process->wait().status;
-        run.output = process->output();
-        return run;
-    }
+    Said status() const { return workspace.say({"status", pipeline(), "--json"}); }
 
     std::string served() const { return nginx_.served(); }
     /// Of the first certificate in a file of the client's.
@@ -222,9 +212,9 @@ TEST_CASE("what lego issues and renews is served by nginx afterwards") {
                       site.hook("lego", " --queue")}) == 0);
         CHECK(says(site.said, "1 deployment queued"));
         CHECK(site.served() == first);
-        const Run queued = site.status();
+        const Said queued = site.status();
         CHECK(queued.status == 1);
-        const json::value known = json::parse(queued.output).at(0);
+        const json::value known = queued.parsed().at(0);
         CHECK(known.at("state") == "queued");
         CHECK(std::string(known.at("wanted").as_string()) == Site::sha256_in(certificate));
         CHECK(site.run({CERTCAST_PROGRAM, "run", "--resume", site.pipeline()}).status == 0);
@@ -300,17 +290,13 @@ TEST_CASE("a hook runs what deploys the certificate that it is told of, and noth
                                  "\"mail.key\"\n" +
                                  one("shop") + mail);
     const std::string pipeline = (workspace / "pipeline.toml").string();
-    struct Said {
-        int status;
-        std::string output;
-    };
     const auto hook = [&](Environment more, std::vector<std::string> arguments) {
         Environment environment = workspace.environment();
         environment.merge(more);
         arguments.insert(arguments.begin(), {CERTCAST_PROGRAM, "hook"});
         Process process(std::move(arguments), environment);
         const int status = process.wait().status;
-        return Said{status, process.output() + process.errors()};
+        return Said{status, process.output() + process.errors(), {}};
     };
     const auto wrote = [&] {
         return std::make_pair(fs::exists(workspace / "shop.out"),

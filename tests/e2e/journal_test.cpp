@@ -17,14 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-struct Said {
-    int status = 0;
-    std::string output;
-    std::string errors;
-
-    json::value parsed() const { return json::parse(output); }
-};
-
 /// Two deployments of files, of which one has no folder to write to until it is made.
 class Pair {
 public:
@@ -39,11 +31,6 @@ public:
     }
     Run run(std::vector<std::string> arguments = {}) const {
         return workspace.run(pipeline(), std::move(arguments));
-    }
-    Said say(std::vector<std::string> arguments) const {
-        const auto process = workspace.start(std::move(arguments));
-        const int status = process->wait().status;
-        return {status, process->output(), process->errors()};
     }
     std::string file() const { return (workspace / "pipeline.toml").string(); }
     fs::path journal() const { return workspace / "state/certcast/journal.db"; }
@@ -62,10 +49,6 @@ private:
             .text("key", (workspace / (folder + "/shop.key")).string());
     }
 };
-
-bool says(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
 
 /// A deployment that a killed host has left half-way.
 class HalfWay {
@@ -95,11 +78,6 @@ public:
     }
     Run run(const std::string& text, std::vector<std::string> arguments = {}) const {
         return workspace.run(pipeline(text), std::move(arguments));
-    }
-    Said say(std::vector<std::string> arguments) const {
-        const auto process = workspace.start(std::move(arguments));
-        const int status = process->wait().status;
-        return {status, process->output(), process->errors()};
     }
     std::string file() const { return (workspace / "pipeline.toml").string(); }
     std::string content(const std::string& name) const {
@@ -179,7 +157,7 @@ TEST_CASE("a dry run changes nothing and says what would be changed, and why") {
     CHECK(pair.run({"--dry-run", "--force"}).text("good", "reason") == "would change: forced");
     pair.workspace.issue("shop");
     CHECK(pair.run({"--dry-run"}).text("good", "reason") == "would change: differs");
-    CHECK(pair.say({"history", "--json"}).parsed().as_array().size() == 1);
+    CHECK(pair.workspace.say({"history", "--json"}).parsed().as_array().size() == 1);
 }
 
 TEST_CASE("only so many deployments are changed, and the rest is deferred") {
@@ -201,31 +179,31 @@ TEST_CASE("deployments are chosen by their tags") {
     CHECK(run.status == 0);
     CHECK(run.report.at("deployments").as_array().size() == 1);
     CHECK(pair.wrote("there"));
-    const Said wrong = pair.say({"run", pair.file(), "--tag", "euu"});
+    const Said wrong = pair.workspace.say({"run", pair.file(), "--tag", "euu"});
     CHECK(wrong.status == 2);
     CHECK(says(wrong.errors, "--tag \"euu\": no deployment has it; did you mean \"eu\"?"));
-    CHECK(pair.say({"run", pair.file(), "--tag", "eu", "--only", "bad"}).status == 2);
+    CHECK(pair.workspace.say({"run", pair.file(), "--tag", "eu", "--only", "bad"}).status == 2);
 }
 
 TEST_CASE("what was is told later: runs, their logs, what should be where and what is") {
     const Pair pair;
-    CHECK(says(pair.say({"history"}).errors, "there is no journal yet"));
+    CHECK(says(pair.workspace.say({"history"}).errors, "there is no journal yet"));
     REQUIRE(pair.run().status == 1);
-    const json::value runs = pair.say({"history", pair.file(), "--json"}).parsed();
+    const json::value runs = pair.workspace.say({"history", pair.file(), "--json"}).parsed();
     REQUIRE(runs.as_array().size() == 1);
     CHECK(runs.at(0).at("status") == "failed");
     CHECK(runs.at(0).at("succeeded") == 1);
     const std::string name = runs.at(0).at("run").as_string().c_str();
 
-    const Said shown = pair.say({"show", name.substr(0, 12)});
+    const Said shown = pair.workspace.say({"show", name.substr(0, 12)});
     CHECK(says(shown.output, "good (file): changed"));
     CHECK(says(shown.output, "bad (file): failed"));
     CHECK(says(shown.output, "cannot open the folder"));
-    CHECK_FALSE(says(pair.say({"show", "last", "bad"}).output, "good (file)"));
-    CHECK(pair.say({"show", "last", "nobody"}).status == 2);
-    CHECK(pair.say({"show", "1999"}).status == 2);
+    CHECK_FALSE(says(pair.workspace.say({"show", "last", "bad"}).output, "good (file)"));
+    CHECK(pair.workspace.say({"show", "last", "nobody"}).status == 2);
+    CHECK(pair.workspace.say({"show", "1999"}).status == 2);
 
-    const Said status = pair.say({"status", pair.file(), "--json"});
+    const Said status = pair.workspace.say({"status", pair.file(), "--json"});
     CHECK(status.status == 1);
     const json::value all = status.parsed();
     CHECK(all.at(0).at("state") == "as wanted");
@@ -233,13 +211,14 @@ TEST_CASE("what was is told later: runs, their logs, what should be where and wh
     CHECK(all.at(1).at("state") == "unknown");
     pair.make_missing();
     REQUIRE(pair.run({"--resume"}).status == 0);
-    CHECK(pair.say({"status", pair.file()}).status == 0);
+    CHECK(pair.workspace.say({"status", pair.file()}).status == 0);
     pair.workspace.issue("shop");
-    CHECK(pair.say({"status", pair.file(), "--json"}).parsed().at(0).at("state") == "differs");
+    CHECK(pair.workspace.say({"status", pair.file(), "--json"}).parsed().at(0).at("state") ==
+          "differs");
 
-    CHECK(pair.say({"history", "--prune"}).status == 2);
-    CHECK(says(pair.say({"history", "--prune", "--keep", "1"}).output, "forgot 1 run"));
-    CHECK(pair.say({"history", "--json"}).parsed().as_array().size() == 1);
+    CHECK(pair.workspace.say({"history", "--prune"}).status == 2);
+    CHECK(says(pair.workspace.say({"history", "--prune", "--keep", "1"}).output, "forgot 1 run"));
+    CHECK(pair.workspace.say({"history", "--json"}).parsed().as_array().size() == 1);
 }
 
 TEST_CASE("runs that begin at one instant share a journal that was not there") {
@@ -269,7 +248,7 @@ TEST_CASE("where the journal cannot be used nothing is touched, and a run says w
     CHECK(says(run.errors, "nothing was touched"));
     CHECK(says(run.errors, pair.journal().string()));
     CHECK_FALSE(pair.wrote("there"));
-    CHECK(pair.say({"history"}).status == 3);
+    CHECK(pair.workspace.say({"history"}).status == 3);
     CHECK(pair.run({"--no-journal"}).status == 0);
     CHECK(pair.wrote("there"));
 }
@@ -335,7 +314,7 @@ TEST_CASE("what is half-way at a place that now goes with others is not deployed
     CHECK(says(other.message("site"), "`certcast forget site`"));
     CHECK(other.number("site", "attempts") == 1);
     CHECK(says(other.errors + other.output, "half-way since"));
-    const json::value status = site.say({"status", site.file(), "--json"}).parsed();
+    const json::value status = site.workspace.say({"status", site.file(), "--json"}).parsed();
     CHECK(status.at(1).at("state") == "unclaimed");
 
     SUBCASE("until the pipeline is as it was") {
@@ -343,14 +322,14 @@ TEST_CASE("what is half-way at a place that now goes with others is not deployed
         CHECK(site.workspace.run(site.pipeline("newer", "y")).status == 0);
     }
     SUBCASE("or it is forgotten") {
-        CHECK(site.say({"forget", "nobody"}).status == 2);
-        CHECK(site.say({"forget", "site", "--pipeline", "/elsewhere.toml"}).status == 2);
-        const Said forgotten = site.say({"forget", "site", "--pipeline", site.file()});
+        CHECK(site.workspace.say({"forget", "nobody"}).status == 2);
+        CHECK(site.workspace.say({"forget", "site", "--pipeline", "/elsewhere.toml"}).status == 2);
+        const Said forgotten = site.workspace.say({"forget", "site", "--pipeline", site.file()});
         CHECK(forgotten.status == 0);
         CHECK(says(forgotten.output, "half-way since"));
         CHECK(site.content("one") == "newer");
         CHECK(site.workspace.run(site.pipeline("newer", "y")).text("site", "status") == "changed");
-        CHECK(site.say({"forget", "site"}).status == 2);
+        CHECK(site.workspace.say({"forget", "site"}).status == 2);
     }
 }
 
@@ -359,14 +338,17 @@ TEST_CASE("what a run is at now is neither forgotten nor taken for half-way") {
     const Announcements reached(site.workspace / "site/moment");
     const auto host = site.workspace.start_run(site.pipeline("newer", "x", {"after write 1"}));
     reached.next();
-    const Said plan = site.say({"plan", site.file(), "--json"});
+    const Said plan = site.workspace.say({"plan", site.file(), "--json"});
     CHECK(plan.parsed().at("deployments").at(0).at("reason") == "another run is at it");
-    CHECK(site.say({"forget", "site"}).status == 4);
+    CHECK(site.workspace.say({"forget", "site"}).status == 4);
     host->signal(SIGKILL);
     host->wait();
     wait_for_no_leftovers();
-    CHECK(site.say({"plan", site.file(), "--json"}).parsed().at("deployments").at(0).at("reason") ==
-          "an earlier run has left it half-way");
+    CHECK(site.workspace.say({"plan", site.file(), "--json"})
+              .parsed()
+              .at("deployments")
+              .at(0)
+              .at("reason") == "an earlier run has left it half-way");
 }
 
 TEST_CASE("a pipeline is known by its file, whichever link leads there") {
@@ -374,7 +356,7 @@ TEST_CASE("a pipeline is known by its file, whichever link leads there") {
     REQUIRE(pair.run().status == 1);
     const fs::path link = pair.workspace / "link.toml";
     fs::create_symlink(pair.file(), link);
-    CHECK(pair.say({"history", link.string(), "--json"}).parsed().as_array().size() == 1);
-    const json::value status = pair.say({"status", link.string(), "--json"}).parsed();
+    CHECK(pair.workspace.say({"history", link.string(), "--json"}).parsed().as_array().size() == 1);
+    const json::value status = pair.workspace.say({"status", link.string(), "--json"}).parsed();
     CHECK(status.at(0).at("state") == "as wanted");
 }

@@ -18,14 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-struct Plan {
-    int status = 0;
-    std::string output;
-    std::string errors;
-
-    json::value deployment(std::size_t index) const {
-        return json::parse(output).at("deployments").at(index);
-    }
+struct Plan : Said {
+    json::value deployment(std::size_t index) const { return parsed().at("deployments").at(index); }
 };
 
 class Site {
@@ -45,9 +39,7 @@ public:
         const fs::path pipeline =
             workspace.folder().write("pipeline.toml", workspace.head() + deployments);
         arguments.insert(arguments.begin(), {"plan", pipeline.string()});
-        const auto process = workspace.start(std::move(arguments));
-        const int status = process->wait().status;
-        return {status, process->output(), process->errors()};
+        return {workspace.say(std::move(arguments))};
     }
 
     Workspace workspace;
@@ -64,10 +56,6 @@ std::map<std::string, std::vector<long>> all_below(const fs::path& folder) {
                                       status.st_mtim.tv_nsec, status.st_ctim.tv_nsec};
     }
     return all;
-}
-
-bool says(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
 }
 
 }  // namespace
@@ -215,12 +203,7 @@ TEST_CASE("what is in force is explained, each with the place where it is said")
                                                   "[deploy.fleet.config]\n"
                                                   "key = \"${vars.folder}/${target.name}.key\"\n");
     const std::string file = (workspace / "pipeline.toml").string();
-    const auto say = [&](std::vector<std::string> arguments) {
-        const auto process = workspace.start(std::move(arguments));
-        process->wait();
-        return process->output() + process->errors();
-    };
-    const json::value all = json::parse(say({"explain", file, "fleet/b", "--json"}));
+    const json::value all = workspace.say({"explain", file, "fleet/b", "--json"}).parsed();
     const auto find = [&](std::string_view key) -> std::pair<std::string, std::string> {
         for (const json::value& one : all.as_array()) {
             if (std::string_view(one.at("key").as_string()) == key) {
@@ -248,6 +231,7 @@ TEST_CASE("what is in force is explained, each with the place where it is said")
     CHECK(find("sandbox").second.starts_with(line_of("plugin.file.sandbox")));
     CHECK(find("waves").first == "[\"1\", \"100%\"]");
     CHECK(find("deploys to").first == "file|file=/srv/b.key");
-    CHECK(says(say({"explain", file, "fleet/b"}), "config.key_mode  "));
-    CHECK(says(say({"explain", file, "fleet/c"}), "no deployment \"fleet/c\"; did you mean"));
+    CHECK(says(workspace.say({"explain", file, "fleet/b"}).output, "config.key_mode  "));
+    CHECK(says(workspace.say({"explain", file, "fleet/c"}).errors,
+               "no deployment \"fleet/c\"; did you mean"));
 }

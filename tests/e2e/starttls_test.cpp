@@ -23,10 +23,6 @@ namespace fs = std::filesystem;
 
 const Environment system_paths{{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}};
 
-bool says(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
-
 std::string own_name() {
     const passwd* const user = ::getpwuid(geteuid() == 0 ? 65534 : geteuid());
     return user != nullptr ? user->pw_name : "nobody";

@@ -23,54 +23,6 @@ struct Probe : FakeHost {
     }
 };
 
-/// Says the same to whoever connects, and then nothing more.
-class AnsweringServer {
-public:
-    explicit AnsweringServer(std::string answer)
-        : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
-          stop_(eventfd(0, EFD_CLOEXEC)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof(address);
-        auto* const raw = reinterpret_cast<sockaddr*>(&address);
-        REQUIRE(bind(listener_, raw, size) == 0);
-        REQUIRE(listen(listener_, 8) == 0);
-        getsockname(listener_, raw, &size);
-        port_ = ntohs(address.sin_port);
-        thread_ = std::thread([this, answer = std::move(answer)] {
-            for (;;) {
-                pollfd polled[]{{listener_, POLLIN, 0}, {stop_, POLLIN, 0}};
-                if (poll(polled, 2, -1) < 0) continue;
-                if (polled[1].revents != 0) return;
-                const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-                send(client, answer.data(), answer.size(), MSG_NOSIGNAL);
-                shutdown(client, SHUT_WR);
-                char rest[256];
-                while (recv(client, rest, sizeof rest, 0) > 0) {
-                }
-                close(client);
-            }
-        });
-    }
-    AnsweringServer(const AnsweringServer&) = delete;
-    AnsweringServer& operator=(const AnsweringServer&) = delete;
-    ~AnsweringServer() {
-        eventfd_write(stop_, 1);
-        thread_.join();
-        close(listener_);
-        close(stop_);
-    }
-
-    std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-
-private:
-    int listener_;
-    int stop_;
-    std::uint16_t port_ = 0;
-    std::thread thread_;
-};
-
 }  // namespace
 
 TEST_CASE("probe: sees what is served and says what was expected") {
@@ -188,7 +140,13 @@ TEST_CASE("probe: an answer that breaks off before TLS is an error with words") 
     for (const Row& row : rows) {
         CAPTURE(row.protocol);
         CAPTURE(row.answer.substr(0, 20));
-        const AnsweringServer server(row.answer);
+        const AcceptingServer server([&row](int client) {
+            send(client, row.answer.data(), row.answer.size(), MSG_NOSIGNAL);
+            shutdown(client, SHUT_WR);
+            char rest[256];
+            while (recv(client, rest, sizeof rest, 0) > 0) {
+            }
+        });
         Table check = check_at(server.address());
         check["protocol"] = row.protocol;
         Probe probe({check});

@@ -1,23 +1,19 @@
 #pragma once
 
 #include "core/certificate/openssl.hpp"
+#include "tests/unit/accepting_server.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <openssl/ssl.h>
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <unistd.h>
 
 #include <condition_variable>
 #include <csignal>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace certcast::testing {
@@ -57,34 +53,17 @@ inline ContextPtr make_context(const std::vector<PemPair>& pairs) {
 /// A TLS server on a port of its own that can be told to serve other certificates.
 class TlsServer {
 public:
-    explicit TlsServer(const std::vector<PemPair>& pairs)
-        : context_(make_context(pairs)),
-          listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
-          stop_(eventfd(0, EFD_CLOEXEC)) {
+    explicit TlsServer(const std::vector<PemPair>& pairs) : context_(make_context(pairs)) {
         if (!context_) throw std::runtime_error("the pair does not match");
         std::signal(SIGPIPE, SIG_IGN);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof(address);
-        auto* const raw = reinterpret_cast<sockaddr*>(&address);
-        if (bind(listener_, raw, size) != 0 || listen(listener_, 64) != 0 ||
-            getsockname(listener_, raw, &size) != 0) {
-            throw std::runtime_error("no port to listen on");
-        }
-        port_ = ntohs(address.sin_port);
-        thread_ = std::thread([this] { accept_until_stopped(); });
-    }
-    TlsServer(const TlsServer&) = delete;
-    TlsServer& operator=(const TlsServer&) = delete;
-    ~TlsServer() {
-        eventfd_write(stop_, 1);
-        thread_.join();
-        close(listener_);
-        close(stop_);
+        server_.emplace([this](int client) {
+            const timeval patience{2, 0};
+            setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+            answer(client);
+        });
     }
 
-    std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+    std::string address() const { return server_->address(); }
     /// False, and nothing changes, where a pair does not match.
     bool serve(const std::vector<PemPair>& pairs) {
         ContextPtr context = make_context(pairs);
@@ -114,19 +93,6 @@ public:
     }
 
 private:
-    void accept_until_stopped() {
-        for (;;) {
-            pollfd polled[]{{listener_, POLLIN, 0}, {stop_, POLLIN, 0}};
-            if (poll(polled, 2, -1) < 0) continue;
-            if (polled[1].revents != 0) return;
-            const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-            if (client < 0) continue;
-            const timeval patience{2, 0};
-            setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-            answer(client);
-            close(client);
-        }
-    }
     void answer(int client) {
         std::unique_ptr<SSL, FreeWith<SSL_free>> session;
         {
@@ -157,10 +123,7 @@ private:
     int until_other_ = 0;
     int handshakes_ = 0;
     std::string server_name_;
-    int listener_;
-    int stop_;
-    std::uint16_t port_ = 0;
-    std::thread thread_;
+    std::optional<AcceptingServer> server_;  ///< the last one: it uses all of the others
 };
 
 }  // namespace certcast::testing

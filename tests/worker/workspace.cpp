@@ -119,6 +119,12 @@ std::unique_ptr<Process> Workspace::start(std::vector<std::string> arguments) co
     return std::make_unique<Process>(std::move(arguments), environment_);
 }
 
+Said Workspace::say(std::vector<std::string> arguments) const {
+    const auto process = start(std::move(arguments));
+    const int status = process->wait().status;
+    return {status, process->output(), process->errors()};
+}
+
 std::unique_ptr<Process> Workspace::start_run(std::string_view pipeline,
                                               std::vector<std::string> arguments,
                                               std::string_view name) const {

@@ -30,6 +30,19 @@ struct Run {
     std::string message(std::string_view deployment) const;
 };
 
+/// What a command of certcast's came to.
+struct Said {
+    int status = 0;
+    std::string output;
+    std::string errors;
+
+    boost::json::value parsed() const { return boost::json::parse(output); }
+};
+
+inline bool says(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
 /// A piece of a pipeline, written line by line.
 class Toml {
 public:
@@ -72,6 +85,7 @@ public:
     std::string head(const std::vector<std::string>& certificates = {"shop"}) const;
 
     std::unique_ptr<Process> start(std::vector<std::string> arguments) const;
+    Said say(std::vector<std::string> arguments) const;
     /// Writes the pipeline and starts `certcast run` on it; collect() then waits for its end.
     std::unique_ptr<Process> start_run(std::string_view pipeline,
                                        std::vector<std::string> arguments = {},
