@@ -90,36 +90,38 @@ struct Quorum {
     Share at_least;
 };
 
-/// One deployer onto one target, with everything substituted and checked.
+/// One deployer onto one target, with everything substituted and checked. What a run asks of each
+/// stands together: ten thousand of them are more than a processor's cache holds.
 struct Deployment {
     std::string name;  ///< ENTRY, or ENTRY/TARGET
-    std::string entry;
-    std::string target;  ///< empty without targets
-    Value target_values;
     std::string plugin;
-    const Library* library = nullptr;
-    const Descriptor* descriptor = nullptr;
-    std::string unusable;  ///< why its plugin cannot be used, of which nothing above is known then
+    std::string target;  ///< empty without targets
     std::vector<std::string> certificates;
     std::vector<std::string> needs;      ///< names of deployments, expanded
     std::vector<Quorum> quorums;         ///< needed, too
     std::shared_ptr<const Waves> waves;  ///< of its entry; nullptr: none
-    std::vector<std::string> tags;
-    std::vector<std::string> locks;  ///< those with one of them in common never overlap
-    std::array<Duration, stage_count> timeouts{};  ///< all of them set
-    Duration grace{5'000};
-    RetryPolicy retry;
-    Limits limits;
-    Sandbox sandbox = Sandbox::on;
-    Guards guards;
-    Value config;
-    std::vector<ProbeCheck> probes;
-    bool disabled = false;
-    std::string disabled_reason;
-    /// Canonical texts, sorted: what is deployed to, what must not overlap, what shares rates.
+    /// Canonical texts, sorted: what is deployed to, what must not overlap.
     std::vector<std::string> identities;
     std::vector<std::string> exclusives;
-    std::string account;  ///< empty: none
+    std::vector<std::string> locks;  ///< those with one of them in common never overlap
+    const Library* library = nullptr;
+    const Descriptor* descriptor = nullptr;
+    std::string unusable;  ///< why its plugin cannot be used, of which nothing is known then
+    Sandbox sandbox = Sandbox::on;
+    bool disabled = false;
+    Guards guards;
+    std::string account;  ///< what shares rates, canonical; empty: none
+    RetryPolicy retry;
+
+    std::string disabled_reason;
+    std::string entry;
+    std::vector<std::string> tags;
+    std::array<Duration, stage_count> timeouts{};  ///< all of them set
+    Duration grace{5'000};
+    Limits limits;
+    Value config;
+    Value target_values;
+    std::vector<ProbeCheck> probes;
     Location location;
 
     bool can_run() const { return !disabled && unusable.empty(); }

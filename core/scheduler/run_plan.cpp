@@ -34,7 +34,8 @@ void sort_without_duplicates(std::vector<std::string>& names) {
 
 std::vector<std::string> lock_names(const Deployment& deployment) {
     // What is remembered of it is nobody else's meanwhile.
-    std::vector<std::string> names = locks_of_places(deployment.identities, memory_key(deployment));
+    const std::string key = deployment.identities.empty() ? memory_key(deployment) : "";
+    std::vector<std::string> names = locks_of_places(deployment.identities, key);
     for (std::string& one : shared_locks_of(deployment)) names.push_back(std::move(one));
     sort_without_duplicates(names);
     return names;
@@ -47,8 +48,13 @@ Slots::Groups groups_of(const Pipeline& pipeline, const Deployment& deployment, 
     const std::uint32_t of_plugin = allowed == pipeline.plugin_limits.end() ? 0 : allowed->second;
     const std::uint32_t of_account =
         deployment.descriptor == nullptr ? 0 : deployment.descriptor->max_parallel;
-    return {&slots.group("plugin:" + deployment.plugin, of_plugin),
-            &slots.group("account:" + deployment.plugin + ":" + deployment.account, of_account)};
+    Slots::Groups groups{};
+    if (of_plugin != 0) groups[0] = &slots.group("plugin:" + deployment.plugin, of_plugin);
+    if (of_account != 0) {
+        const std::string name = "account:" + deployment.plugin + ":" + deployment.account;
+        groups[1] = &slots.group(name, of_account);
+    }
+    return groups;
 }
 
 DeploymentReport blank_report(const Deployment& deployment) {
@@ -137,34 +143,38 @@ void make_plan(const boost::asio::any_io_executor& executor, const Pipeline& pip
     plan.report.pipeline = pipeline.name;
     plan.report.pipeline_file = pipeline.real_file.string();
 
+    // By name, those alone that others need: in most pipelines they are few.
+    std::unordered_map<std::string_view, Task*> needed;
+    for (const Deployment& deployment : pipeline.deployments) {
+        for (const std::string& need : deployment.needs) needed.emplace(need, nullptr);
+    }
+
     const std::size_t count = pipeline.deployments.size();
-    std::unordered_map<std::string_view, Task*> by_name;
-    by_name.reserve(count);
-    plan.report.deployments.reserve(count);
+    plan.report.deployments.reserve(count);  // so that each stays where it is
     plan.order.reserve(count);
     // What few pipelines have is looked for here, where each deployment is at hand anyway.
+    std::vector<Task*> in_need;
     bool has_quorums = false;
     bool has_waves = false;
     for (const Deployment& deployment : pipeline.deployments) {
-        has_quorums = has_quorums || !deployment.quorums.empty();
-        has_waves = has_waves || deployment.waves != nullptr;
         Task& task = plan.tasks.emplace_back();
         task.deployment = &deployment;
-        if (!deployment.can_run()) plan.not_to_run.push_back(&task);
+        task.report = &plan.report.deployments.emplace_back(blank_report(deployment));
         task.groups = groups_of(pipeline, deployment, slots);
+        task.rank = plan.order.size();
         task.locks = lock_names(deployment);
-        by_name.emplace(deployment.name, &task);
-        plan.report.deployments.push_back(blank_report(deployment));
-    }
-
-    for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
-        Task& task = plan.tasks[i];
-        task.report = &plan.report.deployments[i];
-        task.rank = i;
         plan.order.push_back(&task);
-        for (const std::string& need : task.deployment->needs) {
-            by_name.at(need)->dependents.push_back(&task);
-            ++task.unmet;
+        if (!deployment.can_run()) plan.not_to_run.push_back(&task);
+        const auto found = needed.find(deployment.name);
+        if (found != needed.end()) found->second = &task;
+        if (!deployment.needs.empty()) in_need.push_back(&task);
+        has_quorums = has_quorums || !deployment.quorums.empty();
+        has_waves = has_waves || deployment.waves != nullptr;
+    }
+    for (Task* task : in_need) {
+        for (const std::string& need : task->deployment->needs) {
+            needed.at(need)->dependents.push_back(task);
+            ++task->unmet;
         }
     }
     if (has_quorums) count_quorums(plan);

@@ -46,29 +46,29 @@ struct Serving {
     std::string seen_by;         ///< probe or inspect
 };
 
-/// How one deployment ended, for people and for programs.
+/// How one deployment ended, for people and for programs. What only few have stands last.
 struct DeploymentReport {
     std::string name;
     std::string plugin;
     std::string target;
     std::vector<std::string> certificates;
     Status status = Status::failed;
+    RollbackState rollback = RollbackState::none;
+    Proof proof = Proof::none;
+    Sandbox sandbox = Sandbox::on;
+    std::uint32_t attempts = 0;
+    bool late = false;
+    Duration duration{};
     /// Of failed: failed, protocol_error, setup_failed, limit:NAME, lock. Of skipped: which need.
     std::string reason;
-    std::string would_change;  ///< of deferred: why it ought to be changed, as far as that was seen
-    RollbackState rollback = RollbackState::none;
-    std::string rollback_message;  ///< why it failed, or why it is pending
-    Proof proof = Proof::none;
     std::vector<Serving> serving;  ///< one per certificate
     /// Of the latest time that was looked: the place, and "served" or what is wrong.
     std::vector<std::pair<std::string, std::string>> probes;
-    bool late = false;
-    Sandbox sandbox = Sandbox::on;
-    std::uint32_t attempts = 0;
-    Duration duration{};
-    std::optional<Outcome> error;  ///< the last attempt that did not succeed
-    std::vector<std::string> warnings;
     std::vector<std::pair<std::string, std::string>> outputs;
+    std::vector<std::string> warnings;
+    std::string rollback_message;  ///< why it failed, or why it is pending
+    std::string would_change;  ///< of deferred: why it ought to be changed, as far as that was seen
+    std::optional<Outcome> error;  ///< the last attempt that did not succeed
 
     bool good() const { return is_good(status); }
 };

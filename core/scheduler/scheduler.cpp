@@ -122,6 +122,7 @@ void Scheduler::Impl::start(Task& task) {
                            "certcast itself failed here: " + what_was_thrown(escaped));
         }
         let_account_be(task);
+        task.stop.slot().clear();
         --under_way_;
         end(task);
         if (under_way_ == 0) none_under_way_.set();

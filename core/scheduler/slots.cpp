@@ -31,7 +31,9 @@ asio::awaitable<bool> Slots::take(const Groups& groups, std::size_t rank, bool w
 
 void Slots::give_back(const Groups& groups) {
     --used_;
-    for (Group* group : groups) --group->used;
+    for (Group* group : groups) {
+        if (group != nullptr) --group->used;
+    }
     grant();
 }
 
@@ -49,7 +51,7 @@ bool Slots::has_room(const Groups& groups, bool was_lent) const {
     const bool may_begin = was_lent || used_ + lent_ < most_begun_;
     return used_ < limit_ && may_begin &&
            std::none_of(groups.begin(), groups.end(),
-                        [](const Group* group) { return group->is_full(); });
+                        [](const Group* group) { return group != nullptr && group->is_full(); });
 }
 
 void Slots::grant() {
@@ -62,7 +64,9 @@ void Slots::grant() {
         next = waiting_.erase(next);
         ++used_;
         if (waiter.was_lent) --lent_;
-        for (Group* group : *waiter.groups) ++group->used;
+        for (Group* group : *waiter.groups) {
+            if (group != nullptr) ++group->used;
+        }
         waiter.granted->set();
     }
 }

@@ -19,12 +19,12 @@ class Slots {
 public:
     /// Deployments that share a limit of their own: those of a plugin, those of an account.
     struct Group {
-        std::uint32_t limit = 0;  ///< 0: none but that of all
+        std::uint32_t limit;
         std::uint32_t used = 0;
 
-        bool is_full() const { return limit != 0 && used >= limit; }
+        bool is_full() const { return used >= limit; }
     };
-    using Groups = std::array<Group*, 2>;
+    using Groups = std::array<Group*, 2>;  ///< nullptr: none
 
     /// `most_begun`: those that have lent their slot included.
     Slots(boost::asio::any_io_executor executor, std::uint32_t limit,

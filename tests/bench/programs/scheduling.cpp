@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -55,21 +56,28 @@ double seconds_for(std::size_t count) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-double fastest_of_some(std::size_t count) {
-    double fastest = seconds_for(count);
-    for (int i = 0; i < 19; ++i) fastest = std::min(fastest, seconds_for(count));
-    return fastest;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    double before = 0;
+    std::vector<std::size_t> counts;
+    for (int i = 1; i < argc; ++i) counts.push_back(std::strtoul(argv[i], nullptr, 10));
+    const std::size_t largest = *std::max_element(counts.begin(), counts.end());
+
+    // The fastest of some, taken in turns and each over as many deployments: a machine that is slow
+    // for a moment is as slow for each.
+    constexpr int rounds = 50;
+    std::vector<double> fastest(counts.size(), HUGE_VAL);
+    for (int round = 0; round < rounds; ++round) {
+        for (std::size_t i = 0; i < counts.size(); ++i) {
+            const std::size_t times = largest / counts[i];
+            double seconds = 0;
+            for (std::size_t k = 0; k < times; ++k) seconds += seconds_for(counts[i]);
+            fastest[i] = std::min(fastest[i], seconds / static_cast<double>(times));
+        }
+    }
     double growth = 0;
-    for (int i = 1; i < argc; ++i) {
-        const double now = fastest_of_some(std::strtoul(argv[i], nullptr, 10));
-        if (before > 0) growth = std::max(growth, now / before);
-        before = now;
+    for (std::size_t i = 1; i < counts.size(); ++i) {
+        growth = std::max(growth, fastest[i] / fastest[i - 1]);
     }
     std::printf("%.3f\n", growth);
 }
