@@ -38,7 +38,7 @@ as_root() {
 # Debian starts servers when it installs them. The tests start servers of their own, so this asks the
 # package scripts, in the way Debian provides for, to leave those alone while this script lives.
 readonly policy=/usr/sbin/policy-rc.d
-readonly servers=(nginx dovecot slapd mariadb postgresql)
+readonly servers=(nginx dovecot slapd mariadb postgresql ssh)
 policy_placed=no
 keep_stopped() {  # SERVER...
     [[ -e $policy ]] && return
@@ -80,7 +80,7 @@ mapfile -t packages < <(wanted "$@" | missing)
 echo "install_packages: installing ${packages[*]}"
 brought=()
 for server in "${servers[@]}"; do
-    if [[ " ${packages[*]} " == *" $server"* ]]; then brought+=("$server"); fi
+    if [[ " ${packages[*]/#openssh-server/ssh} " == *" $server"* ]]; then brought+=("$server"); fi
 done
 if [[ ${#brought[@]} -gt 0 ]]; then keep_stopped "${brought[@]}"; fi
 as_root apt-get update -qq

@@ -44,6 +44,7 @@ public:
         close(stop_);
     }
 
+    std::uint16_t port() const { return port_; }
     std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
 private:

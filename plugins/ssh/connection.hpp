@@ -1,0 +1,98 @@
+#pragma once
+
+#include <certcast/job.hpp>
+
+#include <libssh/libssh.h>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ssh {
+
+/// Whom to reach, who it has to be, and as whom.
+struct Login {
+    std::string host;
+    std::uint16_t port = 22;
+    std::string user;
+    std::filesystem::path known_hosts;  ///< empty: the host key is pinned
+    std::string host_key;               ///< "SHA256:..", what its fingerprint has to be, or empty
+    std::filesystem::path key_file;     ///< empty: none
+    std::optional<certcast::Sensitive> passphrase;  ///< of the key file
+    std::optional<certcast::Sensitive> password;
+    std::chrono::milliseconds connect_timeout{10'000};
+
+    /// "USER@HOST:PORT", for messages.
+    std::string text() const;
+};
+
+class Channel;
+
+/// An SSH session with a host that is the right one, logged in. Whatever waits ends when the job is
+/// cancelled or out of time. Everything throws the errors of <certcast/errors.hpp>.
+class Connection {
+public:
+    Connection(const Login& login, const certcast::Job& job);
+
+    /// As far as is known before anything is asked of it.
+    bool is_open() const { return ssh_is_connected(session_.get()) != 0; }
+    /// Gives a line to the user's shell over there.
+    Channel start(const std::string& command, const certcast::Job& job);
+
+private:
+    friend class Channel;
+    struct Free {
+        void operator()(ssh_session session) const { ssh_free(session); }
+    };
+
+    void set(ssh_options_e option, const void* value);
+    void check_host_key(const certcast::Job& job);
+    void log_in(const certcast::Job& job);
+    int answer_prompts(const certcast::Job& job);
+    void wait(const certcast::Job& job) const;
+    template <typename Call>
+    int until_done(const certcast::Job& job, int again, Call call) const;
+    [[noreturn]] void throw_broken(const std::string& during) const;
+
+    Login login_;
+    std::unique_ptr<ssh_session_struct, Free> session_;
+    std::chrono::steady_clock::time_point patience_;  ///< of connecting; later the job's is less
+};
+
+/// One program over there, and its three streams. REQUIRES: the connection outlives it.
+class Channel {
+public:
+    void write(certcast::ByteView bytes, const certcast::Job& job);
+    /// Without its newline; nothing: the program has ended.
+    std::optional<std::string> line(const certcast::Job& job);
+    /// REQUIRES: the program writes so many. Else this throws.
+    certcast::Sensitive bytes(std::size_t count, const certcast::Job& job);
+    /// What it has said on its standard error so far.
+    const std::string& said() const { return said_; }
+
+private:
+    friend class Connection;
+    struct Free {
+        void operator()(ssh_channel channel) const { ssh_channel_free(channel); }
+    };
+    Channel(const Connection& connection, ssh_channel channel)
+        : connection_(&connection), channel_(channel) {}
+
+    /// False: there will be no more.
+    bool read_more(const certcast::Job& job);
+    bool read_some(bool of_errors);
+
+    const Connection* connection_;
+    std::unique_ptr<ssh_channel_struct, Free> channel_;
+    certcast::Sensitive read_;  ///< and not used yet
+    std::string said_;
+};
+
+/// "SHA256:.."
+std::string fingerprint(ssh_key key);
+
+}  // namespace ssh

@@ -1,0 +1,250 @@
+#include "plugins/ssh/connection.hpp"
+#include "plugins/ssh/far_side.hpp"
+
+#include <sys/random.h>
+#include <certcast/deployer.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace {
+
+/// Writes a certificate onto a host that is reached by SSH, and makes what serves it load it.
+class Ssh {
+public:
+    static constexpr certcast::About about{.id = "ssh",
+                                           .version = "1.0.0",
+                                           .name = "Copy certificates to hosts by SSH",
+                                           .vendor = "certcast",
+                                           .needs = certcast::KEY | certcast::NETWORK,
+                                           .max_certificates = 1};
+
+    static constexpr auto host =
+        certcast::text("host").required().identity().doc("Name or address of the host");
+    static constexpr auto port =
+        certcast::integer("port").between(1, 65535).default_to("22").identity().doc("Its SSH port");
+    static constexpr auto user = certcast::text("user").required().doc("Who logs in there");
+    static constexpr auto known_hosts = certcast::path("known_hosts")
+                                            .reads()
+                                            .must_exist()
+                                            .doc("Host keys, as ssh keeps them in known_hosts");
+    static constexpr auto host_key =
+        certcast::text("host_key")
+            .matching("SHA256:[A-Za-z0-9+/]{43}")
+            .doc("The fingerprint of the only host key that is right, instead of known_hosts");
+    static constexpr auto key_file =
+        certcast::path("key_file")
+            .reads()
+            .must_exist()
+            .doc("The private key to log in with: Ed25519, ECDSA or RSA");
+    static constexpr auto passphrase =
+        certcast::secret("passphrase").doc("The passphrase of key_file");
+    static constexpr auto password =
+        certcast::secret("password")
+            .doc("The password to log in with, also where the host asks for it by a prompt");
+    static constexpr auto connect_timeout =
+        certcast::duration("connect_timeout")
+            .default_to("10s")
+            .doc("The longest time until somebody is logged in");
+
+    static constexpr auto form =
+        certcast::choice("form", "fullchain", "certificate", "chain", "key", "combined")
+            .required()
+            .doc(
+                "What is in the file: all certificates, the leaf, the intermediates, the key, or "
+                "the key and all certificates");
+    static constexpr auto path = certcast::text("path")
+                                     .required()
+                                     .matching("/[^\\x00]*[^/\\x00]")
+                                     .identity()
+                                     .doc("Where it is on the host, absolute");
+    static constexpr auto owner =
+        certcast::text("owner").doc("By name or number; default: as the former file");
+    static constexpr auto group =
+        certcast::text("group").doc("By name or number; default: as the former file");
+    static constexpr auto mode = certcast::text("mode")
+                                     .matching("0?[0-7]{3}")
+                                     .doc("Octal; default: 0600 with a key, else 0644");
+    static constexpr auto files = certcast::objects("files", form, path, owner, group, mode)
+                                      .required()
+                                      .doc("The files to write");
+    static constexpr auto check = certcast::texts("check").doc(
+        "A program there and its arguments: with the new files in place, before anything loads "
+        "them");
+    static constexpr auto reload = certcast::texts("reload").doc(
+        "A program there and its arguments: makes what serves the files load them");
+    static constexpr auto parameters =
+        certcast::parameters(host, port, user, known_hosts, host_key, key_file, passphrase,
+                             password, connect_timeout, files, check, reload);
+
+    void validate(certcast::Job& job) {
+        if (job.has(known_hosts) == job.has(host_key)) {
+            job.diagnose(certcast::Level::error, "known_hosts",
+                         "either 'known_hosts' or 'host_key' has to say who the host is",
+                         "there is no way to reach a host that may be any other");
+        }
+        if (!job.has(key_file) && !job.has(password)) {
+            job.diagnose(certcast::Level::error, "key_file", "there is nothing to log in with",
+                         "give 'key_file' or 'password'");
+        }
+        if (job.has(passphrase) && !job.has(key_file)) {
+            job.diagnose(certcast::Level::warning, "passphrase",
+                         "it is of 'key_file', which is not given");
+        }
+        std::set<std::string> seen;
+        const std::vector<certcast::Object> all = job[files];
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            if (seen.insert(std::string(all[i][path])).second) continue;
+            job.diagnose(certcast::Level::error, "files[" + std::to_string(i) + "].path",
+                         std::string(all[i][path]) + " is named twice",
+                         "each file needs a path of its own");
+        }
+    }
+
+    void inspect(certcast::Job& job) {
+        const std::vector<ssh::FarTarget> wanted = wanted_of(job);
+        const std::vector<ssh::FarFile> found = ssh::look(reached(job), paths_of(wanted), job);
+        bool all_right = true;
+        bool unreadable = false;
+        std::set<std::optional<std::string>> leaves;  // none: no file is there
+        for (std::size_t i = 0; i < wanted.size(); ++i) {
+            all_right = all_right && ssh::is_as_wanted(found[i], wanted[i]);
+            if (!holds_leaf(job, i)) continue;
+            const bool is_there = found[i].kind != ssh::FarFile::Kind::absent;
+            auto leaf = certcast::first_certificate(found[i].contents.text());
+            unreadable = unreadable || (is_there && !leaf);
+            leaves.insert(std::move(leaf));
+        }
+        if (leaves.size() == 1 && !unreadable) {
+            job.live(*leaves.begin(), all_right);
+        } else {
+            job.live_unknown(0, all_right);
+        }
+    }
+
+    void deploy(certcast::Job& job) {
+        const std::vector<ssh::FarTarget> wanted = wanted_of(job);
+        job.progress(300, "writing " + std::to_string(wanted.size()) + " files");
+        ssh::replace(reached(job), new_token(), wanted, commands(job), job);
+        job.changed();
+    }
+
+    void verify(certcast::Job& job) {
+        if (job.recovering()) return;  // what was there before was put back by its own links
+        const std::vector<ssh::FarTarget> wanted = wanted_of(job);
+        const std::vector<ssh::FarFile> found = ssh::look(reached(job), paths_of(wanted), job);
+        for (std::size_t i = 0; i < wanted.size(); ++i) {
+            if (ssh::is_as_wanted(found[i], wanted[i])) continue;
+            throw certcast::conflict_error(
+                wanted[i].path + " is not as it was written: somebody else writes it too");
+        }
+        job.live(job.leaf_der(), true);
+    }
+
+    void settle(certcast::Job& job) {
+        for (const certcast::RecordedStep& step : job.steps()) {
+            const ssh::Replaced replaced = ssh::unpack(step.undo);
+            ssh::forget(reached(job), replaced.token, replaced.paths, commands(job), job);
+        }
+    }
+
+    void rollback(certcast::Job& job) {
+        std::vector<certcast::RecordedStep> steps = job.steps();
+        std::reverse(steps.begin(), steps.end());
+        connection_.reset();  // the former one may be what failed
+        for (const certcast::RecordedStep& step : steps) {
+            if (step.undone) continue;
+            const ssh::Replaced replaced = ssh::unpack(step.undo);
+            ssh::undo(reached(job), replaced.token, replaced.paths, commands(job), job);
+            job.step_undone(step);
+        }
+    }
+
+private:
+    ssh::Connection& reached(const certcast::Job& job) {
+        if (!connection_ || !connection_->is_open()) connection_.emplace(login_of(job), job);
+        return *connection_;
+    }
+
+    static ssh::Login login_of(const certcast::Job& job) {
+        ssh::Login login;
+        login.host = job[host];
+        login.port = static_cast<std::uint16_t>(job[port]);
+        login.user = job[user];
+        login.known_hosts = job[known_hosts].value_or(std::filesystem::path());
+        login.host_key = job[host_key].value_or("");
+        login.key_file = job[key_file].value_or(std::filesystem::path());
+        login.passphrase = job.secret(passphrase);
+        login.password = job.secret(password);
+        login.connect_timeout = job[connect_timeout];
+        return login;
+    }
+
+    static bool holds_leaf(const certcast::Job& job, std::size_t file) {
+        const std::string_view what = job[files][file][form];
+        return what != "chain" && what != "key";
+    }
+
+    static std::vector<ssh::FarTarget> wanted_of(const certcast::Job& job) {
+        std::vector<ssh::FarTarget> wanted;
+        for (const certcast::Object& file : job[files]) {
+            const std::string_view what = file[form];
+            const bool has_key = what == "key" || what == "combined";
+            wanted.push_back({std::string(file[path]),
+                              std::string(file[mode].value_or(has_key ? "0600" : "0644")),
+                              std::string(file[owner].value_or("")),
+                              std::string(file[group].value_or("")), contents_of(what, job)});
+        }
+        return wanted;
+    }
+
+    static certcast::Sensitive contents_of(std::string_view what, const certcast::Job& job) {
+        if (what == "key") return job.key_pem();
+        if (what == "combined") return job.key_pem() + job.fullchain_pem();
+        if (what == "certificate") return certcast::Sensitive(job.leaf_pem());
+        if (what == "chain") return certcast::Sensitive(job.chain_pem());
+        return certcast::Sensitive(job.fullchain_pem());
+    }
+
+    static std::vector<std::string> paths_of(const std::vector<ssh::FarTarget>& targets) {
+        std::vector<std::string> paths;
+        paths.reserve(targets.size());
+        for (const ssh::FarTarget& target : targets) paths.push_back(target.path);
+        return paths;
+    }
+
+    static ssh::FarCommands commands(const certcast::Job& job) {
+        const auto line = [](const auto& words) {
+            return words ? ssh::command_line(*words) : std::string();
+        };
+        // So that an answer still comes in time where another deployment goes on for ever.
+        const auto patience = std::chrono::duration_cast<std::chrono::seconds>(job.remaining() / 2);
+        return {line(job[check]), line(job[reload]), patience};
+    }
+
+    static std::string new_token() {
+        std::array<unsigned char, 6> random{};
+        if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+            throw std::system_error(errno, std::generic_category(), "getrandom");
+        }
+        std::string token;
+        for (const unsigned char byte : random) {
+            token += static_cast<char>('a' + byte / 16);
+            token += static_cast<char>('a' + byte % 16);
+        }
+        return token;
+    }
+
+    std::optional<ssh::Connection> connection_;
+};
+
+}  // namespace
+
+CERTCAST_DEPLOYER(Ssh);

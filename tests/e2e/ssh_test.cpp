@@ -1,0 +1,508 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "tests/e2e/real_part.hpp"
+#include "tests/e2e/ssh_server.hpp"
+#include "tests/unit/accepting_server.hpp"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace certcast::testing;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* sshd = "/usr/sbin/sshd";
+
+mode_t mode_of(const fs::path& file) {
+    struct stat status {};
+    REQUIRE(::stat(file.c_str(), &status) == 0);
+    return status.st_mode & 07777;
+}
+
+/// One host with a certificate and a key, in a folder that is there for each test.
+class Host {
+public:
+    explicit Host(const std::vector<std::string>& shell = {}, const std::string& mount = {})
+        : folder(workspace / "far"), server(workspace, shell, launcher(mount)) {
+        workspace.issue("newer");
+        workspace.issue("former");
+    }
+
+    fs::path crt() const { return folder / "shop.crt"; }
+    fs::path key() const { return folder / "shop.key"; }
+    std::string files() const {
+        return "files = [{ form = \"fullchain\", path = \"" + crt().string() +
+               "\" }, { form = \"key\", path = \"" + key().string() + "\" }]\n";
+    }
+    /// `more`: lines of its config. `login`: how it is reached, else as it should be.
+    std::string pipeline(const std::string& more = {}, const std::string& certificate = "newer",
+                         const std::optional<std::string>& login = std::nullopt) const {
+        return workspace.head({certificate}) + "[deploy.far]\nplugin = \"ssh\"\ncertificate = \"" +
+               certificate +
+               "\"\nprobe = false\nguards = { older = \"off\" }\n[deploy.far.config]\n" +
+               login.value_or(server.login()) + files() + more;
+    }
+    Run run(const std::string& more = {}, const std::string& certificate = "newer",
+            const std::optional<std::string>& login = std::nullopt) const {
+        return workspace.run(pipeline(more, certificate, login));
+    }
+    std::string pem(const std::string& certificate) const {
+        return read_text(workspace / (certificate + ".pem"));
+    }
+    std::vector<std::string> names() const {
+        std::vector<std::string> names;
+        for (const auto& entry : fs::directory_iterator(folder)) {
+            names.push_back(entry.path().filename().string());
+        }
+        std::sort(names.begin(), names.end());
+        return names;
+    }
+    /// Nothing but these two, so no temporary file either.
+    bool has_only_the_pair() const {
+        return names() == std::vector<std::string>{"shop.crt", "shop.key"};
+    }
+
+    Workspace workspace;
+    fs::path folder;
+    SshServer server;
+
+private:
+    /// With something mounted onto the folder, for the server alone.
+    std::vector<std::string> launcher(const std::string& mount) const {
+        fs::create_directory(folder);
+        if (mount.empty()) return {};
+        return {"unshare",      "--mount", "sh", "-c", "mount " + mount + " \"$0\" && exec \"$@\"",
+                folder.string()};
+    }
+};
+
+void until_it_goes(int client) {
+    char byte = 0;
+    while (::recv(client, &byte, 1, 0) > 0) continue;
+}
+
+/// Whoever reads the FIFO, and nobody after that.
+void let_go_on(const fs::path& moment) {
+    const fs::path gone = moment.string() + ".gone";
+    fs::rename(moment, gone);
+    std::ofstream(gone) << "now\n";
+}
+
+std::string sh(const std::string& line) {
+    return "[\"sh\", \"-c\", '''" + line + "''']\n";
+}
+
+}  // namespace
+
+TEST_CASE("a pair is put onto a host, left alone when it is there, and mended") {
+    if (!is_there(sshd)) return;
+    std::vector<std::string> shell;
+    SUBCASE("under the usual sh") {}
+    SUBCASE("under dash") {
+        shell = {"/bin/dash"};
+    }
+    SUBCASE("under bash") {
+        shell = {"/bin/bash", "--posix"};
+    }
+    SUBCASE("under busybox") {
+        if (!is_there("/bin/busybox")) return;
+        shell = {"/bin/busybox", "sh"};
+    }
+    const Host host(shell);
+    const Run first = host.run();
+    CAPTURE(first.output);
+    CAPTURE(first.errors);
+    REQUIRE(first.text("far", "status") == "changed");
+    CHECK(first["far"].at("warnings").as_array().empty());
+    CHECK(says(read_text(host.crt()), host.pem("newer")));
+    CHECK(says(read_text(host.key()), "PRIVATE KEY"));
+    CHECK(mode_of(host.crt()) == 0644);
+    CHECK(mode_of(host.key()) == 0600);
+    CHECK(host.has_only_the_pair());
+    CHECK(host.run().text("far", "status") == "unchanged");
+
+    fs::permissions(host.key(), fs::perms(0640));
+    CHECK(host.run().text("far", "status") == "changed");
+    CHECK(mode_of(host.key()) == 0600);
+    std::ofstream(host.crt(), std::ios::app) << "more\n";
+    CHECK(host.run().text("far", "status") == "changed");
+    fs::remove(host.key());
+    CHECK(host.run().text("far", "status") == "changed");
+    CHECK(host.has_only_the_pair());
+    CHECK(host.run().text("far", "status") == "unchanged");
+}
+
+TEST_CASE("a check that fails leaves the former pair in place, and nothing is reloaded") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    REQUIRE(host.run({}, "former").text("far", "status") == "changed");
+    const std::string key = read_text(host.key());
+    const std::string check = "check = " + sh("echo it does not fit; exit 3");
+    const Run run = host.run(check + "reload = " + sh("touch " + (host.folder / "no").string()));
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "failed");
+    CHECK(says(run.message("far"), "'check' refuses the new files"));
+    CHECK(says(run.message("far"), "status 3"));
+    CHECK(says(run.message("far"), "it does not fit"));
+    CHECK(says(read_text(host.crt()), host.pem("former")));
+    CHECK(read_text(host.key()) == key);
+    CHECK(host.has_only_the_pair());
+}
+
+TEST_CASE("a reload that fails is undone, and what was there before is loaded again") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    const std::string loaded = (host.workspace / "loaded").string();
+    const std::string newer = (host.workspace / "newer.pem").string();
+    const std::string begin = "grep -qF \"$(sed -n 2p " + newer + ")\" " + host.crt().string();
+    const std::string reload =
+        "reload = " + sh(begin + " && exit 1; cp " + host.crt().string() + " " + loaded);
+    bool was_there = false;
+    SUBCASE("where a pair was there") {
+        was_there = true;
+        REQUIRE(host.run({}, "former").text("far", "status") == "changed");
+        fs::permissions(host.crt(), fs::perms(0640));
+    }
+    SUBCASE("where nothing was there") {}
+    const Run run = host.run(reload);
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "failed");
+    CHECK(says(run.message("far"), "'reload' ended with status 1"));
+    if (!was_there) {
+        // Without a certificate there is nothing to load, either.
+        CHECK(host.names().size() >= 2);
+        return;
+    }
+    CHECK(run.text("far", "rollback") == "done");
+    CHECK(says(read_text(host.crt()), host.pem("former")));
+    CHECK(mode_of(host.crt()) == 0640);
+    CHECK(read_text(loaded) == read_text(host.crt()));
+    CHECK(host.has_only_the_pair());
+}
+
+TEST_CASE("a host is who it should be, or nothing is sent to it") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    const std::string right = host.server.fingerprint();
+    const fs::path known = host.server.known_hosts();
+    const std::string port = std::to_string(host.server.port());
+    const auto login = [&](const std::string& identity) {
+        return "host = \"127.0.0.1\"\nport = " + port + "\nuser = \"" + SshServer::user() +
+               "\"\nkey_file = \"" + host.server.key().string() + "\"\n" + identity;
+    };
+    const std::string by_file = login("known_hosts = \"" + known.string() + "\"\n");
+    const auto refused = [&](const std::string& by, const std::string& why) {
+        const Run run = host.run({}, "newer", by);
+        CAPTURE(run.output);
+        CHECK(run.text("far", "status") == "failed");
+        CHECK(says(run.message("far"), why));
+        CHECK(host.names().empty());
+        return run.message("far");
+    };
+    SUBCASE("as its fingerprint says") {
+        CHECK(
+            host.run({}, "newer", login("host_key = \"" + right + "\"\n")).text("far", "status") ==
+            "changed");
+    }
+    SUBCASE("not as its fingerprint says") {
+        std::string other = right;
+        other[10] = other[10] == 'A' ? 'B' : 'A';
+        const std::string why = refused(login("host_key = \"" + other + "\"\n"), right);
+        CHECK(says(why, other));
+    }
+    SUBCASE("as a hashed file says") {
+        Process({"ssh-keygen", "-q", "-H", "-f", known.string()}, {{"PATH", "/usr/bin"}}).wait();
+        REQUIRE(says(read_text(known), "|1|"));
+        CHECK(host.run({}, "newer", by_file).text("far", "status") == "changed");
+    }
+    SUBCASE("not in the file") {
+        std::ofstream(known, std::ios::trunc).flush();
+        CHECK(says(refused(by_file, "is not in " + known.string()), right));
+    }
+    SUBCASE("another one in the file") {
+        make_ssh_key(host.workspace / "other");
+        std::ofstream(known) << "[127.0.0.1]:" << port << " "
+                             << read_text(host.workspace / "other.pub");
+        Process list({"ssh-keygen", "-l", "-f", (host.workspace / "other.pub").string()},
+                     {{"PATH", "/usr/bin"}});
+        list.wait();
+        const std::string words = list.output();
+        const std::size_t begin = words.find("SHA256:");
+        const std::string why = refused(by_file, right);
+        CAPTURE(why);
+        CAPTURE(words);
+        CHECK(says(why, words.substr(begin, words.find(' ', begin) - begin)));
+    }
+}
+
+TEST_CASE("who is let in, and what is said to whom is not") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    const fs::path key = host.workspace / "key";
+    const std::string head = "host = \"127.0.0.1\"\nport = " + std::to_string(host.server.port()) +
+                             "\nuser = \"" + SshServer::user() + "\"\nknown_hosts = \"" +
+                             host.server.known_hosts().string() + "\"\n";
+    const std::string by_key = head + "key_file = \"" + key.string() + "\"\n";
+    std::ofstream(host.workspace / "phrase") << "open sesame";
+    std::ofstream(host.workspace / "wrong") << "close sesame";
+    const auto phrase = [&](const std::string& file) {
+        return "passphrase = { file = \"" + (host.workspace / file).string() + "\" }\n";
+    };
+    const auto fails = [&](const std::string& login, const std::string& why) {
+        const Run run = host.run({}, "newer", login);
+        CAPTURE(run.output);
+        CHECK(run.text("far", "status") == "failed");
+        CHECK(says(run.message("far"), why));
+        CHECK(host.names().empty());
+    };
+    for (const char* type : {"ed25519", "ecdsa", "rsa"}) {
+        SUBCASE(type) {
+            make_ssh_key(key, type, "open sesame");
+            host.server.authorize(key);
+            fails(by_key, "has a passphrase, which 'passphrase' has to give");
+            fails(by_key + phrase("wrong"), "'passphrase' is not its passphrase");
+            const Run run = host.run({}, "newer", by_key + phrase("phrase"));
+            CAPTURE(run.output);
+            CHECK(run.text("far", "status") == "changed");
+        }
+    }
+    SUBCASE("a key that the host does not know") {
+        make_ssh_key(key);
+        fails(by_key, "the login was refused; tried publickey (" + key.string() +
+                          "); the host offers publickey");
+    }
+    SUBCASE("a password where none is asked for") {
+        fails(head + "password = { file = \"" + (host.workspace / "phrase").string() + "\" }\n",
+              "tried nothing; the host offers publickey");
+    }
+    SUBCASE("no key at all") {
+        std::ofstream(key) << "what is this";
+        fails(by_key, "is no private key");
+    }
+}
+
+TEST_CASE("whatever a file is called over there") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    const std::vector<std::string> names{"with space", "it's",       "dou\\\"ble", "-rf",
+                                         "ümläut",     "new\\nline", "$(touch x)", "*"};
+    std::string files;
+    for (const std::string& name : names) {
+        files +=
+            "{ form = \"certificate\", path = \"" + host.folder.string() + "/" + name + "\" },";
+    }
+    const std::string pipeline = host.workspace.head({"newer"}) +
+                                 "[deploy.far]\nplugin = \"ssh\"\ncertificate = \"newer\"\n"
+                                 "probe = false\n[deploy.far.config]\n" +
+                                 std::string(host.server.login()) + "files = [" + files + "]\n";
+    const Run run = host.workspace.run(pipeline);
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "changed");
+    CHECK(host.workspace.run(pipeline).text("far", "status") == "unchanged");
+    CHECK(host.names().size() == names.size());
+    CHECK(fs::exists(host.folder / "new\nline"));
+    CHECK(fs::exists(host.folder / "dou\"ble"));
+}
+
+TEST_CASE("a symlink stays one, and the file behind it is replaced") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    fs::create_directory(host.workspace / "archive");
+    fs::create_symlink("../archive/one.crt", host.crt());
+    REQUIRE(host.run().text("far", "status") == "changed");
+    CHECK(fs::is_symlink(host.crt()));
+    CHECK(says(read_text(host.workspace / "archive/one.crt"), host.pem("newer")));
+    CHECK(host.run().text("far", "status") == "unchanged");
+}
+
+TEST_CASE("what cannot be written is told, and nothing is left of it") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    REQUIRE(host.run({}, "former").text("far", "status") == "changed");
+    const std::string in_vain = "[deploy.far.config]\n" + std::string(host.server.login()) +
+                                "files = [{ form = \"fullchain\", path = \"" + host.crt().string() +
+                                "\" }, { form = \"key\", path = \"";
+    const auto run = [&](const std::string& path, const std::string& more) {
+        return host.workspace.run(host.workspace.head({"newer"}) +
+                                  "[deploy.far]\nplugin = \"ssh\"\ncertificate = \"newer\"\n"
+                                  "probe = false\nguards = { older = \"off\" }\n" +
+                                  in_vain + path + "\"" + more + " }]\n");
+    };
+    SUBCASE("a folder that is not there") {
+        const Run failed = run((host.folder / "none/shop.key").string(), "");
+        CAPTURE(failed.output);
+        CHECK(failed.text("far", "status") == "failed");
+        CHECK(says(failed.message("far"), "none/shop.key"));
+        CHECK(says(failed.message("far"), "No such file or directory"));
+    }
+    SUBCASE("an owner whom nobody knows") {
+        const Run failed = run(host.key().string(), ", owner = \"no-such-user\"");
+        CAPTURE(failed.output);
+        CHECK(failed.text("far", "status") == "failed");
+        CHECK(says(failed.message("far"), "no-such-user"));
+    }
+    CHECK(says(read_text(host.crt()), host.pem("former")));
+    CHECK(host.has_only_the_pair());
+}
+
+TEST_CASE("a disk that is full keeps the former pair") {
+    if (!is_there(sshd)) return;
+    if (geteuid() != 0) {
+        MESSAGE("skipped: only root may mount");
+        return;
+    }
+    const Host host({}, "-t tmpfs -o size=64k tmpfs");
+    REQUIRE(host.run({}, "former").text("far", "status") == "changed");
+    const fs::path there = host.server.seen_from_there(host.folder);
+    {
+        std::ofstream rest(there / "rest");
+        while (rest.write("full", 4).flush()) continue;
+    }
+    const Run run = host.run();
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "failed");
+    CHECK(says(run.message("far"), "No space left on device"));
+    CHECK(run["far"].at("error").as_object().at("retryable").as_bool());
+    CHECK(says(read_text(there / "shop.crt"), host.pem("former")));
+    fs::remove(there / "rest");
+    CHECK(host.run().text("far", "status") == "changed");
+    CHECK(std::distance(fs::directory_iterator(there), {}) == 2);
+}
+
+TEST_CASE("a folder that may not be written to is told") {
+    if (!is_there(sshd) || geteuid() != 0) return;
+    const Host host({}, "-t tmpfs -o ro tmpfs");
+    const Run run = host.run();
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "failed");
+    CHECK(says(run.message("far"), "Read-only file system"));
+}
+
+TEST_CASE("a connection that is cut while files are sent changes nothing") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    REQUIRE(host.run({}, "former").text("far", "status") == "changed");
+    const fs::path begun = host.workspace / "begun";
+    const fs::path moment = host.workspace / "moment";
+    REQUIRE(::mkfifo(moment.c_str(), 0600) == 0);
+    host.server.install_program("dd", "touch " + begun.string() + "; [ ! -p " + moment.string() +
+                                          " ] || cat " + moment.string() +
+                                          "; exec /bin/dd \"$@\"\n");
+    const auto cut = host.workspace.start_run(host.pipeline());
+    wait_until("files are sent", [&] { return fs::exists(begun); });
+    host.server.cut();
+    const Run run = host.workspace.collect(*cut);
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "failed");
+    CHECK(says(run.message("far"), "the connection broke"));
+    CHECK(run.text("far", "rollback") == "none");
+    // What had been sent may have come, but nobody has said that it is to be used.
+    let_go_on(moment);
+    wait_until("nothing is left of it", [&] { return host.has_only_the_pair(); });
+    CHECK(says(read_text(host.crt()), host.pem("former")));
+}
+
+TEST_CASE("a host that is not to be had is given up in time") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    const auto login = [&](std::uint16_t port) {
+        return "host = \"127.0.0.1\"\nport = " + std::to_string(port) + "\nuser = \"" +
+               SshServer::user() + "\"\nknown_hosts = \"" + host.server.known_hosts().string() +
+               "\"\nkey_file = \"" + host.server.key().string() +
+               "\"\nconnect_timeout = \"500ms\"\n";
+    };
+    SUBCASE("nobody listens") {
+        const Run run = host.run({}, "newer", login(1));
+        CAPTURE(run.output);
+        CHECK(says(run.message("far"), "Connection refused"));
+    }
+    SUBCASE("somebody who says nothing") {
+        const AcceptingServer server(until_it_goes);
+        const Run run = host.run({}, "newer", login(server.port()));
+        CAPTURE(run.output);
+        CHECK(says(run.message("far"), "did not answer in time"));
+        CHECK(run.took < 10s);
+    }
+    SUBCASE("somebody who says too much") {
+        const AcceptingServer server([](int client) {
+            const std::string banner(1 << 20, 'x');
+            ::send(client, banner.data(), banner.size(), MSG_NOSIGNAL);
+            until_it_goes(client);
+        });
+        const Run run = host.run({}, "newer", login(server.port()));
+        CAPTURE(run.output);
+        CHECK(run.text("far", "status") == "failed");
+        CHECK(says(run.message("far"), "before anybody logged in"));
+    }
+}
+
+/// A host whose reload waits, once, until somebody says a word.
+class WaitingHost : public Host {
+public:
+    WaitingHost() {
+        REQUIRE(run({}, "former").text("far", "status") == "changed");
+        REQUIRE(::mkfifo(moment_.c_str(), 0600) == 0);
+    }
+    std::string reload() const {
+        return "reload = " + sh("echo again >> " + begun_.string() + "; [ ! -p " +
+                                moment_.string() + " ] || cat " + moment_.string());
+    }
+    void wait_for_reload() const {
+        wait_until("the host reloads", [&] { return fs::exists(begun_); });
+        REQUIRE(says(read_text(crt()), pem("newer")));
+    }
+    void let_it_go_on() const { let_go_on(moment_); }
+    int reloads() const {
+        const std::string lines = read_text(begun_);
+        return static_cast<int>(std::count(lines.begin(), lines.end(), '\n'));
+    }
+
+private:
+    fs::path begun_ = workspace / "begun";
+    fs::path moment_ = workspace / "moment";
+};
+
+TEST_CASE("a certcast that is killed during a reload has its deployment undone and done again") {
+    if (!is_there(sshd)) return;
+    const WaitingHost host;
+    const auto killed = host.workspace.start_run(host.pipeline(host.reload()));
+    host.wait_for_reload();
+    killed->signal(SIGKILL);
+    killed->wait();
+    // What goes on over there comes to its end, and holds the lock until then.
+    const auto next = host.workspace.start_run(host.pipeline(host.reload()));
+    host.let_it_go_on();
+    const Run run = host.workspace.collect(*next);
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "changed");
+    CHECK(says(read_text(host.crt()), host.pem("newer")));
+    CHECK(host.reloads() == 3);
+    CHECK(host.has_only_the_pair());
+    CHECK(host.run(host.reload()).text("far", "status") == "unchanged");
+}
+
+TEST_CASE("a connection that is cut during a reload is made again, to undo what was done") {
+    if (!is_there(sshd)) return;
+    const WaitingHost host;
+    const auto cut = host.workspace.start_run(host.pipeline(host.reload()));
+    host.wait_for_reload();
+    host.server.cut();
+    host.let_it_go_on();
+    const Run run = host.workspace.collect(*cut);
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "failed");
+    CHECK(says(run.message("far"), "the connection broke"));
+    CHECK(run.text("far", "rollback") == "done");
+    CHECK(says(read_text(host.crt()), host.pem("former")));
+    CHECK(host.reloads() == 2);
+    CHECK(host.has_only_the_pair());
+}
