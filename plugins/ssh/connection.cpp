@@ -1,5 +1,6 @@
 #include "plugins/ssh/connection.hpp"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -72,12 +73,15 @@ Addresses addresses_of(const Login& login) {
     throw certcast::network_error(message).permanent();
 }
 
-/// The first address that answers. Belongs to whoever called.
+/// The first address that answers; one that says nothing gets its share of the time. Belongs to
+/// whoever called.
 int connected(const Login& login, steady_clock::time_point until, const certcast::Job& job) {
     const Addresses addresses = addresses_of(login);
+    int left = 0;
+    for (const addrinfo* next = addresses.get(); next != nullptr; next = next->ai_next) ++left;
     int error = 0;
-    for (const addrinfo* next = addresses.get(); next != nullptr; next = next->ai_next) {
-        certcast::detail::OpenFile fd(::socket(
+    for (const addrinfo* next = addresses.get(); next != nullptr; next = next->ai_next, --left) {
+        const certcast::detail::OpenFile fd(::socket(
             next->ai_family, next->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, next->ai_protocol));
         if (fd.get() < 0) {
             error = errno;
@@ -85,11 +89,20 @@ int connected(const Login& login, steady_clock::time_point until, const certcast
         }
         error = ::connect(fd.get(), next->ai_addr, next->ai_addrlen) == 0 ? 0 : errno;
         if (error == EINPROGRESS) {
-            wait_for(fd.get(), POLLOUT, until, login.text(), job);
+            const auto now = steady_clock::now();
+            try {
+                wait_for(fd.get(), POLLOUT, now + (until - now) / left, login.text(), job);
+            } catch (const certcast::timeout_error&) {
+                if (left == 1) throw;
+                continue;
+            }
             socklen_t size = sizeof(error);
             ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
         }
-        if (error == 0) return ::dup(fd.get());
+        if (error != 0) continue;
+        const int own = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);
+        if (own >= 0) return own;
+        error = errno;
     }
     throw std::system_error(error, std::generic_category(), login.text() + ": cannot connect");
 }
@@ -110,6 +123,19 @@ std::string known_fingerprints(const Login& login, ssh_key shown) {
         found += (found.empty() ? "" : ", ") + fingerprint(entry->publickey);
     }
     return found.empty() ? "another one" : found;
+}
+
+/// Which libssh does not look for.
+bool is_revoked(const Login& login, ssh_key shown) {
+    char* raw = nullptr;
+    if (ssh_pki_export_pubkey_base64(shown, &raw) != SSH_OK) return true;
+    const std::string text = raw;
+    ssh_string_free_char(raw);
+    std::ifstream file(login.known_hosts);
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with("@revoked") && line.find(text) != std::string::npos) return true;
+    }
+    return false;
 }
 
 std::string methods_in(int list) {
@@ -210,6 +236,10 @@ void Connection::check_host_key(const certcast::Job& job) {
             .code("host_key");
     }
     const std::string file = login_.known_hosts.string();
+    if (is_revoked(login_, key.get())) {
+        throw certcast::auth_error(whose + " is " + shown + ", which " + file + " has as revoked")
+            .code("host_key");
+    }
     switch (ssh_session_is_known_server(session_.get())) {
         case SSH_KNOWN_HOSTS_OK:
             job.debug(whose + " is " + shown);
@@ -311,7 +341,7 @@ int Connection::answer_prompts(const certcast::Job& job) {
 
 Channel Connection::start(const std::string& command, const certcast::Job& job) {
     Channel channel(*this, ssh_channel_new(session_.get()));
-    if (!channel.channel_) throw std::bad_alloc();
+    if (!channel.channel_) throw_broken("before a program was started");
     ssh_channel raw = channel.channel_.get();
     if (until_done(job, SSH_AGAIN, [&] { return ssh_channel_open_session(raw); }) != SSH_OK) {
         throw certcast::remote_error(login_.text() +
@@ -325,15 +355,19 @@ Channel Connection::start(const std::string& command, const certcast::Job& job) 
     return channel;
 }
 
+bool Channel::is_open() const {
+    // Takes in what has come.
+    if (ssh_channel_poll(channel_.get(), 0) < 0) return false;
+    return ssh_channel_is_eof(channel_.get()) == 0 && ssh_channel_is_closed(channel_.get()) == 0;
+}
+
 void Channel::write(certcast::ByteView bytes, const certcast::Job& job) {
     std::string_view left = bytes.text();
     while (!left.empty()) {
-        // What it has answered before it ended says why.
-        if (ssh_channel_is_eof(channel_.get()) != 0 || ssh_channel_is_closed(channel_.get()) != 0) {
-            return;
-        }
         const int written =
             ssh_channel_write(channel_.get(), left.data(), static_cast<std::uint32_t>(left.size()));
+        // Where only the program has ended, its last answer says why.
+        if (written < 0 && connection_->is_open()) return;
         if (written < 0) connection_->throw_broken("while files were sent");
         left.remove_prefix(static_cast<std::size_t>(written));
         // Whoever reads nothing because it has something to say is listened to.
@@ -360,14 +394,17 @@ bool Channel::read_some(bool of_errors) {
 
 bool Channel::read_more(const certcast::Job& job) {
     for (;;) {
+        // Somebody who never stops talking is listened to as long as there is time.
+        job.throw_if_cancelled();
+        if (job.remaining().count() == 0) {
+            throw certcast::timeout_error(connection_->login_.text() + " did not come to an end");
+        }
         const bool has_said = read_some(true);
         if (read_some(false)) return true;
-        if (has_said) continue;
+        if (has_said || ssh_channel_poll(channel_.get(), 1) > 0) continue;
+        if (!connection_->is_open()) connection_->throw_broken("while the host answered");
         if (ssh_channel_is_eof(channel_.get()) != 0 || ssh_channel_is_closed(channel_.get()) != 0) {
             return false;
-        }
-        if (ssh_is_connected(connection_->session_.get()) == 0) {
-            connection_->throw_broken("while the host answered");
         }
         connection_->wait(job);
     }

@@ -71,6 +71,8 @@ public:
     std::optional<std::string> line(const certcast::Job& job);
     /// REQUIRES: the program writes so many. Else this throws.
     certcast::Sensitive bytes(std::size_t count, const certcast::Job& job);
+    /// As far as has come in until now.
+    bool is_open() const;
     /// What it has said on its standard error so far.
     const std::string& said() const { return said_; }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <optional>
 #include <sstream>
 
@@ -27,119 +28,38 @@ std::string octal(std::string_view rights) {
     return {digits.data(), digits.size()};
 }
 
-bool is_owner(const std::string& wanted, const std::string& name, const std::string& number) {
-    return wanted.empty() || wanted == name || wanted == number;
+/// Nothing where it is no number, or larger than a certificate or what is said about it can be.
+std::optional<std::size_t> size_in(const std::string& text) {
+    constexpr std::size_t largest = 16 * 1024 * 1024;
+    std::size_t size = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, size);
+    if (error != std::errc() || stop != end || size > largest) return std::nullopt;
+    return size;
 }
 
-/// One run of the script over there.
-class Script {
-public:
-    struct Words {
-        std::string action;
-        std::string token;
-        FarCommands commands;
-    };
-
-    Script(Connection& connection, const Words& words, const std::vector<std::string>& files,
-           const certcast::Job& job)
-        : job_(job), channel_(connection.start(line_for(words, files), job)) {}
-
-    void send(certcast::ByteView bytes) { channel_.write(bytes, job_); }
-    certcast::Sensitive bytes(std::size_t count) { return channel_.bytes(count, job_); }
-
-    /// Its next answer: a word, and the rest.
-    std::pair<std::string, std::string> answer() {
-        std::optional<std::string> line = channel_.line(job_);
-        constexpr std::string_view mark = "certcast ";
-        // What a shell says of itself when somebody logs in comes before.
-        while (line && !line->starts_with(mark)) {
-            job_.debug("the host says: " + *line);
-            line = channel_.line(job_);
+std::string shell_word(std::string_view word) {
+    std::string text = "'";
+    for (const char c : word) {
+        if (c == '\'') {
+            text += "'\\''";
+        } else {
+            text += c;
         }
-        if (!line) {
-            throw certcast::remote_error("the host's shell ended without an answer" + said());
-        }
-        line->erase(0, mark.size());
-        const std::size_t space = line->find(' ');
-        if (space == std::string::npos) return {*line, ""};
-        return {line->substr(0, space), line->substr(space + 1)};
     }
-
-    /// What commands have said, for the end of a message.
-    std::string said() const {
-        std::string text = channel_.said();
-        while (!text.empty() && text.back() == '\n') text.pop_back();
-        return text.empty() ? "" : ": " + text;
-    }
-    void log_said() const {
-        std::istringstream lines(channel_.said());
-        for (std::string line; std::getline(lines, line);) job_.info(line);
-    }
-
-private:
-    static std::string line_for(const Words& words, const std::vector<std::string>& files) {
-        std::string line = "exec sh -c " + shell_word(far_side_script) + " certcast";
-        const std::string patience = std::to_string(words.commands.patience.count());
-        for (const std::string& word :
-             {words.action, words.token, patience, words.commands.check, words.commands.reload}) {
-            line += " " + shell_word(word);
-        }
-        for (const std::string& word : files) line += " " + shell_word(word);
-        return line;
-    }
-
-    const certcast::Job& job_;
-    Channel channel_;
-};
-
-std::vector<std::string> words_of(std::span<const std::string> paths) {
-    std::vector<std::string> words;
-    for (const std::string& path : paths) words.insert(words.end(), {path, "", "", "", "0"});
-    return words;
+    return text + "'";
 }
 
-std::vector<std::string> words_of(std::span<const FarTarget> files) {
-    std::vector<std::string> words;
-    for (const FarTarget& file : files) {
+std::string line_for(const FarTask& task) {
+    std::vector<std::string> words{far_side_script, "certcast", task.token, task.check,
+                                   task.reload};
+    for (const FarTarget& file : task.files) {
         words.insert(words.end(), {file.path, file.mode, file.owner, file.group,
                                    std::to_string(file.contents.size())});
     }
-    return words;
-}
-
-[[noreturn]] void throw_failed(const std::string& why) {
-    if (why.find("No space left") != std::string::npos ||
-        why.find("quota exceeded") != std::string::npos) {
-        throw certcast::config_error(why).retry_later();
-    }
-    throw certcast::config_error(why);
-}
-
-/// Answers that every action may give. Returns the status of the reload, which is the last one.
-int end_of(Script& script, const std::pair<std::string, std::string>& answer) {
-    const auto& [word, rest] = answer;
-    if (word == "failed") throw_failed(rest + script.said());
-    if (word == "busy") throw certcast::conflict_error(rest);
-    if (word == "refused") {
-        throw certcast::config_error(
-            "'check' refuses the new files, so the former ones are back (it "
-            "ended with status " +
-            rest + ")" + script.said())
-            .permanent();
-    }
-    int status = 0;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), status);
-    if (word != "reloaded" || error != std::errc()) {
-        throw certcast::remote_error("the host answered '" + word + " " + rest + "'");
-    }
-    script.log_said();
-    return status;
-}
-
-void check_reloaded(const Script& script, int status) {
-    if (status == 0) return;
-    throw certcast::remote_error("'reload' ended with status " + std::to_string(status) +
-                                 script.said());
+    std::string line = "exec sh -c";
+    for (const std::string& word : words) line += " " + shell_word(word);
+    return line;
 }
 
 }  // namespace
@@ -147,13 +67,7 @@ void check_reloaded(const Script& script, int status) {
 bool is_as_wanted(const FarFile& now, const FarTarget& wanted) {
     const std::string mode = wanted.mode.size() == 3 ? "0" + wanted.mode : wanted.mode;
     return now.kind == FarFile::Kind::file && now.contents == wanted.contents && now.mode == mode &&
-           is_owner(wanted.owner, now.owner, now.uid) && is_owner(wanted.group, now.group, now.gid);
-}
-
-std::string shell_word(std::string_view word) {
-    std::string text = "'";
-    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return text + "'";
+           now.is_owned;
 }
 
 std::string command_line(std::span<const std::string_view> words) {
@@ -162,91 +76,144 @@ std::string command_line(std::span<const std::string_view> words) {
     return line;
 }
 
-std::vector<FarFile> look(Connection& connection, std::span<const std::string> paths,
-                          const certcast::Job& job) {
-    Script script(connection, {"inspect", "", {}}, words_of(paths), job);
+std::string pack(const FarTask& task) {
+    std::string step = task.token;
+    for (const FarTarget& file : task.files) step += '\0' + file.path;
+    return step;
+}
+
+FarTask unpack(std::string_view step) {
+    FarTask task;
+    task.token = step.substr(0, step.find('\0'));
+    while (step.find('\0') != std::string_view::npos) {
+        step.remove_prefix(step.find('\0') + 1);
+        task.files.push_back({.path = std::string(step.substr(0, step.find('\0')))});
+    }
+    return task;
+}
+
+FarSide::FarSide(const Login& login, FarTask task, const certcast::Job& job)
+    : task_(std::move(task)),
+      connection_(login, job),
+      channel_(connection_.start(line_for(task_), job)) {}
+
+void FarSide::ask(std::string_view action, const certcast::Job& job) {
+    said_.clear();
+    // So that an answer still comes in time where another deployment goes on for ever.
+    const auto patience = std::chrono::duration_cast<std::chrono::seconds>(job.remaining() / 2);
+    channel_.write(std::string(action) + " " + std::to_string(patience.count()) + "\n", job);
+}
+
+FarSide::Answer FarSide::answer(const certcast::Job& job) {
+    constexpr std::string_view mark = "certcast ";
+    constexpr int most_greetings = 1000;
+    int greetings = 0;
+    while (std::optional<std::string> line = channel_.line(job)) {
+        if (!is_ready_) {
+            // What a shell says when somebody logs in comes before.
+            is_ready_ = *line == "certcast ready";
+            if (!is_ready_ && ++greetings > most_greetings) break;
+            continue;
+        }
+        if (!line->starts_with(mark)) {
+            // It may be a part of a file, which nobody is to see.
+            throw certcast::remote_error("the host answered what was not asked for");
+        }
+        line->erase(0, mark.size());
+        const std::size_t space = line->find(' ');
+        Answer found{line->substr(0, space),
+                     space != std::string::npos ? line->substr(space + 1) : std::string()};
+        if (found.first != "said") return found;
+        said_ = sized_text(found.second, job).text();
+    }
+    throw certcast::remote_error("the host's shell ended without an answer: " + channel_.said());
+}
+
+/// The text of this size, which a newline ends.
+certcast::Sensitive FarSide::sized_text(const std::string& size_text, const certcast::Job& job) {
+    const std::optional<std::size_t> size = size_in(size_text);
+    if (!size) throw certcast::remote_error("the host announces '" + size_text + "' bytes");
+    certcast::Sensitive text = channel_.bytes(*size + 1, job);
+    text.resize(*size);
+    return text;
+}
+
+void FarSide::throw_refusal(const Answer& answer) const {
+    const auto& [word, why] = answer;
+    if (word == "failed") {
+        const bool is_full = why.find("No space left") != std::string::npos ||
+                             why.find("quota exceeded") != std::string::npos;
+        if (is_full) throw certcast::config_error(why).retry_later();
+        throw certcast::config_error(why);
+    }
+    if (word == "busy") throw certcast::conflict_error(why);
+    if (word == "refused") {
+        throw certcast::config_error(
+            "'check' refuses the new files, so the former ones are back (it ended with status " +
+            why + "): " + said_)
+            .permanent();
+    }
+    throw certcast::remote_error("the host answered '" + word + " " + why + "'");
+}
+
+void FarSide::expect_reloaded(const Answer& answer, const certcast::Job& job) const {
+    if (answer.first != "reloaded") throw_refusal(answer);
+    if (answer.second != "0") {
+        throw certcast::remote_error("'reload' ended with status " + answer.second + ": " + said_);
+    }
+    std::istringstream lines(said_);
+    for (std::string line; std::getline(lines, line);) job.info(line);
+}
+
+FarFile FarSide::file_from(const Answer& answer, const certcast::Job& job) {
+    const auto& [word, rest] = answer;
+    if (word == "absent") return {};
+    if (word == "odd") return {.kind = FarFile::Kind::odd};
+    if (word == "unreadable") return {.kind = FarFile::Kind::unreadable};
+    if (word != "file") throw_refusal(answer);
+    std::istringstream parts(rest);
+    std::string rights;
+    std::string owned;
+    std::string size;
+    parts >> rights >> owned >> size;
+    return {FarFile::Kind::file, octal(rights), owned == "yes", sized_text(size, job)};
+}
+
+std::vector<FarFile> FarSide::look(const certcast::Job& job) {
+    ask("inspect", job);
     std::vector<FarFile> found;
-    for (const std::string& path : paths) {
-        FarFile& file = found.emplace_back();
-        const auto [word, rest] = script.answer();
-        if (word == "absent") continue;
-        if (word == "odd") {
-            file.kind = FarFile::Kind::odd;
-            continue;
-        }
-        std::istringstream parts(rest);
-        std::string rights;
-        std::string size_text;
-        parts >> file.owner >> file.group >> rights >> file.uid >> file.gid >> size_text;
-        file.mode = octal(rights);
-        if (word == "file" && size_text == "unreadable") {
-            file.kind = FarFile::Kind::unreadable;
-            continue;
-        }
-        std::size_t size = 0;
-        const char* const end = size_text.data() + size_text.size();
-        constexpr std::size_t largest = 16 * 1024 * 1024;
-        if (word != "file" || std::from_chars(size_text.data(), end, size).ptr != end ||
-            size_text.empty()) {
-            throw certcast::remote_error("the host answered '" + word + " " + rest + "' about " +
-                                         path + script.said());
-        }
-        if (size > largest) {
-            throw certcast::config_error(path + " is larger than a certificate can be");
-        }
-        file.kind = FarFile::Kind::file;
-        file.contents = script.bytes(size);
-        if (script.answer().first != "end") {
-            throw certcast::conflict_error(path + " was changed while it was read");
-        }
+    found.reserve(task_.files.size());
+    for (std::size_t i = 0; i < task_.files.size(); ++i) {
+        found.push_back(file_from(answer(job), job));
     }
     return found;
 }
 
-void replace(Connection& connection, const std::string& token, std::span<const FarTarget> files,
-             const FarCommands& commands, const certcast::Job& job) {
-    Script script(connection, {"deploy", token, commands}, words_of(files), job);
-    for (const FarTarget& file : files) script.send(file.contents);
-    auto answer = script.answer();
-    if (answer.first == "staged") {
-        job.step("replace files", pack(token, files));
-        script.send("commit\n");
-        answer = script.answer();
+void FarSide::replace(const certcast::Job& job) {
+    ask("deploy", job);
+    for (const FarTarget& file : task_.files) channel_.write(file.contents, job);
+    Answer found = answer(job);
+    if (found.first == "staged") {
+        job.step("replace files", pack(task_));
+        channel_.write("commit\n", job);
+        found = answer(job);
     }
-    if (answer.first == "switched") {
+    if (found.first == "switched") {
         job.progress(700, "reloading");
-        answer = script.answer();
+        found = answer(job);
     }
-    check_reloaded(script, end_of(script, answer));
+    expect_reloaded(found, job);
 }
 
-void undo(Connection& connection, const std::string& token, std::span<const std::string> paths,
-          const FarCommands& commands, const certcast::Job& job) {
-    Script script(connection, {"rollback", token, commands}, words_of(paths), job);
-    check_reloaded(script, end_of(script, script.answer()));
+void FarSide::undo(const certcast::Job& job) {
+    ask("rollback", job);
+    expect_reloaded(answer(job), job);
 }
 
-void forget(Connection& connection, const std::string& token, std::span<const std::string> paths,
-            const FarCommands& commands, const certcast::Job& job) {
-    Script script(connection, {"settle", token, commands}, words_of(paths), job);
-    const auto answer = script.answer();
-    if (answer.first != "settled") end_of(script, answer);
-}
-
-std::string pack(const std::string& token, std::span<const FarTarget> files) {
-    std::string undo = token;
-    for (const FarTarget& file : files) undo += '\0' + file.path;
-    return undo;
-}
-
-Replaced unpack(std::string_view undo) {
-    Replaced replaced;
-    replaced.token = undo.substr(0, undo.find('\0'));
-    while (undo.find('\0') != std::string_view::npos) {
-        undo.remove_prefix(undo.find('\0') + 1);
-        replaced.paths.emplace_back(undo.substr(0, undo.find('\0')));
-    }
-    return replaced;
+void FarSide::forget(const certcast::Job& job) {
+    ask("settle", job);
+    const Answer found = answer(job);
+    if (found.first != "settled") throw_refusal(found);
 }
 
 }  // namespace ssh

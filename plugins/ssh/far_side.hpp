@@ -4,11 +4,10 @@
 
 #include <certcast/job.hpp>
 
-#include <chrono>
-#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ssh {
@@ -18,11 +17,8 @@ struct FarFile {
     enum class Kind { absent, file, odd, unreadable };
 
     Kind kind = Kind::absent;
-    std::string owner;  ///< by name
-    std::string group;
-    std::string uid;
-    std::string gid;
-    std::string mode;  ///< octal, four digits
+    std::string mode;       ///< octal, four digits
+    bool is_owned = false;  ///< by those who are wanted
     certcast::Sensitive contents;
 };
 
@@ -37,40 +33,56 @@ struct FarTarget {
 
 bool is_as_wanted(const FarFile& now, const FarTarget& wanted);
 
-/// What is done over there, and when it is given up to wait for another deployment.
-struct FarCommands {
-    std::string check;  ///< as a line for a shell; empty: none
+/// What is to be done over there.
+struct FarTask {
+    std::string token;  ///< names what is left beside the files
+    std::vector<FarTarget> files;
+    std::string check;  ///< a line for a shell; empty: none
     std::string reload;
-    std::chrono::seconds patience{60};
 };
 
-/// Words that no shell takes for anything else.
-std::string shell_word(std::string_view word);
+/// A line that a shell takes as these words.
 std::string command_line(std::span<const std::string_view> words);
 
-/// Reads them, changes nothing.
-std::vector<FarFile> look(Connection& connection, std::span<const std::string> paths,
-                          const certcast::Job& job);
+/// The task as the text of a step, for whoever undoes it or cleans up after it.
+std::string pack(const FarTask& task);
+/// What pack() has kept: the token and the paths.
+FarTask unpack(std::string_view step);
 
-/// Puts all files in place or none, checks, and reloads. `token` names what is left for `undo` and
-/// `forget`. Records the step that undo needs before the first file is switched.
-void replace(Connection& connection, const std::string& token, std::span<const FarTarget> files,
-             const FarCommands& commands, const certcast::Job& job);
+/// The script that does the task over there, and answers as long as the connection holds.
+class FarSide {
+public:
+    FarSide(const Login& login, FarTask task, const certcast::Job& job);
 
-/// Brings back what was there before, where it was replaced; then reloads.
-void undo(Connection& connection, const std::string& token, std::span<const std::string> paths,
-          const FarCommands& commands, const certcast::Job& job);
+    const FarTask& task() const { return task_; }
+    /// As far as is known before anything is asked of it.
+    bool is_open() const { return connection_.is_open() && channel_.is_open(); }
 
-/// What it replaced is not needed any more.
-void forget(Connection& connection, const std::string& token, std::span<const std::string> paths,
-            const FarCommands& commands, const certcast::Job& job);
+    /// Reads the files, changes nothing.
+    std::vector<FarFile> look(const certcast::Job& job);
+    /// Puts all files in place or none, checks, and reloads. Records the step that undo() needs
+    /// before the first one is switched.
+    void replace(const certcast::Job& job);
+    /// Brings back what was there before, as far as it was replaced; then reloads.
+    void undo(const certcast::Job& job);
+    /// What was replaced is not needed any more.
+    void forget(const certcast::Job& job);
 
-/// What undo needs, as the text of a step.
-std::string pack(const std::string& token, std::span<const FarTarget> files);
-struct Replaced {
-    std::string token;
-    std::vector<std::string> paths;
+private:
+    using Answer = std::pair<std::string, std::string>;  ///< a word, and the rest
+
+    void ask(std::string_view action, const certcast::Job& job);
+    Answer answer(const certcast::Job& job);
+    certcast::Sensitive sized_text(const std::string& size_text, const certcast::Job& job);
+    FarFile file_from(const Answer& answer, const certcast::Job& job);
+    [[noreturn]] void throw_refusal(const Answer& answer) const;
+    void expect_reloaded(const Answer& answer, const certcast::Job& job) const;
+
+    FarTask task_;
+    Connection connection_;
+    Channel channel_;
+    bool is_ready_ = false;  ///< it has answered
+    std::string said_;       ///< by the latest command, for the end of a message
 };
-Replaced unpack(std::string_view undo);
 
 }  // namespace ssh

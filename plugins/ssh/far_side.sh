@@ -1,18 +1,20 @@
 # Runs on the far side, under any POSIX sh, as
-#     sh -c THIS certcast ACTION TOKEN PATIENCE CHECK RELOAD [PATH MODE OWNER GROUP SIZE]..
-# with the contents of the files on standard input, one after the other, and then the line "commit".
-# What an attempt leaves lies beside each file: .NAME.certcast-TOKEN.new is not switched to yet, .old
-# is what was replaced, .none says that nothing was there. Answers are lines on standard output; what
-# commands say goes to standard error. It goes on when the connection breaks: what it has begun it
-# brings to an end. A text without single quotes, because it is quoted by them.
-# shellcheck shell=sh disable=SC2012 # the first words of ls -l are portable, and stat is not
+#     sh -c THIS certcast TOKEN CHECK RELOAD [PATH MODE OWNER GROUP SIZE]..
+# and does what it is asked by lines on standard input: "inspect", "deploy PATIENCE", "settle
+# PATIENCE", "rollback PATIENCE". With "deploy" come the contents of the files, one after the other,
+# and, once they are staged, the line "commit". What an attempt leaves lies beside each file:
+# .NAME.certcast-TOKEN.new is not switched to yet, .old is what was replaced, .none says that nothing
+# was there. Answers are lines on standard output. It goes on when the connection breaks: what it
+# has begun it brings to an end. A text without single quotes, because it is quoted by them.
+# shellcheck shell=sh disable=SC2012,SC3013 # the first word of ls -l and -ef are there everywhere
 set -u
+usual=$(umask)
 umask 077
 LC_ALL=C
 export LC_ALL
 trap "" HUP INT PIPE TERM
-action=$1 token=$2 patience=$3 check=$4 reload=$5
-shift 5
+token=$1 check=$2 reload=$3
+shift 3
 
 say() { printf "certcast %s\n" "$*"; }
 
@@ -31,57 +33,68 @@ each() {
             case $link in /*) real=$link ;; *) real=${real%/*}/$link ;; esac
         done
         beside=${real%/*}/.${real##*/}.certcast
-        new=$beside-$token.new old=$beside-$token.old none=$beside-$token.none
+        new=$beside-$token.new old=$beside-$token.old none=$beside-$token.none said=$beside-$token.said
         "$do" || return 1
     done
 }
 
 look() {
-    if [ -f "$real" ]; then
-        ls -ld "$real" | { read -r _ _ its_owner its_group _ && printf "certcast file %s %s " "$its_owner" "$its_group"; }
-        ls -ldn "$real" | { read -r rights _ uid gid _ && printf "%s %s %s " "$rights" "$uid" "$gid"; }
-        if bytes=$({ wc -c <"$real"; } 2>/dev/null); then
-            printf "%d\n" "$bytes"
-            cat "$real"
-            say end
-        else
-            printf "unreadable\n"
-        fi
-    elif [ -e "$real" ]; then
-        say odd
-    else
+    if [ ! -e "$real" ]; then
         say absent
+    elif [ ! -f "$real" ]; then
+        say odd
+    elif text=$(cat "$real" 2>/dev/null && printf x); then
+        text=${text%x} owned=no
+        rights=$(ls -ld "$real")
+        if is_owned -user "$owner" && is_owned -group "$group"; then owned=yes; fi
+        say file "${rights%% *}" "$owned" ${#text}
+        printf "%s\n" "$text"
+    else
+        say unreadable
     fi
 }
 
-# One deployment after the other. Whoever made it and is gone holds it no more.
+is_owned() {  # WHAT NAME
+    [ -z "$2" ] || [ -n "$(find "$real" -prune "$1" "$2" 2>/dev/null)" ]
+}
+
+# A link that names its holder is made at once or not at all.
+boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null || sysctl -n kern.boottime 2>/dev/null)
+
+is_alive() {  # HOLDER
+    [ "${1#* }" = "$boot" ] && [ "${1%% *}" != $$ ] &&
+        { kill -0 "${1%% *}" || ps -p "${1%% *}"; } >/dev/null 2>&1
+}
+
+# One deployment after the other. Who is gone holds it no more.
 take_lock() {
-    lock=$beside-lock waited=0
-    until error=$(mkdir "$lock" 2>&1); do
-        [ -d "$lock" ] || return 1
-        holder=$(cat "$lock/pid" 2>/dev/null)
-        if [ -n "$holder" ] && ! kill -0 "$holder" 2>/dev/null && ! ps -p "$holder" >/dev/null 2>&1; then
-            rm -f "$lock/pid"
-            rmdir "$lock" 2>/dev/null
-            continue
+    lock=$beside-lock waited=0 missed=0
+    until error=$(ln -s "$$ $boot" "$lock" 2>&1); do
+        if holder=$(readlink "$lock" 2>/dev/null); then
+            refusal=busy error="another deployment holds $lock (process ${holder%% *})"
+            if ! is_alive "$holder" && mv -f "$lock" "$lock-$$" 2>/dev/null; then
+                # Somebody may have been faster, and holds it now.
+                [ "$(readlink "$lock-$$")" = "$holder" ] || ln -s "$(readlink "$lock-$$")" "$lock"
+                rm -f "$lock-$$"
+            fi
+            sleep 1
+        else
+            # It cannot be made, unless it has just been let go.
+            refusal=failed missed=$((missed + 1))
+            [ "$missed" -lt 3 ] || return 1
         fi
-        error="another deployment holds $lock (process ${holder:-unknown})"
         waited=$((waited + 1))
         [ "$waited" -le "$patience" ] || return 1
-        sleep 1
     done
-    printf "%s\n" $$ >"$lock/pid"
     locked=yes
     return 1  # the first file stands for all of them
 }
 
-leave() {  # ANSWER..
-    if [ -n "$locked" ]; then
-        rm -f "$lock/pid"
-        rmdir "$lock"
-    fi
+# The end of what was asked for.
+answer() {
+    if [ -n "$locked" ]; then rm -f "$lock"; fi
+    locked=""
     say "$(printf "%s" "$*" | tr "\n" " ")"
-    exit
 }
 
 own() {
@@ -91,13 +104,17 @@ own() {
     # Without a word of the operator they stay as they are, as far as the system permits.
     ls -ldn "$real" | {
         read -r _ _ uid gid _
-        if [ -z "$owner" ]; then chown "$uid" "$new"; fi
-        if [ -z "$group" ]; then chgrp "$gid" "$new"; fi
-    } 2>/dev/null
-    return 0
+        if [ -z "$owner" ]; then chown "$uid" "$new" 2>/dev/null; fi
+        if [ -n "$group" ] || chgrp "$gid" "$new"; then return 0; fi
+        # Another group must not read more than everybody may.
+        all=${mode#"${mode%?}"} members=${mode%?}
+        members=${members#"${members%?}"}
+        [ $((members & ~all)) -eq 0 ]
+    }
 }
 
 stage() {
+    rm -f "$beside"-*.new "$beside"-*.said  # of somebody who was killed
     error=$(dd ibs=1 obs=65536 count="$size" of="$new" 2>&1) || return 1
     error="the connection broke before it was whole"
     [ "$(wc -c <"$new")" -eq "$size" ] || return 1
@@ -105,8 +122,17 @@ stage() {
     { sync "$new" || sync; } 2>/dev/null
 }
 
+# Another name for a file, or a copy where the system permits none.
+copy() {  # FROM TO
+    ln "$1" "$2" 2>/dev/null || { cp -p "$1" "$2-part" && mv -f "$2-part" "$2"; }
+}
+
 keep() {
-    if [ -e "$real" ]; then error=$(ln "$real" "$old" 2>&1); else error=$( (: >"$none") 2>&1); fi
+    if [ -e "$real" ]; then
+        error=$(copy "$real" "$old" 2>&1)
+    else
+        error=$( (: >"$none") 2>&1)
+    fi
 }
 
 switch() {
@@ -116,64 +142,96 @@ switch() {
 # What was there stays known until nothing needs it any more.
 restore() {
     if [ -e "$old" ]; then
+        restored=yes
+        if [ "$old" -ef "$real" ]; then return 0; fi
         rm -f "$new"
-        error=$(ln "$old" "$new" 2>&1) && error=$(mv -f "$new" "$real" 2>&1) || return 1
-        restored=yes
+        error=$(copy "$old" "$new" 2>&1) && error=$(mv -f "$new" "$real" 2>&1) || return 1
     elif [ -e "$none" ]; then
-        error=$(rm -f "$real" 2>&1) || return 1
         restored=yes
+        error=$(rm -f "$real" 2>&1) || return 1
     fi
 }
 
-forget() { rm -f "$new" "$old" "$none"; }
+forget() { error=$(rm -f "$new" "$old" "$old-part" "$none" 2>&1); }
 
-undo() {  # FILE..
-    each restore "$@" && each forget "$@"
+# As if nothing had been begun.
+put_back() {  # FILE..
+    left=""
+    each restore "$@" && each forget "$@" || left="; and not put back: $path: $error"
 }
 
-# A command of the operator, with signals as a program expects them.
+fail() {  # FILE..
+    why="$path: $error"
+    put_back "$@"
+    answer failed "$why$left"
+}
+
+# A command of the operator, with signals as a program expects them. What it says goes through a
+# file, so that nobody waits for a background process that keeps its output open.
 run() {
     (
         trap - HUP INT PIPE TERM
-        exec sh -c "$1" >&2 </dev/null
+        exec >"$said" 2>&1 </dev/null
+        umask "$usual"
+        exec sh -c "$1"
     )
     status=$?
+    text=$(tail -c 16384 "$said")
+    rm -f "$said"
+    say said ${#text}
+    printf "%s\n" "$text"
 }
 
 deploy() {  # FILE..
-    each stage "$@" || { failed="$path: $error" && each forget "$@" && leave failed "$failed"; }
+    each stage "$@" || { fail "$@"; return; }
     say staged
     IFS= read -r word
-    [ "$word" = commit ] || { each forget "$@" && leave failed "nobody said commit"; }
-    each keep "$@" || { failed="$path: $error" && each forget "$@" && leave failed "$failed"; }
-    each switch "$@" || { failed="$path: $error" && undo "$@" && leave failed "$failed"; }
+    [ "$word" = commit ] || { error="nobody said commit" && fail "$@"; return; }
+    each keep "$@" || { fail "$@"; return; }
+    each switch "$@" || { fail "$@"; return; }
     if [ -n "$check" ]; then
         run "$check"
-        [ "$status" -eq 0 ] || { undo "$@" && leave refused "$status"; }
+        if [ "$status" -ne 0 ]; then
+            put_back "$@"
+            if [ -z "$left" ]; then
+                answer refused "$status"
+            else
+                answer failed "check ended with status $status$left"
+            fi
+            return
+        fi
     fi
     say switched
     status=0
     [ -z "$reload" ] || run "$reload"
-    leave reloaded "$status"
+    answer reloaded "$status"
 }
 
 rollback() {  # FILE..
-    each restore "$@" || leave failed "$path: $error"
-    status=0
+    restored="" status=0
+    each restore "$@" || { answer failed "$path: $error"; return; }
     if [ -n "$restored" ] && [ -n "$reload" ]; then run "$reload"; fi
-    [ "$status" -ne 0 ] || each forget "$@"
-    leave reloaded "$status"
+    [ "$status" -ne 0 ] || each forget "$@" || { answer failed "$path: $error"; return; }
+    answer reloaded "$status"
 }
 
-locked="" restored=""
-if [ "$action" = inspect ]; then
-    each look "$@"
-    exit
-fi
-each take_lock "$@"
-[ -n "$locked" ] || leave busy "$error"
-case $action in
-    deploy) deploy "$@" ;;
-    rollback) rollback "$@" ;;
-    settle) each forget "$@" && leave settled ;;
-esac
+locked=""
+printf "\ncertcast ready\n"  # behind whatever a shell says when somebody logs in
+while IFS=" " read -r action patience; do
+    if [ "$action" = inspect ]; then
+        each look "$@"
+        continue
+    fi
+    each take_lock "$@"
+    if [ -z "$locked" ]; then
+        say "$refusal" "$(printf "%s" "$path: $error" | tr "\n" " ")"
+        continue
+    fi
+    case $action in
+        deploy) deploy "$@" ;;
+        rollback) rollback "$@" ;;
+        settle)
+            if each forget "$@"; then answer settled; else answer failed "$path: $error"; fi
+            ;;
+    esac
+done

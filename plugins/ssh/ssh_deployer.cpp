@@ -1,4 +1,3 @@
-#include "plugins/ssh/connection.hpp"
 #include "plugins/ssh/far_side.hpp"
 
 #include <sys/random.h>
@@ -7,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -65,10 +65,10 @@ public:
                                      .matching("/[^\\x00]*[^/\\x00]")
                                      .identity()
                                      .doc("Where it is on the host, absolute");
-    static constexpr auto owner =
-        certcast::text("owner").doc("By name or number; default: as the former file");
-    static constexpr auto group =
-        certcast::text("group").doc("By name or number; default: as the former file");
+    static constexpr auto owner = certcast::text("owner").matching("[^:]+").doc(
+        "By name or number; default: as the former file");
+    static constexpr auto group = certcast::text("group").matching("[^:]+").doc(
+        "By name or number; default: as the former file");
     static constexpr auto mode = certcast::text("mode")
                                      .matching("0?[0-7]{3}")
                                      .doc("Octal; default: 0600 with a key, else 0644");
@@ -109,13 +109,13 @@ public:
     }
 
     void inspect(certcast::Job& job) {
-        const std::vector<ssh::FarTarget> wanted = wanted_of(job);
-        const std::vector<ssh::FarFile> found = ssh::look(reached(job), paths_of(wanted), job);
+        ssh::FarSide& there = reached(job);
+        const std::vector<ssh::FarFile> found = there.look(job);
         bool all_right = true;
         bool unreadable = false;
         std::set<std::optional<std::string>> leaves;  // none: no file is there
-        for (std::size_t i = 0; i < wanted.size(); ++i) {
-            all_right = all_right && ssh::is_as_wanted(found[i], wanted[i]);
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            all_right = all_right && ssh::is_as_wanted(found[i], there.task().files[i]);
             if (!holds_leaf(job, i)) continue;
             const bool is_there = found[i].kind != ssh::FarFile::Kind::absent;
             auto leaf = certcast::first_certificate(found[i].contents.text());
@@ -130,47 +130,60 @@ public:
     }
 
     void deploy(certcast::Job& job) {
-        const std::vector<ssh::FarTarget> wanted = wanted_of(job);
-        job.progress(300, "writing " + std::to_string(wanted.size()) + " files");
-        ssh::replace(reached(job), new_token(), wanted, commands(job), job);
+        ssh::FarSide& there = reached(job);
+        job.progress(300, "writing " + std::to_string(there.task().files.size()) + " files");
+        there.replace(job);
         job.changed();
     }
 
     void verify(certcast::Job& job) {
         if (job.recovering()) return;  // what was there before was put back by its own links
-        const std::vector<ssh::FarTarget> wanted = wanted_of(job);
-        const std::vector<ssh::FarFile> found = ssh::look(reached(job), paths_of(wanted), job);
-        for (std::size_t i = 0; i < wanted.size(); ++i) {
-            if (ssh::is_as_wanted(found[i], wanted[i])) continue;
+        ssh::FarSide& there = reached(job);
+        const std::vector<ssh::FarFile> found = there.look(job);
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            const ssh::FarTarget& wanted = there.task().files[i];
+            if (ssh::is_as_wanted(found[i], wanted)) continue;
             throw certcast::conflict_error(
-                wanted[i].path + " is not as it was written: somebody else writes it too");
+                wanted.path + " is not as it was written: somebody else writes it too");
         }
         job.live(job.leaf_der(), true);
     }
 
     void settle(certcast::Job& job) {
         for (const certcast::RecordedStep& step : job.steps()) {
-            const ssh::Replaced replaced = ssh::unpack(step.undo);
-            ssh::forget(reached(job), replaced.token, replaced.paths, commands(job), job);
+            ssh::FarTask task = ssh::unpack(step.undo);
+            const bool is_own = far_side_ && far_side_->task().token == task.token;
+            if (!is_own || !far_side_->is_open()) start(std::move(task), job);
+            far_side_->forget(job);
         }
     }
 
     void rollback(certcast::Job& job) {
         std::vector<certcast::RecordedStep> steps = job.steps();
         std::reverse(steps.begin(), steps.end());
-        connection_.reset();  // the former one may be what failed
         for (const certcast::RecordedStep& step : steps) {
             if (step.undone) continue;
-            const ssh::Replaced replaced = ssh::unpack(step.undo);
-            ssh::undo(reached(job), replaced.token, replaced.paths, commands(job), job);
+            ssh::FarTask task = ssh::unpack(step.undo);
+            task.reload = line_of(job[reload]);
+            start(std::move(task), job);  // the former connection may be what failed
+            far_side_->undo(job);
             job.step_undone(step);
         }
+        far_side_.reset();
     }
 
 private:
-    ssh::Connection& reached(const certcast::Job& job) {
-        if (!connection_ || !connection_->is_open()) connection_.emplace(login_of(job), job);
-        return *connection_;
+    /// The far side of what is to be deployed.
+    ssh::FarSide& reached(const certcast::Job& job) {
+        if (!far_side_ || !far_side_->is_open()) {
+            start({new_token(), wanted_of(job), line_of(job[check]), line_of(job[reload])}, job);
+        }
+        return *far_side_;
+    }
+
+    void start(ssh::FarTask task, const certcast::Job& job) {
+        far_side_.reset();
+        far_side_ = std::make_unique<ssh::FarSide>(login_of(job), std::move(task), job);
     }
 
     static ssh::Login login_of(const certcast::Job& job) {
@@ -213,20 +226,8 @@ private:
         return certcast::Sensitive(job.fullchain_pem());
     }
 
-    static std::vector<std::string> paths_of(const std::vector<ssh::FarTarget>& targets) {
-        std::vector<std::string> paths;
-        paths.reserve(targets.size());
-        for (const ssh::FarTarget& target : targets) paths.push_back(target.path);
-        return paths;
-    }
-
-    static ssh::FarCommands commands(const certcast::Job& job) {
-        const auto line = [](const auto& words) {
-            return words ? ssh::command_line(*words) : std::string();
-        };
-        // So that an answer still comes in time where another deployment goes on for ever.
-        const auto patience = std::chrono::duration_cast<std::chrono::seconds>(job.remaining() / 2);
-        return {line(job[check]), line(job[reload]), patience};
+    static std::string line_of(const std::optional<std::vector<std::string_view>>& words) {
+        return words ? ssh::command_line(*words) : std::string();
     }
 
     static std::string new_token() {
@@ -242,7 +243,7 @@ private:
         return token;
     }
 
-    std::optional<ssh::Connection> connection_;
+    std::unique_ptr<ssh::FarSide> far_side_;
 };
 
 }  // namespace

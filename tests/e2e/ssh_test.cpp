@@ -189,6 +189,108 @@ TEST_CASE("a reload that fails is undone, and what was there before is loaded ag
     CHECK(host.has_only_the_pair());
 }
 
+TEST_CASE("a rollback whose reload fails is made good by the next run") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    REQUIRE(host.run({}, "former").text("far", "status") == "changed");
+    const fs::path broken = host.workspace / "broken";
+    std::ofstream(broken).flush();
+    const std::string reload = "reload = " + sh("[ ! -e " + broken.string() + " ]");
+    const Run first = host.run(reload);
+    CAPTURE(first.output);
+    CHECK(first.text("far", "status") == "failed");
+    CHECK(first.text("far", "rollback") == "failed");
+    CHECK(says(read_text(host.crt()), host.pem("former")));
+    fs::remove(broken);
+    const Run second = host.run(reload);
+    CAPTURE(second.output);
+    CHECK(second.text("far", "status") == "changed");
+    CHECK(says(read_text(host.crt()), host.pem("newer")));
+    CHECK(host.has_only_the_pair());
+}
+
+TEST_CASE("what could not be put back is not said to be back, and the next run puts it back") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    REQUIRE(host.run({}, "former").text("far", "status") == "changed");
+    const fs::path broken = host.workspace / "broken";
+    host.server.install_program(
+        "mv", "[ ! -e " + broken.string() + " ] || exit 1\n" + "exec /bin/mv \"$@\"\n");
+    const std::string check = "check = " + sh("touch " + broken.string() + "; false");
+    const Run first = host.run(check);
+    CAPTURE(first.output);
+    CHECK(first.text("far", "status") == "failed");
+    CHECK(says(first.message("far"), "check ended with status 1; and not put back"));
+    CHECK(first.text("far", "rollback") == "failed");
+    CHECK(says(read_text(host.crt()), host.pem("newer")));
+    fs::remove(broken);
+    const Run second = host.run();
+    CAPTURE(second.output);
+    CHECK(second.text("far", "status") == "changed");
+    CHECK(host.has_only_the_pair());
+}
+
+TEST_CASE("deployments to the same file take turns over there, and the dead do not count") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    const fs::path lock = host.folder / ".shop.crt.certcast-lock";
+    std::string boot = read_text("/proc/sys/kernel/random/boot_id");
+    boot.erase(boot.find('\n'));
+    const auto holder = [](const auto& process) { return std::to_string(process); };
+    SUBCASE("who is gone holds nothing") {
+        fs::create_symlink("4194305 " + boot, lock);
+        CHECK(host.run().text("far", "status") == "changed");
+    }
+    SUBCASE("who was there before the machine was started again holds nothing") {
+        fs::create_symlink(holder(getpid()) + " another-boot", lock);
+        CHECK(host.run().text("far", "status") == "changed");
+    }
+    SUBCASE("who is there holds it") {
+        fs::create_symlink(holder(getpid()) + " " + boot, lock);
+        const Run run =
+            host.workspace.run(host.pipeline() + "[deploy.far.timeouts]\ndeploy = \"4s\"\n");
+        CAPTURE(run.output);
+        CHECK(run.text("far", "status") == "failed");
+        CHECK(says(run.message("far"), "another deployment holds " + lock.string()));
+        CHECK(says(run.message("far"), holder(getpid())));
+        CHECK(host.names() == std::vector<std::string>{lock.filename().string()});
+        return;
+    }
+    CHECK(host.has_only_the_pair());
+}
+
+TEST_CASE("a shell that says something when somebody logs in is listened to with patience") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    host.server.install_program("sh", "printf 'one\\ntwo'\nexec /bin/sh \"$@\"\n");
+    CHECK(host.run().text("far", "status") == "changed");
+}
+
+TEST_CASE("the script stops where nobody has said commit, though nobody hears it any more") {
+    std::vector<std::string> shell;
+    SUBCASE("dash") {
+        shell = {"/bin/dash"};
+    }
+    SUBCASE("bash") {
+        shell = {"/bin/bash", "--posix"};
+    }
+    SUBCASE("busybox") {
+        if (!is_there("/bin/busybox")) return;
+        shell = {"/bin/busybox", "sh"};
+    }
+    const TemporaryFolder folder;
+    const fs::path file = folder / "file";
+    std::ofstream(file) << "former";
+    std::string line = "printf 'deploy 1\\nnewer' | ";
+    for (const std::string& word : shell) line += word + " ";
+    line += "-c \"$(cat " CERTCAST_FAR_SIDE ")\" certcast token 'touch " +
+            (folder / "checked").string() + "' 'touch " + (folder / "loaded").string() + "' " +
+            file.string() + " 0644 '' '' 5 | true";
+    Process({"/bin/bash", "-c", line}, {{"PATH", "/usr/bin:/bin"}}).wait();
+    CHECK(read_text(file) == "former");
+    CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+}
+
 TEST_CASE("a host is who it should be, or nothing is sent to it") {
     if (!is_there(sshd)) return;
     const Host host;
@@ -223,6 +325,11 @@ TEST_CASE("a host is who it should be, or nothing is sent to it") {
         Process({"ssh-keygen", "-q", "-H", "-f", known.string()}, {{"PATH", "/usr/bin"}}).wait();
         REQUIRE(says(read_text(known), "|1|"));
         CHECK(host.run({}, "newer", by_file).text("far", "status") == "changed");
+    }
+    SUBCASE("revoked by the file") {
+        const std::string line = read_text(known);
+        std::ofstream(known, std::ios::app) << "@revoked *" << line.substr(line.find(' '));
+        refused(by_file, "has as revoked");
     }
     SUBCASE("not in the file") {
         std::ofstream(known, std::ios::trunc).flush();
