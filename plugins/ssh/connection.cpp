@@ -341,7 +341,6 @@ int Connection::answer_prompts(const certcast::Job& job) {
 
 Channel Connection::start(const std::string& command, const certcast::Job& job) {
     Channel channel(*this, ssh_channel_new(session_.get()));
-    if (!channel.channel_) throw_broken("before a program was started");
     ssh_channel raw = channel.channel_.get();
     if (until_done(job, SSH_AGAIN, [&] { return ssh_channel_open_session(raw); }) != SSH_OK) {
         throw certcast::remote_error(login_.text() +
@@ -355,57 +354,70 @@ Channel Connection::start(const std::string& command, const certcast::Job& job) 
     return channel;
 }
 
+Channel::Channel(const Connection& connection, ssh_channel channel)
+    : connection_(&connection), received_(std::make_unique<Received>()), channel_(channel) {
+    if (!channel_) connection.throw_broken("before a program was started");
+    ssh_callbacks_init(&received_->callbacks);
+    received_->callbacks.userdata = received_.get();
+    received_->callbacks.channel_data_function = &Channel::take;
+    received_->callbacks.channel_eof_function = &Channel::end;
+    received_->callbacks.channel_close_function = &Channel::end;
+    ssh_set_channel_callbacks(channel, &received_->callbacks);
+}
+
+int Channel::take(ssh_session, ssh_channel, void* data, std::uint32_t size, int of_errors,
+                  void* received) {
+    auto& into = *static_cast<Received*>(received);
+    const std::string_view text(static_cast<const char*>(data), size);
+    constexpr std::size_t most_said = 64 * 1024;
+    if (of_errors != 0) {
+        into.said.append(text.substr(0, most_said - std::min(most_said, into.said.size())));
+    } else {
+        into.text += text;
+    }
+    return static_cast<int>(size);
+}
+
+void Channel::end(ssh_session, ssh_channel, void* received) {
+    static_cast<Received*>(received)->is_complete = true;
+}
+
+void Channel::read() const {
+    ssh_channel_poll(channel_.get(), 0);
+}
+
 bool Channel::is_open() const {
-    // Takes in what has come.
-    if (ssh_channel_poll(channel_.get(), 0) < 0) return false;
-    return ssh_channel_is_eof(channel_.get()) == 0 && ssh_channel_is_closed(channel_.get()) == 0;
+    read();
+    return !received_->is_complete;
 }
 
 void Channel::write(certcast::ByteView bytes, const certcast::Job& job) {
     std::string_view left = bytes.text();
-    while (!left.empty()) {
+    // Where the program has ended, its last answer says why.
+    while (!left.empty() && !received_->is_complete) {
         const int written =
             ssh_channel_write(channel_.get(), left.data(), static_cast<std::uint32_t>(left.size()));
-        // Where only the program has ended, its last answer says why.
-        if (written < 0 && connection_->is_open()) return;
         if (written < 0) connection_->throw_broken("while files were sent");
         left.remove_prefix(static_cast<std::size_t>(written));
-        // Whoever reads nothing because it has something to say is listened to.
-        if (written == 0 && !read_some(false) && !read_some(true)) connection_->wait(job);
+        if (written > 0) continue;
+        const std::size_t before = received_->text.size();
+        read();
+        if (received_->text.size() == before) connection_->wait(job);
     }
 }
 
-bool Channel::read_some(bool of_errors) {
-    std::array<char, 16 * 1024> buffer{};
-    const int count =
-        ssh_channel_read_nonblocking(channel_.get(), buffer.data(), buffer.size(), of_errors);
-    if (count == SSH_ERROR) connection_->throw_broken("while the host answered");
-    if (count <= 0) return false;
-    const std::string_view text(buffer.data(), static_cast<std::size_t>(count));
-    constexpr std::size_t most = 64 * 1024;
-    if (of_errors) {
-        said_.append(text.substr(0, most - std::min(most, said_.size())));
-    } else {
-        read_ += text;
-        ::explicit_bzero(buffer.data(), buffer.size());
-    }
-    return true;
-}
-
-bool Channel::read_more(const certcast::Job& job) {
+bool Channel::read_more(const certcast::Job& job) const {
+    const std::size_t before = received_->text.size();
     for (;;) {
         // Somebody who never stops talking is listened to as long as there is time.
         job.throw_if_cancelled();
         if (job.remaining().count() == 0) {
             throw certcast::timeout_error(connection_->login_.text() + " did not come to an end");
         }
-        const bool has_said = read_some(true);
-        if (read_some(false)) return true;
-        if (has_said || ssh_channel_poll(channel_.get(), 1) > 0) continue;
+        read();
+        if (received_->text.size() > before) return true;
+        if (received_->is_complete) return false;
         if (!connection_->is_open()) connection_->throw_broken("while the host answered");
-        if (ssh_channel_is_eof(channel_.get()) != 0 || ssh_channel_is_closed(channel_.get()) != 0) {
-            return false;
-        }
         connection_->wait(job);
     }
 }
@@ -413,11 +425,11 @@ bool Channel::read_more(const certcast::Job& job) {
 std::optional<std::string> Channel::line(const certcast::Job& job) {
     constexpr std::size_t longest = 64 * 1024;
     for (;;) {
-        const std::string_view text = read_.text();
+        const std::string_view text = received_->text.text();
         const std::size_t end = text.find('\n');
         if (end != std::string_view::npos) {
             std::string line(text.substr(0, end));
-            read_ = certcast::Sensitive(text.substr(end + 1));
+            received_->text = certcast::Sensitive(text.substr(end + 1));
             return line;
         }
         if (text.size() > longest) throw certcast::remote_error("a line without an end");
@@ -426,11 +438,11 @@ std::optional<std::string> Channel::line(const certcast::Job& job) {
 }
 
 certcast::Sensitive Channel::bytes(std::size_t count, const certcast::Job& job) {
-    while (read_.size() < count) {
+    while (received_->text.size() < count) {
         if (!read_more(job)) throw certcast::network_error("the host sent less than it announced");
     }
-    certcast::Sensitive taken(read_.text().substr(0, count));
-    read_ = certcast::Sensitive(read_.text().substr(count));
+    certcast::Sensitive taken(received_->text.text().substr(0, count));
+    received_->text = certcast::Sensitive(received_->text.text().substr(count));
     return taken;
 }
 

@@ -2,6 +2,7 @@
 
 #include <certcast/job.hpp>
 
+#include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 
 #include <chrono>
@@ -74,24 +75,33 @@ public:
     /// As far as has come in until now.
     bool is_open() const;
     /// What it has said on its standard error so far.
-    const std::string& said() const { return said_; }
+    const std::string& said() const { return received_->said; }
 
 private:
     friend class Connection;
     struct Free {
         void operator()(ssh_channel channel) const { ssh_channel_free(channel); }
     };
-    Channel(const Connection& connection, ssh_channel channel)
-        : connection_(&connection), channel_(channel) {}
+    /// What has come in, whichever call of libssh's has met it on its way.
+    struct Received {
+        ssh_channel_callbacks_struct callbacks{};
+        certcast::Sensitive text;  ///< and was not used yet
+        std::string said;
+        bool is_complete = false;
+    };
+    Channel(const Connection& connection, ssh_channel channel);
 
+    static int take(ssh_session, ssh_channel, void* data, std::uint32_t size, int of_errors,
+                    void* received);
+    static void end(ssh_session, ssh_channel, void* received);
+    /// Lets libssh read what is there.
+    void read() const;
     /// False: there will be no more.
-    bool read_more(const certcast::Job& job);
-    bool read_some(bool of_errors);
+    bool read_more(const certcast::Job& job) const;
 
     const Connection* connection_;
+    std::unique_ptr<Received> received_;
     std::unique_ptr<ssh_channel_struct, Free> channel_;
-    certcast::Sensitive read_;  ///< and not used yet
-    std::string said_;
 };
 
 /// "SHA256:.."
