@@ -122,7 +122,7 @@ void Scheduler::Impl::start(Task& task) {
                            "certcast itself failed here: " + what_was_thrown(escaped));
         }
         let_account_be(task);
-        task.stop.slot().clear();
+        task.stop.slot().clear();  // asio would keep what cancels it until the run has ended
         --under_way_;
         end(task);
         if (under_way_ == 0) none_under_way_.set();

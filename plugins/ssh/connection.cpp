@@ -266,29 +266,45 @@ void Connection::check_host_key(const certcast::Job& job) {
     throw certcast::internal_error("an unknown answer about the host key");
 }
 
+int Connection::log_in_with_key(const certcast::Job& job) {
+    ssh_key raw = nullptr;
+    const auto passphrase = with_end(login_.passphrase.value_or(certcast::Sensitive()));
+    const char* const phrase = login_.passphrase ? passphrase.data() : nullptr;
+    const std::string file = login_.key_file.string();
+    // A key of another user's, say, is told from a wrong passphrase by opening it.
+    certcast::read_file(login_.key_file);
+    if (ssh_pki_import_privkey_file(file.c_str(), phrase, nullptr, nullptr, &raw) != SSH_OK) {
+        throw certcast::config_error(
+            file +
+            (login_.passphrase
+                 ? ": is no private key, or 'passphrase' is not its passphrase"
+                 : ": is no private key, or has a passphrase, which 'passphrase' has to give"));
+    }
+    const Key key(raw);
+    if (!login_.key_certificate.empty()) {
+        const std::string of_key = login_.key_certificate.string();
+        certcast::read_file(login_.key_certificate);
+        ssh_key raw_certificate = nullptr;
+        const int read = ssh_pki_import_cert_file(of_key.c_str(), &raw_certificate);
+        const Key certificate(raw_certificate);
+        if (read != SSH_OK ||
+            ssh_pki_copy_cert_to_privkey(certificate.get(), key.get()) != SSH_OK) {
+            throw certcast::config_error(of_key + ": is no OpenSSH certificate");
+        }
+    }
+    return until_done(job, SSH_AUTH_AGAIN,
+                      [&] { return ssh_userauth_publickey(session_.get(), nullptr, key.get()); });
+}
+
 /// With the key first, then the password, as a password or as the answer to prompts.
 void Connection::log_in(const certcast::Job& job) {
     std::vector<std::string> tried;
     int status = SSH_AUTH_DENIED;
     if (!login_.key_file.empty()) {
-        ssh_key raw = nullptr;
-        const auto passphrase = with_end(login_.passphrase.value_or(certcast::Sensitive()));
-        const char* const phrase = login_.passphrase ? passphrase.data() : nullptr;
-        // A key of another user's, say, is told from a wrong passphrase by opening it.
-        certcast::read_file(login_.key_file);
-        if (ssh_pki_import_privkey_file(login_.key_file.c_str(), phrase, nullptr, nullptr, &raw) !=
-            SSH_OK) {
-            throw certcast::config_error(
-                login_.key_file.string() +
-                (login_.passphrase
-                     ? ": is no private key, or 'passphrase' is not its passphrase"
-                     : ": is no private key, or has a passphrase, which 'passphrase' has to give"));
-        }
-        const Key key(raw);
-        tried.push_back("publickey (" + login_.key_file.string() + ")");
-        status = until_done(job, SSH_AUTH_AGAIN, [&] {
-            return ssh_userauth_publickey(session_.get(), nullptr, key.get());
-        });
+        const std::string certificate =
+            login_.key_certificate.empty() ? "" : " with " + login_.key_certificate.string();
+        tried.push_back("publickey (" + login_.key_file.string() + certificate + ")");
+        status = log_in_with_key(job);
     } else {
         status = until_done(job, SSH_AUTH_AGAIN,
                             [&] { return ssh_userauth_none(session_.get(), nullptr); });

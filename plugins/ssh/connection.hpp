@@ -23,6 +23,7 @@ struct Login {
     std::filesystem::path known_hosts;  ///< empty: the host key is pinned
     std::string host_key;               ///< "SHA256:..", what its fingerprint has to be, or empty
     std::filesystem::path key_file;     ///< empty: none
+    std::filesystem::path key_certificate;          ///< OpenSSH's, for the key; empty: none
     std::optional<certcast::Sensitive> passphrase;  ///< of the key file
     std::optional<certcast::Sensitive> password;
     std::chrono::milliseconds connect_timeout{10'000};
@@ -52,6 +53,7 @@ private:
 
     void set(ssh_options_e option, const void* value);
     void check_host_key(const certcast::Job& job);
+    int log_in_with_key(const certcast::Job& job);
     void log_in(const certcast::Job& job);
     int answer_prompts(const certcast::Job& job);
     void wait(const certcast::Job& job) const;

@@ -46,6 +46,11 @@ public:
             .doc("The private key to log in with: Ed25519, ECDSA or RSA");
     static constexpr auto passphrase =
         certcast::secret("passphrase").doc("The passphrase of key_file");
+    static constexpr auto key_certificate =
+        certcast::path("key_certificate")
+            .reads()
+            .must_exist()
+            .doc("The OpenSSH certificate for key_file, where the host trusts its issuer");
     static constexpr auto password =
         certcast::secret("password")
             .doc("The password to log in with, also where the host asks for it by a prompt");
@@ -82,7 +87,7 @@ public:
         "A program there and its arguments: makes what serves the files load them");
     static constexpr auto parameters =
         certcast::parameters(host, port, user, known_hosts, host_key, key_file, passphrase,
-                             password, connect_timeout, files, check, reload);
+                             key_certificate, password, connect_timeout, files, check, reload);
 
     void validate(certcast::Job& job) {
         if (job.has(known_hosts) == job.has(host_key)) {
@@ -94,9 +99,9 @@ public:
             job.diagnose(certcast::Level::error, "key_file", "there is nothing to log in with",
                          "give 'key_file' or 'password'");
         }
-        if (job.has(passphrase) && !job.has(key_file)) {
-            job.diagnose(certcast::Level::warning, "passphrase",
-                         "it is of 'key_file', which is not given");
+        if (!job.has(key_file) && (job.has(passphrase) || job.has(key_certificate))) {
+            job.diagnose(certcast::Level::warning, "key_file",
+                         "it is not given, and 'passphrase' and 'key_certificate' belong to it");
         }
         std::set<std::string> seen;
         const std::vector<certcast::Object> all = job[files];
@@ -194,6 +199,7 @@ private:
         login.known_hosts = job[known_hosts].value_or(std::filesystem::path());
         login.host_key = job[host_key].value_or("");
         login.key_file = job[key_file].value_or(std::filesystem::path());
+        login.key_certificate = job[key_certificate].value_or(std::filesystem::path());
         login.passphrase = job.secret(passphrase);
         login.password = job.secret(password);
         login.connect_timeout = job[connect_timeout];

@@ -36,16 +36,16 @@ void make_ssh_key(const fs::path& file, std::string_view type, std::string_view 
              file.string()});
 }
 
-SshServer::SshServer(const Workspace& workspace, const std::vector<std::string>& shell,
-                     std::vector<std::string> launcher)
+SshServer::SshServer(const Workspace& workspace, const SshServerWish& wish)
     : folder_(workspace / "sshd") {
     fs::create_directories(folder_ / "bin");
     make_ssh_key(folder_ / "host");
     make_ssh_key(key());
     authorize(key());
-    if (!shell.empty()) {
+    make_ssh_key(folder_ / "authority");
+    if (!wish.shell.empty()) {
         std::string words;
-        for (const std::string& word : shell) words += word + " ";
+        for (const std::string& word : wish.shell) words += word + " ";
         install_program("sh", "exec " + words + "\"$@\"\n");
     }
     // Where sshd expects an empty folder, which Debian makes when it starts the service.
@@ -54,14 +54,18 @@ SshServer::SshServer(const Workspace& workspace, const std::vector<std::string>&
     for (int attempt = 1; attempt <= 5; ++attempt) {
         port_ = free_port();
         const fs::path config = folder_ / "config";
-        std::ofstream(config) << "ListenAddress 127.0.0.1\nPort " << port_ << "\nHostKey "
-                              << (folder_ / "host").string() << "\nAuthorizedKeysFile "
-                              << (folder_ / "authorized_keys").string()
+        std::ofstream(config) << wish.settings << "ListenAddress 127.0.0.1\nPort " << port_
+                              << "\nHostKey " << (folder_ / "host").string()
+                              << "\nAuthorizedKeysFile " << (folder_ / "authorized_keys").string()
+                              << "\nTrustedUserCAKeys " << (folder_ / "authority.pub").string()
                               << "\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\n"
                                  "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
                                  "SetEnv PATH="
                               << (folder_ / "bin").string() << ":/usr/bin:/bin\n";
-        std::vector<std::string> program = launcher;
+        std::vector<std::string> program;
+        if (!wish.mounts.empty()) {
+            program = {"unshare", "--mount", "sh", "-c", wish.mounts + " && exec \"$@\"", "sh"};
+        }
         program.insert(program.end(), {"/usr/sbin/sshd", "-D", "-e", "-f", config.string()});
         process_ = std::make_unique<Process>(program, system_paths);
         wait_until("sshd listens or gives up", [&] {

@@ -15,13 +15,17 @@ namespace certcast::testing {
 void make_ssh_key(const std::filesystem::path& file, std::string_view type = "ed25519",
                   std::string_view passphrase = {});
 
+struct SshServerWish {
+    std::vector<std::string> shell;  ///< the program that is its sh; empty: the usual
+    std::string mounts;              ///< a line for sh: what is mounted for it alone
+    std::string settings;            ///< lines of its configuration
+};
+
 /// A real sshd on a port of its own, with a host key and users' keys of its own. Whoever runs the
 /// test logs in.
 class SshServer {
 public:
-    /// `shell`: the program that is its sh; empty: the usual. `launcher`: words before sshd.
-    explicit SshServer(const Workspace& workspace, const std::vector<std::string>& shell = {},
-                       std::vector<std::string> launcher = {});
+    explicit SshServer(const Workspace& workspace, const SshServerWish& wish = {});
     SshServer(const SshServer&) = delete;
     SshServer& operator=(const SshServer&) = delete;
     ~SshServer();
@@ -36,7 +40,7 @@ public:
     std::string fingerprint() const;
     /// A key that is let in.
     std::filesystem::path key() const { return folder_ / "user"; }
-    /// Lets another one in.
+    /// Lets another one in. So does a certificate by FOLDER/authority.
     void authorize(const std::filesystem::path& key) const;
     std::filesystem::path known_hosts() const { return folder_ / "known_hosts"; }
     /// Breaks all connections, and leaves what runs at their ends.

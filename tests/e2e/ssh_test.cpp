@@ -31,8 +31,9 @@ mode_t mode_of(const fs::path& file) {
 /// One host with a certificate and a key, in a folder that is there for each test.
 class Host {
 public:
-    explicit Host(const std::vector<std::string>& shell = {}, const std::string& mount = {})
-        : folder(workspace / "far"), server(workspace, shell, launcher(mount)) {
+    /// In `wish`, FAR stands for the folder.
+    explicit Host(SshServerWish wish = {})
+        : folder(workspace / "far"), server(workspace, prepared(std::move(wish))) {
         workspace.issue("newer");
         workspace.issue("former");
     }
@@ -76,12 +77,13 @@ public:
     SshServer server;
 
 private:
-    /// With something mounted onto the folder, for the server alone.
-    std::vector<std::string> launcher(const std::string& mount) const {
+    SshServerWish prepared(SshServerWish wish) const {
         fs::create_directory(folder);
-        if (mount.empty()) return {};
-        return {"unshare",      "--mount", "sh", "-c", "mount " + mount + " \"$0\" && exec \"$@\"",
-                folder.string()};
+        for (auto at = wish.mounts.find("FAR"); at != std::string::npos;
+             at = wish.mounts.find("FAR")) {
+            wish.mounts.replace(at, 3, folder.string());
+        }
+        return wish;
     }
 };
 
@@ -117,7 +119,7 @@ TEST_CASE("a pair is put onto a host, left alone when it is there, and mended") 
         if (!is_there("/bin/busybox")) return;
         shell = {"/bin/busybox", "sh"};
     }
-    const Host host(shell);
+    const Host host({.shell = shell});
     const Run first = host.run();
     CAPTURE(first.output);
     CAPTURE(first.errors);
@@ -382,6 +384,30 @@ TEST_CASE("who is let in, and what is said to whom is not") {
             CHECK(run.text("far", "status") == "changed");
         }
     }
+    const auto certify = [&](const fs::path& which) {
+        Process({"ssh-keygen", "-q", "-s", (host.server / "authority").string(), "-I", "test", "-n",
+                 SshServer::user(), which.string() + ".pub"},
+                {{"PATH", "/usr/bin"}})
+            .wait();
+        return "key_certificate = \"" + which.string() + "-cert.pub\"\n";
+    };
+    SUBCASE("a certificate for the key") {
+        make_ssh_key(key);
+        const Run run = host.run({}, "newer", by_key + certify(key));
+        CAPTURE(run.output);
+        CHECK(run.text("far", "status") == "changed");
+    }
+    SUBCASE("the certificate of another key") {
+        make_ssh_key(key);
+        make_ssh_key(host.workspace / "other");
+        const std::string certificate = certify(host.workspace / "other");
+        fails(by_key + certificate, "the login was refused; tried publickey (" + key.string() +
+                                        " with " + (host.workspace / "other-cert.pub").string());
+    }
+    SUBCASE("a certificate that is none") {
+        make_ssh_key(key);
+        fails(by_key + "key_certificate = \"" + key.string() + "\"\n", "is no OpenSSH certificate");
+    }
     SUBCASE("a key that the host does not know") {
         make_ssh_key(key);
         fails(by_key, "the login was refused; tried publickey (" + key.string() +
@@ -395,6 +421,53 @@ TEST_CASE("who is let in, and what is said to whom is not") {
         std::ofstream(key) << "what is this";
         fails(by_key, "is no private key");
     }
+}
+
+TEST_CASE("a password is given as one, or to whoever prompts for it") {
+    if (!is_there(sshd)) return;
+    if (geteuid() != 0) {
+        MESSAGE("skipped: only root may mount");
+        return;
+    }
+    SshServerWish wish{
+        .mounts =
+            "printf 'root:%s:19000:0:99999:7:::\\n' \"$(openssl passwd -6 'open sesame')\" "
+            "> FAR.shadow && mount --bind FAR.shadow /etc/shadow"};
+    bool with_key = false;
+    SUBCASE("as a password") {
+        wish.settings = "PasswordAuthentication yes\n";
+    }
+    SUBCASE("to a prompt") {
+        wish.settings = "UsePAM yes\nKbdInteractiveAuthentication yes\n";
+        wish.mounts +=
+            " && printf 'auth required pam_unix.so\\naccount required pam_permit.so\\n"
+            "session required pam_permit.so\\n' > FAR.pam && "
+            "mount --bind FAR.pam /etc/pam.d/sshd";
+    }
+    SUBCASE("behind a key") {
+        with_key = true;
+        wish.settings = "PasswordAuthentication yes\nAuthenticationMethods publickey,password\n";
+    }
+    const Host host(wish);
+    std::string login = host.server.login();
+    if (!with_key) login.erase(login.find("key_file"));
+    std::ofstream(host.workspace / "right") << "open sesame";
+    std::ofstream(host.workspace / "wrong") << "close sesame";
+    const auto password = [&](const std::string& file) {
+        return login + "password = { file = \"" + (host.workspace / file).string() + "\" }\n";
+    };
+    const Run wrong = host.run({}, "newer", password("wrong"));
+    CAPTURE(wrong.output);
+    CHECK(wrong.text("far", "status") == "failed");
+    CHECK(says(wrong.message("far"), "the login was refused"));
+    CHECK(!says(wrong.output + wrong.errors, "close sesame"));
+    CHECK(host.names().empty());
+    if (with_key) {
+        CHECK(says(host.run({}, "newer", login).message("far"), "wants more than one method"));
+    }
+    const Run right = host.run({}, "newer", password("right"));
+    CAPTURE(right.output);
+    CHECK(right.text("far", "status") == "changed");
 }
 
 TEST_CASE("whatever a file is called over there") {
@@ -467,7 +540,7 @@ TEST_CASE("a disk that is full keeps the former pair") {
         MESSAGE("skipped: only root may mount");
         return;
     }
-    const Host host({}, "-t tmpfs -o size=64k tmpfs");
+    const Host host({.mounts = "mount -t tmpfs -o size=64k tmpfs FAR"});
     REQUIRE(host.run({}, "former").text("far", "status") == "changed");
     const fs::path there = host.server.seen_from_there(host.folder);
     {
@@ -487,7 +560,7 @@ TEST_CASE("a disk that is full keeps the former pair") {
 
 TEST_CASE("a folder that may not be written to is told") {
     if (!is_there(sshd) || geteuid() != 0) return;
-    const Host host({}, "-t tmpfs -o ro tmpfs");
+    const Host host({.mounts = "mount -t tmpfs -o ro tmpfs FAR"});
     const Run run = host.run();
     CAPTURE(run.output);
     CHECK(run.text("far", "status") == "failed");
