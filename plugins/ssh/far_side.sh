@@ -98,8 +98,8 @@ answer() {
 }
 
 own() {
-    if [ -n "$owner" ]; then chown "$owner" "$new" || return 1; fi
     if [ -n "$group" ]; then chgrp "$group" "$new" || return 1; fi
+    if [ -n "$owner" ]; then chown "$owner" "$new" || return 1; fi
     [ -e "$real" ] || return 0
     # Without a word of the operator they stay as they are, as far as the system permits.
     ls -ldn "$real" | {
@@ -160,10 +160,12 @@ put_back() {  # FILE..
     each restore "$@" && each forget "$@" || left="; and not put back: $path: $error"
 }
 
+# Ends all of it, since what else has been sent may not have been read.
 fail() {  # FILE..
     why="$path: $error"
     put_back "$@"
     answer failed "$why$left"
+    exit 1
 }
 
 # A command of the operator, with signals as a program expects them. What it says goes through a
@@ -183,12 +185,13 @@ run() {
 }
 
 deploy() {  # FILE..
-    each stage "$@" || { fail "$@"; return; }
+    each stage "$@" || fail "$@"
     say staged
     IFS= read -r word
-    [ "$word" = commit ] || { error="nobody said commit" && fail "$@"; return; }
-    each keep "$@" || { fail "$@"; return; }
-    each switch "$@" || { fail "$@"; return; }
+    error="nobody said commit"
+    [ "$word" = commit ] || fail "$@"
+    each keep "$@" || fail "$@"
+    each switch "$@" || fail "$@"
     if [ -n "$check" ]; then
         run "$check"
         if [ "$status" -ne 0 ]; then
@@ -224,8 +227,8 @@ while IFS=" " read -r action patience; do
     fi
     each take_lock "$@"
     if [ -z "$locked" ]; then
-        say "$refusal" "$(printf "%s" "$path: $error" | tr "\n" " ")"
-        continue
+        answer "$refusal" "$path: $error"
+        exit 1
     fi
     case $action in
         deploy) deploy "$@" ;;

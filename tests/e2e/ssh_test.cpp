@@ -268,7 +268,7 @@ TEST_CASE("a shell that says something when somebody logs in is listened to with
     CHECK(host.run().text("far", "status") == "changed");
 }
 
-TEST_CASE("the script stops where nobody has said commit, though nobody hears it any more") {
+TEST_CASE("the script keeps to what it was told, though nobody hears it any more") {
     std::vector<std::string> shell;
     SUBCASE("dash") {
         shell = {"/bin/dash"};
@@ -283,14 +283,29 @@ TEST_CASE("the script stops where nobody has said commit, though nobody hears it
     const TemporaryFolder folder;
     const fs::path file = folder / "file";
     std::ofstream(file) << "former";
-    std::string line = "printf 'deploy 1\\nnewer' | ";
-    for (const std::string& word : shell) line += word + " ";
-    line += "-c \"$(cat " CERTCAST_FAR_SIDE ")\" certcast token 'touch " +
-            (folder / "checked").string() + "' 'touch " + (folder / "loaded").string() + "' " +
-            file.string() + " 0644 '' '' 5 | true";
-    Process({"/bin/bash", "-c", line}, {{"PATH", "/usr/bin:/bin"}}).wait();
+    std::string script;
+    for (const std::string& word : shell) script += word + " ";
+    script += "-c \"$(cat " CERTCAST_FAR_SIDE ")\" certcast token 'touch " +
+              (folder / "checked").string() + "' 'touch " + (folder / "loaded").string() + "' " +
+              file.string() + " 0644 '' '' 5";
+    const auto said = [&](const std::string& line) {
+        Process bash({"/bin/bash", "-c", line}, {{"PATH", "/usr/bin:/bin"}});
+        bash.wait();
+        return bash.output();
+    };
+    // Nobody has said commit.
+    said("printf 'deploy 1\\nnewer' | " + script + " | true");
     CHECK(read_text(file) == "former");
     CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+
+    // What was sent for a deployment that is refused is nothing that is asked for.
+    std::string boot = read_text("/proc/sys/kernel/random/boot_id");
+    boot.erase(boot.find('\n'));
+    fs::create_symlink(std::to_string(getpid()) + " " + boot, folder / ".file.certcast-lock");
+    const std::string refused = said("printf 'deploy 0\\ninspect\\ncommit\\n' | " + script);
+    CHECK(says(refused, "certcast busy"));
+    CHECK(!says(refused, "certcast file"));
+    CHECK(read_text(file) == "former");
 }
 
 TEST_CASE("a host is who it should be, or nothing is sent to it") {
