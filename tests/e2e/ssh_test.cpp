@@ -4,6 +4,7 @@
 #include "tests/unit/accepting_server.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -101,12 +102,30 @@ void until_it_goes(int client) {
     while (::recv(client, &byte, 1, 0) > 0) continue;
 }
 
-/// Whoever reads the FIFO, and nobody after that.
-void let_go_on(const fs::path& moment) {
-    const fs::path gone = moment.string() + ".gone";
-    fs::rename(moment, gone);
-    std::ofstream(gone) << "now\n";
-}
+/// Something that programs over there wait for, by a line of sh: all of them, at any time.
+class Moment {
+public:
+    explicit Moment(const Workspace& workspace) : path_(workspace / "moment") {
+        REQUIRE(::mkfifo(path_.c_str(), 0600) == 0);
+        // Open at both ends, so that nobody's open waits, and what is written stays.
+        fd_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
+        REQUIRE(fd_ >= 0);
+    }
+    Moment(const Moment&) = delete;
+    Moment& operator=(const Moment&) = delete;
+    ~Moment() { ::close(fd_); }
+
+    std::string awaited() const { return "read -r word <" + path_.string(); }
+    void comes() const {
+        std::string lines;
+        for (int i = 0; i < 100; ++i) lines += "now\n";
+        REQUIRE(::write(fd_, lines.data(), lines.size()) == static_cast<ssize_t>(lines.size()));
+    }
+
+private:
+    fs::path path_;
+    int fd_ = -1;
+};
 
 std::string sh(const std::string& line) {
     return "[\"sh\", \"-c\", '''" + line + "''']\n";
@@ -588,11 +607,9 @@ TEST_CASE("a connection that is cut while files are sent changes nothing") {
     const Host host;
     REQUIRE(host.run({}, "former").text("far", "status") == "changed");
     const fs::path begun = host.workspace / "begun";
-    const fs::path moment = host.workspace / "moment";
-    REQUIRE(::mkfifo(moment.c_str(), 0600) == 0);
-    host.server.install_program("dd", "touch " + begun.string() + "; [ ! -p " + moment.string() +
-                                          " ] || cat " + moment.string() +
-                                          "; exec /bin/dd \"$@\"\n");
+    const Moment moment(host.workspace);
+    host.server.install_program(
+        "dd", "touch " + begun.string() + "; " + moment.awaited() + "; exec /bin/dd \"$@\"\n");
     const auto cut = host.workspace.start_run(host.pipeline());
     wait_until("files are sent", [&] { return fs::exists(begun); });
     host.server.cut();
@@ -602,7 +619,7 @@ TEST_CASE("a connection that is cut while files are sent changes nothing") {
     CHECK(says(run.message("far"), "the connection broke"));
     CHECK(run.text("far", "rollback") == "none");
     // What had been sent may have come, but nobody has said that it is to be used.
-    let_go_on(moment);
+    moment.comes();
     wait_until("nothing is left of it", [&] { return host.has_only_the_pair(); });
     CHECK(says(read_text(host.crt()), host.pem("former")));
 }
@@ -644,19 +661,15 @@ TEST_CASE("a host that is not to be had is given up in time") {
 /// A host whose reload waits, once, until somebody says a word.
 class WaitingHost : public Host {
 public:
-    WaitingHost() {
-        REQUIRE(run({}, "former").text("far", "status") == "changed");
-        REQUIRE(::mkfifo(moment_.c_str(), 0600) == 0);
-    }
+    WaitingHost() { REQUIRE(run({}, "former").text("far", "status") == "changed"); }
     std::string reload() const {
-        return "reload = " + sh("echo again >> " + begun_.string() + "; [ ! -p " +
-                                moment_.string() + " ] || cat " + moment_.string());
+        return "reload = " + sh("echo again >> " + begun_.string() + "; " + moment_.awaited());
     }
     void wait_for_reload() const {
         wait_until("the host reloads", [&] { return fs::exists(begun_); });
         REQUIRE(says(read_text(crt()), pem("newer")));
     }
-    void let_it_go_on() const { let_go_on(moment_); }
+    void let_it_go_on() const { moment_.comes(); }
     int reloads() const {
         const std::string lines = read_text(begun_);
         return static_cast<int>(std::count(lines.begin(), lines.end(), '\n'));
@@ -664,7 +677,7 @@ public:
 
 private:
     fs::path begun_ = workspace / "begun";
-    fs::path moment_ = workspace / "moment";
+    Moment moment_{workspace};
 };
 
 TEST_CASE("a certcast that is killed during a reload has its deployment undone and done again") {
