@@ -2,10 +2,10 @@
 
 #include <certcast/deployer.hpp>
 #include <certcast/file_parameters.hpp>
+#include <certcast/leaf_of_places.hpp>
 
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,25 +80,18 @@ public:
     void inspect(certcast::Job& job) {
         const Wanted wanted = wanted_of(job);
         bool all_right = true;
-        std::set<std::optional<std::string>> leaves;  // none: no file is there
-        bool unreadable = false;
+        certcast::LeafOfPlaces found;
         for (const certcast::WantedFile& file : wanted.files) {
             const certcast::FileImage now = certcast::read_file(file.path);
             all_right = all_right && wanted.holds(job, file, now);
             if (file.path == job[chain] || file.path == job[key]) continue;
             auto leaf = certcast::first_certificate(now.text());
             if (now.present && file.path == wanted.pkcs12) {
-                if (const auto found = read_pkcs12(now.text(), password(job))) leaf = found->leaf;
+                if (const auto inside = read_pkcs12(now.text(), password(job))) leaf = inside->leaf;
             }
-            unreadable = unreadable || (now.present && !leaf);
-            leaves.insert(leaf);
+            found.add(now.present, std::move(leaf));
         }
-        // Of files that hold different ones none is what all of them held.
-        if (leaves.size() == 1 && !unreadable) {
-            job.live(*leaves.begin(), all_right);
-        } else {
-            job.live_unknown(0, all_right);
-        }
+        found.tell(job, all_right);
     }
 
     void deploy(certcast::Job& job) {

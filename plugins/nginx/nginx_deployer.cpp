@@ -3,6 +3,7 @@
 
 #include <certcast/deployer.hpp>
 #include <certcast/file_parameters.hpp>
+#include <certcast/leaf_of_places.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -76,29 +77,19 @@ public:
 
     void inspect(certcast::Job& job) {
         struct Found {
-            std::set<std::optional<std::string>> leaves;  ///< in all places; none: no file is there
-            bool unreadable = false;
+            certcast::LeafOfPlaces leaf;
             bool as_wanted = true;
         };
         std::map<std::size_t, Found> found;
         for (const Pair& pair : pairs_of(job)) {
             Found& one = found[pair.certificate];
             const certcast::FileImage now = certcast::read_file(pair.fullchain.path);
-            const auto leaf = certcast::first_certificate(now.text());
-            one.unreadable = one.unreadable || (now.present && !leaf);
-            one.leaves.insert(leaf);
+            one.leaf.add(now.present, certcast::first_certificate(now.text()));
             one.as_wanted = one.as_wanted && certcast::is_as_wanted(now, pair.fullchain) &&
                             certcast::is_as_wanted(certcast::read_file(pair.key.path), pair.key) &&
                             is_served(job, pair);
         }
-        for (const auto& [index, one] : found) {
-            // Of places that hold different ones none is what all of them should serve again.
-            if (one.leaves.size() == 1 && !one.unreadable) {
-                job.live(*one.leaves.begin(), one.as_wanted, index);
-            } else {
-                job.live_unknown(index, one.as_wanted);
-            }
-        }
+        for (const auto& [index, one] : found) one.leaf.tell(job, one.as_wanted, index);
     }
 
     void deploy(certcast::Job& job) {

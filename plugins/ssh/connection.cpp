@@ -41,10 +41,9 @@ certcast::Sensitive with_end(const certcast::Sensitive& text) {
     return text + std::string_view("\0", 1);
 }
 
-/// Waits for `events`; returns what came of them. Throws where the job is to stop or the time is
-/// up.
-short wait_for(int fd, short events, steady_clock::time_point until, const std::string& what,
-               const certcast::Job& job) {
+/// Waits for `events`. Throws where the job is to stop or the time is up.
+void wait_for(int fd, short events, steady_clock::time_point until, const std::string& what,
+              const certcast::Job& job) {
     const auto deadline = std::min(until, job.deadline());
     for (;;) {
         job.throw_if_cancelled();
@@ -56,7 +55,7 @@ short wait_for(int fd, short events, steady_clock::time_point until, const std::
         if (count < 0 && errno != EINTR) {
             throw std::system_error(errno, std::generic_category(), "poll");
         }
-        if (count > 0 && fds[0].revents != 0) return fds[0].revents;
+        if (count > 0 && fds[0].revents != 0) return;
     }
 }
 

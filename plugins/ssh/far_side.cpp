@@ -38,7 +38,7 @@ std::optional<std::size_t> size_in(const std::string& text) {
     return size;
 }
 
-std::string shell_word(std::string_view word) {
+std::string in_single_quotes(std::string_view word) {
     std::string text = "'";
     for (const char c : word) {
         if (c == '\'') {
@@ -58,7 +58,7 @@ std::string line_for(const FarTask& task) {
                                    std::to_string(file.contents.size())});
     }
     std::string line = "exec sh -c";
-    for (const std::string& word : words) line += " " + shell_word(word);
+    for (const std::string& word : words) line += " " + in_single_quotes(word);
     return line;
 }
 
@@ -72,7 +72,8 @@ bool is_as_wanted(const FarFile& now, const FarTarget& wanted) {
 
 std::string command_line(std::span<const std::string_view> words) {
     std::string line;
-    for (const std::string_view word : words) line += (line.empty() ? "" : " ") + shell_word(word);
+    for (const std::string_view word : words)
+        line += (line.empty() ? "" : " ") + in_single_quotes(word);
     return line;
 }
 

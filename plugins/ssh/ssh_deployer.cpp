@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 #include <certcast/deployer.hpp>
+#include <certcast/leaf_of_places.hpp>
 
 #include <algorithm>
 #include <array>
@@ -117,21 +118,16 @@ public:
         ssh::FarSide& there = reached(job);
         const std::vector<ssh::FarFile> found = there.look(job);
         bool all_right = true;
-        bool unreadable = false;
-        std::set<std::optional<std::string>> leaves;  // none: no file is there
+        certcast::LeafOfPlaces leaf;
+        const std::vector<certcast::Object> all = job[files];
         for (std::size_t i = 0; i < found.size(); ++i) {
             all_right = all_right && ssh::is_as_wanted(found[i], there.task().files[i]);
-            if (!holds_leaf(job, i)) continue;
-            const bool is_there = found[i].kind != ssh::FarFile::Kind::absent;
-            auto leaf = certcast::first_certificate(found[i].contents.text());
-            unreadable = unreadable || (is_there && !leaf);
-            leaves.insert(std::move(leaf));
+            const std::string_view what = all[i][form];
+            if (what == "chain" || what == "key") continue;
+            leaf.add(found[i].kind != ssh::FarFile::Kind::absent,
+                     certcast::first_certificate(found[i].contents.text()));
         }
-        if (leaves.size() == 1 && !unreadable) {
-            job.live(*leaves.begin(), all_right);
-        } else {
-            job.live_unknown(0, all_right);
-        }
+        leaf.tell(job, all_right);
     }
 
     void deploy(certcast::Job& job) {
@@ -204,11 +200,6 @@ private:
         login.password = job.secret(password);
         login.connect_timeout = job[connect_timeout];
         return login;
-    }
-
-    static bool holds_leaf(const certcast::Job& job, std::size_t file) {
-        const std::string_view what = job[files][file][form];
-        return what != "chain" && what != "key";
     }
 
     static std::vector<ssh::FarTarget> wanted_of(const certcast::Job& job) {
