@@ -1,12 +1,9 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include "tests/e2e/real_part.hpp"
-#include "tests/e2e/ssh_server.hpp"
-#include "tests/unit/accepting_server.hpp"
+#include "tests/e2e/ssh_host.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -21,85 +18,32 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* sshd = "/usr/sbin/sshd";
-
 mode_t mode_of(const fs::path& file) {
     struct stat status {};
     REQUIRE(::stat(file.c_str(), &status) == 0);
     return status.st_mode & 07777;
 }
 
-/// One host with a certificate and a key, in a folder that is there for each test.
-class Host {
-public:
-    /// In `wish`, FAR stands for the folder.
-    explicit Host(SshServerWish wish = {})
-        : folder(workspace / "far"), server(workspace, prepared(std::move(wish))) {
-        workspace.issue("newer");
-        workspace.issue("former");
+/// The shells that the script has to run under, one in each subcase; nothing: it is not there.
+std::optional<std::vector<std::string>> each_shell() {
+    std::optional<std::vector<std::string>> shell;
+    SUBCASE("under dash") {
+        shell = {"/bin/dash"};
     }
-
-    fs::path crt() const { return folder / "shop.crt"; }
-    fs::path key() const { return folder / "shop.key"; }
-    std::string files() const {
-        return "files = [{ form = \"fullchain\", path = \"" + crt().string() +
-               "\" }, { form = \"key\", path = \"" + key().string() + "\" }]\n";
+    SUBCASE("under bash") {
+        shell = {"/bin/bash", "--posix"};
     }
-    /// `more`: lines of its config. `login`: how it is reached, else as it should be.
-    std::string pipeline(const std::string& more = {}, const std::string& certificate = "newer",
-                         const std::optional<std::string>& login = std::nullopt) const {
-        return workspace.head({certificate}) + "[deploy.far]\nplugin = \"ssh\"\ncertificate = \"" +
-               certificate +
-               "\"\nprobe = false\nguards = { older = \"off\" }\n[deploy.far.config]\n" +
-               login.value_or(server.login()) + files() + more;
+    SUBCASE("under busybox") {
+        if (is_there("/bin/busybox")) shell = {"/bin/busybox", "sh"};
     }
-    Run run(const std::string& more = {}, const std::string& certificate = "newer",
-            const std::optional<std::string>& login = std::nullopt) const {
-        return workspace.run(pipeline(more, certificate, login));
-    }
-    std::string pem(const std::string& certificate) const {
-        return read_text(workspace / (certificate + ".pem"));
-    }
-    std::vector<std::string> names() const {
-        std::vector<std::string> names;
-        for (const auto& entry : fs::directory_iterator(folder)) {
-            names.push_back(entry.path().filename().string());
-        }
-        std::sort(names.begin(), names.end());
-        return names;
-    }
-    /// Nothing but these two, so no temporary file either.
-    bool has_only_the_pair() const {
-        return names() == std::vector<std::string>{"shop.crt", "shop.key"};
-    }
-
-    Workspace workspace;
-    fs::path folder;
-    SshServer server;
-
-private:
-    SshServerWish prepared(SshServerWish wish) const {
-        fs::create_directory(folder);
-        for (auto at = wish.mounts.find("FAR"); at != std::string::npos;
-             at = wish.mounts.find("FAR")) {
-            wish.mounts.replace(at, 3, folder.string());
-        }
-        return wish;
-    }
-};
-
-/// Root may, where it is no container's.
-bool may_mount() {
-    Process tried({"unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"},
-                  {{"PATH", "/usr/bin:/bin"}});
-    if (tried.wait().status == 0) return true;
-    MESSAGE("skipped: nothing can be mounted here");
-    return false;
+    return shell;
 }
 
-void until_it_goes(int client) {
-    char byte = 0;
-    while (::recv(client, &byte, 1, 0) > 0) continue;
+/// Who holds a lock over there, as the lock names it.
+std::string holder(pid_t process) {
+    std::string boot = read_text("/proc/sys/kernel/random/boot_id");
+    boot.erase(boot.find('\n'));
+    return std::to_string(process) + " " + boot;
 }
 
 /// Something that programs over there wait for, by a line of sh: all of them, at any time.
@@ -135,19 +79,14 @@ std::string sh(const std::string& line) {
 
 TEST_CASE("a pair is put onto a host, left alone when it is there, and mended") {
     if (!is_there(sshd)) return;
-    std::vector<std::string> shell;
+    SshServerWish wish;
     SUBCASE("under the usual sh") {}
-    SUBCASE("under dash") {
-        shell = {"/bin/dash"};
+    SUBCASE("under another") {
+        const auto shell = each_shell();
+        if (!shell) return;
+        wish.shell = *shell;
     }
-    SUBCASE("under bash") {
-        shell = {"/bin/bash", "--posix"};
-    }
-    SUBCASE("under busybox") {
-        if (!is_there("/bin/busybox")) return;
-        shell = {"/bin/busybox", "sh"};
-    }
-    const Host host({.shell = shell});
+    const Host host(wish);
     const Run first = host.run();
     CAPTURE(first.output);
     CAPTURE(first.errors);
@@ -264,25 +203,22 @@ TEST_CASE("deployments to the same file take turns over there, and the dead do n
     if (!is_there(sshd)) return;
     const Host host;
     const fs::path lock = host.folder / ".shop.crt.certcast-lock";
-    std::string boot = read_text("/proc/sys/kernel/random/boot_id");
-    boot.erase(boot.find('\n'));
-    const auto holder = [](const auto& process) { return std::to_string(process); };
     SUBCASE("who is gone holds nothing") {
-        fs::create_symlink("4194305 " + boot, lock);
+        fs::create_symlink(holder(4194305), lock);
         CHECK(host.run().text("far", "status") == "changed");
     }
     SUBCASE("who was there before the machine was started again holds nothing") {
-        fs::create_symlink(holder(getpid()) + " another-boot", lock);
+        fs::create_symlink(std::to_string(getpid()) + " another-boot", lock);
         CHECK(host.run().text("far", "status") == "changed");
     }
     SUBCASE("who is there holds it") {
-        fs::create_symlink(holder(getpid()) + " " + boot, lock);
+        fs::create_symlink(holder(getpid()), lock);
         const Run run =
             host.workspace.run(host.pipeline() + "[deploy.far.timeouts]\ndeploy = \"4s\"\n");
         CAPTURE(run.output);
         CHECK(run.text("far", "status") == "failed");
         CHECK(says(run.message("far"), "another deployment holds " + lock.string()));
-        CHECK(says(run.message("far"), holder(getpid())));
+        CHECK(says(run.message("far"), std::to_string(getpid())));
         CHECK(host.names() == std::vector<std::string>{lock.filename().string()});
         return;
     }
@@ -297,22 +233,13 @@ TEST_CASE("a shell that says something when somebody logs in is listened to with
 }
 
 TEST_CASE("the script keeps to what it was told, though nobody hears it any more") {
-    std::vector<std::string> shell;
-    SUBCASE("dash") {
-        shell = {"/bin/dash"};
-    }
-    SUBCASE("bash") {
-        shell = {"/bin/bash", "--posix"};
-    }
-    SUBCASE("busybox") {
-        if (!is_there("/bin/busybox")) return;
-        shell = {"/bin/busybox", "sh"};
-    }
+    const auto shell = each_shell();
+    if (!shell) return;
     const TemporaryFolder folder;
     const fs::path file = folder / "file";
     std::ofstream(file) << "former";
     std::string script;
-    for (const std::string& word : shell) script += word + " ";
+    for (const std::string& word : *shell) script += word + " ";
     script += "-c \"$(cat " CERTCAST_FAR_SIDE ")\" certcast token 'touch " +
               (folder / "checked").string() + "' 'touch " + (folder / "loaded").string() + "' " +
               file.string() + " 0644 '' '' 5";
@@ -327,186 +254,11 @@ TEST_CASE("the script keeps to what it was told, though nobody hears it any more
     CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
 
     // What was sent for a deployment that is refused is nothing that is asked for.
-    std::string boot = read_text("/proc/sys/kernel/random/boot_id");
-    boot.erase(boot.find('\n'));
-    fs::create_symlink(std::to_string(getpid()) + " " + boot, folder / ".file.certcast-lock");
+    fs::create_symlink(holder(getpid()), folder / ".file.certcast-lock");
     const std::string refused = said("printf 'deploy 0\\ninspect\\ncommit\\n' | " + script);
     CHECK(says(refused, "certcast busy"));
     CHECK(!says(refused, "certcast file"));
     CHECK(read_text(file) == "former");
-}
-
-TEST_CASE("a host is who it should be, or nothing is sent to it") {
-    if (!is_there(sshd)) return;
-    const Host host;
-    const std::string right = host.server.fingerprint();
-    const fs::path known = host.server.known_hosts();
-    const std::string port = std::to_string(host.server.port());
-    const auto login = [&](const std::string& identity) {
-        return "host = \"127.0.0.1\"\nport = " + port + "\nuser = \"" + SshServer::user() +
-               "\"\nkey_file = \"" + host.server.key().string() + "\"\n" + identity;
-    };
-    const std::string by_file = login("known_hosts = \"" + known.string() + "\"\n");
-    const auto refused = [&](const std::string& by, const std::string& why) {
-        const Run run = host.run({}, "newer", by);
-        CAPTURE(run.output);
-        CHECK(run.text("far", "status") == "failed");
-        CHECK(says(run.message("far"), why));
-        CHECK(host.names().empty());
-        return run.message("far");
-    };
-    SUBCASE("as its fingerprint says") {
-        CHECK(
-            host.run({}, "newer", login("host_key = \"" + right + "\"\n")).text("far", "status") ==
-            "changed");
-    }
-    SUBCASE("not as its fingerprint says") {
-        std::string other = right;
-        other[10] = other[10] == 'A' ? 'B' : 'A';
-        const std::string why = refused(login("host_key = \"" + other + "\"\n"), right);
-        CHECK(says(why, other));
-    }
-    SUBCASE("as a hashed file says") {
-        Process({"ssh-keygen", "-q", "-H", "-f", known.string()}, {{"PATH", "/usr/bin"}}).wait();
-        REQUIRE(says(read_text(known), "|1|"));
-        CHECK(host.run({}, "newer", by_file).text("far", "status") == "changed");
-    }
-    SUBCASE("revoked by the file") {
-        const std::string line = read_text(known);
-        std::ofstream(known, std::ios::app) << "@revoked *" << line.substr(line.find(' '));
-        refused(by_file, "has as revoked");
-    }
-    SUBCASE("not in the file") {
-        std::ofstream(known, std::ios::trunc).flush();
-        CHECK(says(refused(by_file, "is not in " + known.string()), right));
-    }
-    SUBCASE("another one in the file") {
-        make_ssh_key(host.workspace / "other");
-        std::ofstream(known) << "[127.0.0.1]:" << port << " "
-                             << read_text(host.workspace / "other.pub");
-        Process list({"ssh-keygen", "-l", "-f", (host.workspace / "other.pub").string()},
-                     {{"PATH", "/usr/bin"}});
-        list.wait();
-        const std::string words = list.output();
-        const std::size_t begin = words.find("SHA256:");
-        const std::string why = refused(by_file, right);
-        CAPTURE(why);
-        CAPTURE(words);
-        CHECK(says(why, words.substr(begin, words.find(' ', begin) - begin)));
-    }
-}
-
-TEST_CASE("who is let in, and what is said to whom is not") {
-    if (!is_there(sshd)) return;
-    const Host host;
-    const fs::path key = host.workspace / "key";
-    const std::string head = "host = \"127.0.0.1\"\nport = " + std::to_string(host.server.port()) +
-                             "\nuser = \"" + SshServer::user() + "\"\nknown_hosts = \"" +
-                             host.server.known_hosts().string() + "\"\n";
-    const std::string by_key = head + "key_file = \"" + key.string() + "\"\n";
-    std::ofstream(host.workspace / "phrase") << "open sesame";
-    std::ofstream(host.workspace / "wrong") << "close sesame";
-    const auto phrase = [&](const std::string& file) {
-        return "passphrase = { file = \"" + (host.workspace / file).string() + "\" }\n";
-    };
-    const auto fails = [&](const std::string& login, const std::string& why) {
-        const Run run = host.run({}, "newer", login);
-        CAPTURE(run.output);
-        CHECK(run.text("far", "status") == "failed");
-        CHECK(says(run.message("far"), why));
-        CHECK(host.names().empty());
-    };
-    for (const char* type : {"ed25519", "ecdsa", "rsa"}) {
-        SUBCASE(type) {
-            make_ssh_key(key, type, "open sesame");
-            host.server.authorize(key);
-            fails(by_key, "has a passphrase, which 'passphrase' has to give");
-            fails(by_key + phrase("wrong"), "'passphrase' is not its passphrase");
-            const Run run = host.run({}, "newer", by_key + phrase("phrase"));
-            CAPTURE(run.output);
-            CHECK(run.text("far", "status") == "changed");
-        }
-    }
-    const auto certify = [&](const fs::path& which) {
-        Process({"ssh-keygen", "-q", "-s", (host.server / "authority").string(), "-I", "test", "-n",
-                 SshServer::user(), which.string() + ".pub"},
-                {{"PATH", "/usr/bin"}})
-            .wait();
-        return "key_certificate = \"" + which.string() + "-cert.pub\"\n";
-    };
-    SUBCASE("a certificate for the key") {
-        make_ssh_key(key);
-        const Run run = host.run({}, "newer", by_key + certify(key));
-        CAPTURE(run.output);
-        CHECK(run.text("far", "status") == "changed");
-    }
-    SUBCASE("the certificate of another key") {
-        make_ssh_key(key);
-        make_ssh_key(host.workspace / "other");
-        const std::string certificate = certify(host.workspace / "other");
-        fails(by_key + certificate, "the login was refused; tried publickey (" + key.string() +
-                                        " with " + (host.workspace / "other-cert.pub").string());
-    }
-    SUBCASE("a certificate that is none") {
-        make_ssh_key(key);
-        fails(by_key + "key_certificate = \"" + key.string() + "\"\n", "is no OpenSSH certificate");
-    }
-    SUBCASE("a key that the host does not know") {
-        make_ssh_key(key);
-        fails(by_key, "the login was refused; tried publickey (" + key.string() +
-                          "); the host offers publickey");
-    }
-    SUBCASE("a password where none is asked for") {
-        fails(head + "password = { file = \"" + (host.workspace / "phrase").string() + "\" }\n",
-              "tried nothing; the host offers publickey");
-    }
-    SUBCASE("no key at all") {
-        std::ofstream(key) << "what is this";
-        fails(by_key, "is no private key");
-    }
-}
-
-TEST_CASE("a password is given as one, or to whoever prompts for it") {
-    if (!is_there(sshd) || !may_mount()) return;
-    SshServerWish wish{
-        .mounts =
-            "printf 'root:%s:19000:0:99999:7:::\\n' \"$(openssl passwd -6 'open sesame')\" "
-            "> FAR.shadow && mount --bind FAR.shadow /etc/shadow"};
-    bool with_key = false;
-    SUBCASE("as a password") {
-        wish.settings = "PasswordAuthentication yes\n";
-    }
-    SUBCASE("to a prompt") {
-        wish.settings = "UsePAM yes\nKbdInteractiveAuthentication yes\n";
-        wish.mounts +=
-            " && printf 'auth required pam_unix.so\\naccount required pam_permit.so\\n"
-            "session required pam_permit.so\\n' > FAR.pam && "
-            "mount --bind FAR.pam /etc/pam.d/sshd";
-    }
-    SUBCASE("behind a key") {
-        with_key = true;
-        wish.settings = "PasswordAuthentication yes\nAuthenticationMethods publickey,password\n";
-    }
-    const Host host(wish);
-    std::string login = host.server.login();
-    if (!with_key) login.erase(login.find("key_file"));
-    std::ofstream(host.workspace / "right") << "open sesame";
-    std::ofstream(host.workspace / "wrong") << "close sesame";
-    const auto password = [&](const std::string& file) {
-        return login + "password = { file = \"" + (host.workspace / file).string() + "\" }\n";
-    };
-    const Run wrong = host.run({}, "newer", password("wrong"));
-    CAPTURE(wrong.output);
-    CHECK(wrong.text("far", "status") == "failed");
-    CHECK(says(wrong.message("far"), "the login was refused"));
-    CHECK(!says(wrong.output + wrong.errors, "close sesame"));
-    CHECK(host.names().empty());
-    if (with_key) {
-        CHECK(says(host.run({}, "newer", login).message("far"), "wants more than one method"));
-    }
-    const Run right = host.run({}, "newer", password("right"));
-    CAPTURE(right.output);
-    CHECK(right.text("far", "status") == "changed");
 }
 
 TEST_CASE("whatever a file is called over there") {
@@ -622,40 +374,6 @@ TEST_CASE("a connection that is cut while files are sent changes nothing") {
     moment.comes();
     wait_until("nothing is left of it", [&] { return host.has_only_the_pair(); });
     CHECK(says(read_text(host.crt()), host.pem("former")));
-}
-
-TEST_CASE("a host that is not to be had is given up in time") {
-    if (!is_there(sshd)) return;
-    const Host host;
-    const auto login = [&](std::uint16_t port) {
-        return "host = \"127.0.0.1\"\nport = " + std::to_string(port) + "\nuser = \"" +
-               SshServer::user() + "\"\nknown_hosts = \"" + host.server.known_hosts().string() +
-               "\"\nkey_file = \"" + host.server.key().string() +
-               "\"\nconnect_timeout = \"500ms\"\n";
-    };
-    SUBCASE("nobody listens") {
-        const Run run = host.run({}, "newer", login(1));
-        CAPTURE(run.output);
-        CHECK(says(run.message("far"), "Connection refused"));
-    }
-    SUBCASE("somebody who says nothing") {
-        const AcceptingServer server(until_it_goes);
-        const Run run = host.run({}, "newer", login(server.port()));
-        CAPTURE(run.output);
-        CHECK(says(run.message("far"), "did not answer in time"));
-        CHECK(run.took < 10s);
-    }
-    SUBCASE("somebody who says too much") {
-        const AcceptingServer server([](int client) {
-            const std::string banner(1 << 20, 'x');
-            ::send(client, banner.data(), banner.size(), MSG_NOSIGNAL);
-            until_it_goes(client);
-        });
-        const Run run = host.run({}, "newer", login(server.port()));
-        CAPTURE(run.output);
-        CHECK(run.text("far", "status") == "failed");
-        CHECK(says(run.message("far"), "before anybody logged in"));
-    }
 }
 
 /// A host whose reload waits, once, until somebody says a word.

@@ -1,0 +1,87 @@
+#pragma once
+
+#include "tests/e2e/real_part.hpp"
+#include "tests/e2e/ssh_server.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace certcast::testing {
+
+inline constexpr const char* sshd = "/usr/sbin/sshd";
+
+/// One host with a certificate and a key, in a folder that is there for each test.
+class Host {
+public:
+    /// In `wish`, FAR stands for the folder.
+    explicit Host(SshServerWish wish = {})
+        : folder(workspace / "far"), server(workspace, prepared(std::move(wish))) {
+        workspace.issue("newer");
+        workspace.issue("former");
+    }
+
+    std::filesystem::path crt() const { return folder / "shop.crt"; }
+    std::filesystem::path key() const { return folder / "shop.key"; }
+    std::string files() const {
+        return "files = [{ form = \"fullchain\", path = \"" + crt().string() +
+               "\" }, { form = \"key\", path = \"" + key().string() + "\" }]\n";
+    }
+    /// `more`: lines of its config. `login`: how it is reached, else as it should be.
+    std::string pipeline(const std::string& more = {}, const std::string& certificate = "newer",
+                         const std::optional<std::string>& login = std::nullopt) const {
+        return workspace.head({certificate}) + "[deploy.far]\nplugin = \"ssh\"\ncertificate = \"" +
+               certificate +
+               "\"\nprobe = false\nguards = { older = \"off\" }\n[deploy.far.config]\n" +
+               login.value_or(server.login()) + files() + more;
+    }
+    Run run(const std::string& more = {}, const std::string& certificate = "newer",
+            const std::optional<std::string>& login = std::nullopt) const {
+        return workspace.run(pipeline(more, certificate, login));
+    }
+    std::string pem(const std::string& certificate) const {
+        return read_text(workspace / (certificate + ".pem"));
+    }
+    std::vector<std::string> names() const {
+        std::vector<std::string> names;
+        for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+            names.push_back(entry.path().filename().string());
+        }
+        std::sort(names.begin(), names.end());
+        return names;
+    }
+    /// Nothing but these two, so no temporary file either.
+    bool has_only_the_pair() const {
+        return names() == std::vector<std::string>{"shop.crt", "shop.key"};
+    }
+
+    Workspace workspace;
+    std::filesystem::path folder;
+    SshServer server;
+
+private:
+    SshServerWish prepared(SshServerWish wish) const {
+        std::filesystem::create_directory(folder);
+        for (auto at = wish.mounts.find("FAR"); at != std::string::npos;
+             at = wish.mounts.find("FAR")) {
+            wish.mounts.replace(at, 3, folder.string());
+        }
+        return wish;
+    }
+};
+
+/// Root may, where it is no container's.
+inline bool may_mount() {
+    Process tried({"unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"},
+                  {{"PATH", "/usr/bin:/bin"}});
+    if (tried.wait().status == 0) return true;
+    MESSAGE("skipped: nothing can be mounted here");
+    return false;
+}
+
+}  // namespace certcast::testing
