@@ -122,8 +122,14 @@ Result<Fd> make_sealed(std::span<const std::byte> payload) {
         if (written <= 0) return system_error("cannot write a large frame", errno);
         done += static_cast<std::size_t>(written);
     }
-    if (fcntl(memfd.get(), F_ADD_SEALS, required_seals | F_SEAL_SEAL) != 0) {
-        return system_error("cannot seal a large frame", errno);
+    // While the kernel moves pages it calls a memfd busy that nobody else has; it has waited
+    // itself.
+    constexpr int most_attempts = 10;
+    for (int attempt = 1; fcntl(memfd.get(), F_ADD_SEALS, required_seals | F_SEAL_SEAL) != 0;
+         ++attempt) {
+        if (errno != EBUSY || attempt == most_attempts) {
+            return system_error("cannot seal a large frame", errno);
+        }
     }
     return memfd;
 }

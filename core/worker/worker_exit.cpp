@@ -75,7 +75,7 @@ Outcome outcome_of(const WorkerExit& exit, bool started, const Limits& limits, S
     }
     if (exit.status == exit_protocol) {
         return internal(Ended::protocol_error, stage,
-                        "the worker found its connection to certcast disturbed");
+                        "the worker found its connection to certcast disturbed; its output says why");
     }
     if (exit.status == exit_host_gone) {
         return internal(Ended::protocol_error, stage,

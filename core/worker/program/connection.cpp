@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <utility>
@@ -19,6 +20,11 @@ void Connection::end(int status) const {
     _exit(status);
 }
 
+void Connection::end_broken(const Error& why) const {
+    dprintf(STDERR_FILENO, "certcast-worker: %s\n", why.text().c_str());
+    end(exit_protocol);
+}
+
 void Connection::wait(short events) const {
     pollfd entry{socket_, events, 0};
     poll(&entry, 1, -1);
@@ -27,7 +33,7 @@ void Connection::wait(short events) const {
 void Connection::send(FrameType type, std::uint32_t call, std::span<const std::byte> payload,
                       std::vector<Fd> fds) {
     const auto frame = make_frame(type, call, payload, std::move(fds));
-    if (!frame) end(exit_protocol);
+    if (!frame) end_broken(frame.error());
     for (;;) {
         switch (send_frame(socket_, *frame)) {
             case Sent::yes:
@@ -52,7 +58,7 @@ void Connection::send_text(FrameType type, std::string_view text) {
 
 bool Connection::try_receive(Frame& frame) {
     auto received = receive_frame(socket_, {buffer_.data(), buffer_.size()}, {.from_host = true});
-    if (!received) end(exit_protocol);
+    if (!received) end_broken(received.error());
     if (std::holds_alternative<Closed>(*received)) end(exit_host_gone);
     if (std::holds_alternative<NothingYet>(*received)) return false;
     frame = std::move(std::get<Frame>(*received));

@@ -29,6 +29,8 @@ public:
 private:
     void wait(short events) const;
     [[noreturn]] void end(int status) const;
+    /// Its output says why.
+    [[noreturn]] void end_broken(const Error& why) const;
 
     int socket_;
     End end_;
