@@ -21,7 +21,8 @@ std::string flags_in_words(const Parameter& param) {
                             {CERTCAST_WRITES, "written"},    {CERTCAST_MUST_EXIST, "must exist"},
                             {CERTCAST_IDENTITY, "identity"}, {CERTCAST_EXCLUSIVE, "exclusive"},
                             {CERTCAST_ACCOUNT, "account"},   {CERTCAST_DEPRECATED, "deprecated"},
-                            {CERTCAST_ADVANCED, "advanced"}};
+                            {CERTCAST_ADVANCED, "advanced"}, {CERTCAST_CONNECTS, "connected to"},
+                            {CERTCAST_STARTS, "started"}};
     std::string words;
     for (const Flag& flag : all) {
         if (param.has(flag.flag)) words.append(", ").append(flag.words);
@@ -63,23 +64,30 @@ private:
     void sandbox() const {
         struct Right {
             std::uint64_t need;
+            std::uint64_t flag;  ///< of parameters that are granted it where they are given
             std::string_view granted;
             std::string_view refused;
         };
         constexpr Right all[] = {
-            {CERTCAST_NEEDS_NETWORK, "connect to any address and listen", "use the network"},
-            {CERTCAST_NEEDS_UNIX_SOCKETS, "connect to the sockets of local services",
-             "connect to local services"},
-            {CERTCAST_NEEDS_EXEC, "run the system's programs", "run programs"},
-            {CERTCAST_NEEDS_SIGNALS, "send signals to other processes",
+            {CERTCAST_NEEDS_NETWORK, 0, "connect to any address and listen", "use the network"},
+            {CERTCAST_NEEDS_UNIX_SOCKETS, CERTCAST_CONNECTS,
+             "connect to the sockets of local services", "connect to local services"},
+            {CERTCAST_NEEDS_EXEC, CERTCAST_STARTS, "run the system's programs", "run programs"},
+            {CERTCAST_NEEDS_SIGNALS, 0, "send signals to other processes",
              "send signals to other processes"},
-            {CERTCAST_NEEDS_KEY, "ask for the private key", "ask for the private key"},
+            {CERTCAST_NEEDS_KEY, 0, "ask for the private key", "ask for the private key"},
         };
         std::cout << "its sandbox lets it:\n";
         for (const Right& right : all) {
-            const bool has = deployer_.needs_flag(right.need);
-            std::cout << "    " << (has ? "" : "not ") << (has ? right.granted : right.refused)
-                      << '\n';
+            const std::string given = names_with(right.flag);
+            if (deployer_.needs_flag(right.need)) {
+                std::cout << "    " << right.granted << '\n';
+            } else if (!given.empty()) {
+                std::cout << "    " << right.granted << ", where it is given "
+                          << filter_.line(given) << '\n';
+            } else {
+                std::cout << "    not " << right.refused << '\n';
+            }
         }
         paths(CERTCAST_READS, "read");
         paths(CERTCAST_WRITES, "make, write and remove files in the folder of");
@@ -87,6 +95,12 @@ private:
     }
 
     void paths(std::uint64_t flag, std::string_view what) const {
+        const std::string names = names_with(flag);
+        if (!names.empty()) std::cout << "    " << what << ' ' << filter_.line(names) << '\n';
+    }
+
+    /// Of files and parameters.
+    std::string names_with(std::uint64_t flag) const {
         std::string names;
         const auto add = [&names](const std::string& name) {
             names += (names.empty() ? "" : ", ") + name;
@@ -95,16 +109,14 @@ private:
             if ((file.flags & flag) != 0) add(file.path);
         }
         gather(flag, deployer_.params, {}, add);
-        if (!names.empty()) std::cout << "    " << what << ' ' << filter_.line(names) << '\n';
+        return names;
     }
 
     template <typename Add>
     static void gather(std::uint64_t flag, const std::vector<Parameter>& params,
                        const std::string& path, const Add& add) {
         for (const Parameter& param : params) {
-            const bool is_path =
-                param.type == ParameterType::path || param.element_type == ParameterType::path;
-            if (is_path && param.has(flag)) add(path + param.name);
+            if (param.has(flag)) add(path + param.name);
             gather(flag, param.fields, path + param.name + ".", add);
         }
     }

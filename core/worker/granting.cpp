@@ -25,7 +25,7 @@ fs::path written_at(const fs::path& path) {
 
 class Gathering {
 public:
-    explicit Gathering(std::set<PathGrant>& paths) : paths_(paths) {}
+    explicit Gathering(Grants& grants) : grants_(grants) {}
 
     void object(const Value& value, const std::vector<Parameter>& params) {
         for (std::size_t i = 0; i < params.size() && i < value.entries.size(); ++i) {
@@ -35,18 +35,22 @@ public:
 
     void path(const std::string& path, std::uint64_t flags) {
         if (path.empty()) return;
-        if ((flags & CERTCAST_READS) != 0) paths_.insert(granted(Access::read, path));
-        if ((flags & CERTCAST_DEVICE) != 0) paths_.insert(granted(Access::device, path));
+        if ((flags & CERTCAST_READS) != 0) grants_.paths.insert(granted(Access::read, path));
+        if ((flags & CERTCAST_DEVICE) != 0) grants_.paths.insert(granted(Access::device, path));
         if ((flags & CERTCAST_WRITES) != 0) {
             const fs::path file = written_at(fs::path(path).lexically_normal());
-            paths_.insert(granted(Access::write, file.has_filename()
-                                                     ? file.parent_path()
-                                                     : file.parent_path().parent_path()));
+            grants_.paths.insert(granted(Access::write, file.has_filename()
+                                                            ? file.parent_path()
+                                                            : file.parent_path().parent_path()));
         }
     }
 
 private:
     void parameter(const Value& value, const Parameter& param) {
+        if (value.type == ParameterType::none) return;
+        Rights& rights = grants_.rights;
+        if (param.has(CERTCAST_CONNECTS)) rights.unix_sockets = rights.keeps_user = true;
+        if (param.has(CERTCAST_STARTS)) rights.exec = true;
         switch (value.type) {
             case ParameterType::path:
                 return path(value.text, param.flags);
@@ -71,7 +75,7 @@ private:
         }
     }
 
-    std::set<PathGrant>& paths_;
+    Grants& grants_;
 };
 
 }  // namespace
@@ -101,7 +105,7 @@ Grants grants_of(const Descriptor& descriptor, const Value& config) {
     rights.unix_sockets = descriptor.needs_flag(CERTCAST_NEEDS_UNIX_SOCKETS);
     rights.exec = descriptor.needs_flag(CERTCAST_NEEDS_EXEC);
     rights.signals = descriptor.needs_flag(CERTCAST_NEEDS_SIGNALS);
-    Gathering gathering(grants.paths);
+    Gathering gathering(grants);
     gathering.object(config, descriptor.params);
     for (const FileGrant& file : descriptor.files) gathering.path(file.path, file.flags);
     for (const PathGrant& grant : grants.paths) {

@@ -74,8 +74,9 @@ Outcome outcome_of(const WorkerExit& exit, bool started, const Limits& limits, S
         return outcome;
     }
     if (exit.status == exit_protocol) {
-        return internal(Ended::protocol_error, stage,
-                        "the worker found its connection to certcast disturbed; its output says why");
+        return internal(
+            Ended::protocol_error, stage,
+            "the worker found its connection to certcast disturbed; its output says why");
     }
     if (exit.status == exit_host_gone) {
         return internal(Ended::protocol_error, stage,

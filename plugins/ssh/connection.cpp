@@ -1,19 +1,20 @@
 #include "plugins/ssh/connection.hpp"
 
+#include "plugins/ssh/host_key.hpp"
+#include "plugins/ssh/tunnel.hpp"
+
+#include <certcast/errors.hpp>
+#include <certcast/files.hpp>
+
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <fstream>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace ssh {
 
@@ -26,115 +27,13 @@ struct FreeKey {
 };
 using Key = std::unique_ptr<ssh_key_struct, FreeKey>;
 
-struct FreeEntry {
-    void operator()(ssh_knownhosts_entry* entry) const { ssh_knownhosts_entry_free(entry); }
-};
-using KnownHost = std::unique_ptr<ssh_knownhosts_entry, FreeEntry>;
-
-struct FreeAddresses {
-    void operator()(addrinfo* addresses) const { freeaddrinfo(addresses); }
-};
-using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
-
 /// For libssh, which takes secrets as C strings.
 certcast::Sensitive with_end(const certcast::Sensitive& text) {
     return text + std::string_view("\0", 1);
 }
 
-/// Waits for `events`. Throws where the job is to stop or the time is up.
-void wait_for(int fd, short events, steady_clock::time_point until, const std::string& what,
-              const certcast::Job& job) {
-    const auto deadline = std::min(until, job.deadline());
-    for (;;) {
-        job.throw_if_cancelled();
-        const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now());
-        if (left.count() <= 0) throw certcast::timeout_error(what + " did not answer in time");
-        std::array<pollfd, 2> fds{{{fd, events, 0}, {job.cancel_fd(), POLLIN, 0}}};
-        const int count = ::poll(fds.data(), fds.size(), static_cast<int>(left.count()));
-        if (count < 0 && errno != EINTR) {
-            throw std::system_error(errno, std::generic_category(), "poll");
-        }
-        if (count > 0 && fds[0].revents != 0) return;
-    }
-}
-
-Addresses addresses_of(const Login& login) {
-    addrinfo hints{};
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    const int status =
-        getaddrinfo(login.host.c_str(), std::to_string(login.port).c_str(), &hints, &found);
-    if (status == 0) return Addresses(found);
-    const std::string message = login.host + " does not resolve: " + gai_strerror(status);
-    if (status == EAI_AGAIN) throw certcast::network_error(message);
-    throw certcast::network_error(message).permanent();
-}
-
-/// The first address that answers; one that says nothing gets its share of the time. Belongs to
-/// whoever called.
-int connected(const Login& login, steady_clock::time_point until, const certcast::Job& job) {
-    const Addresses addresses = addresses_of(login);
-    int left = 0;
-    for (const addrinfo* next = addresses.get(); next != nullptr; next = next->ai_next) ++left;
-    int error = 0;
-    for (const addrinfo* next = addresses.get(); next != nullptr; next = next->ai_next, --left) {
-        const certcast::detail::OpenFile fd(::socket(
-            next->ai_family, next->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, next->ai_protocol));
-        if (fd.get() < 0) {
-            error = errno;
-            continue;
-        }
-        error = ::connect(fd.get(), next->ai_addr, next->ai_addrlen) == 0 ? 0 : errno;
-        if (error == EINPROGRESS) {
-            const auto now = steady_clock::now();
-            try {
-                wait_for(fd.get(), POLLOUT, now + (until - now) / left, login.text(), job);
-            } catch (const certcast::timeout_error&) {
-                if (left == 1) throw;
-                continue;
-            }
-            socklen_t size = sizeof(error);
-            ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-        }
-        if (error != 0) continue;
-        const int own = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);
-        if (own >= 0) return own;
-        error = errno;
-    }
-    throw std::system_error(error, std::generic_category(), login.text() + ": cannot connect");
-}
-
-/// What the file has for the host, of the same kind of key.
-std::string known_fingerprints(const Login& login, ssh_key shown) {
-    const std::string host =
-        login.port == 22 ? login.host : "[" + login.host + "]:" + std::to_string(login.port);
-    std::string found;
-    std::ifstream file(login.known_hosts);
-    for (std::string line; std::getline(file, line);) {
-        ssh_knownhosts_entry* raw = nullptr;
-        const int status = ssh_known_hosts_parse_line(host.c_str(), line.c_str(), &raw);
-        const KnownHost entry(raw);
-        if (status != SSH_OK || !entry || ssh_key_type(entry->publickey) != ssh_key_type(shown)) {
-            continue;
-        }
-        found += (found.empty() ? "" : ", ") + fingerprint(entry->publickey);
-    }
-    return found.empty() ? "another one" : found;
-}
-
-/// Which libssh does not look for.
-bool is_revoked(const Login& login, ssh_key shown) {
-    char* raw = nullptr;
-    if (ssh_pki_export_pubkey_base64(shown, &raw) != SSH_OK) return true;
-    const std::string text = raw;
-    ssh_string_free_char(raw);
-    std::ifstream file(login.known_hosts);
-    for (std::string line; std::getline(file, line);) {
-        if (line.starts_with("@revoked") && line.find(text) != std::string::npos) return true;
-    }
-    return false;
+void add_word(std::string& list, const std::string& word) {
+    list += (list.empty() ? "" : ", ") + word;
 }
 
 std::string methods_in(int list) {
@@ -146,55 +45,55 @@ std::string methods_in(int list) {
         std::pair{SSH_AUTH_METHOD_GSSAPI_MIC, "gssapi-with-mic"}};
     std::string text;
     for (const auto& [bit, name] : names) {
-        if ((static_cast<unsigned>(list) & bit) != 0)
-            text += (text.empty() ? "" : ", ") + std::string(name);
+        if ((static_cast<unsigned>(list) & bit) != 0) add_word(text, name);
     }
     return text.empty() ? "nothing" : text;
 }
 
 }  // namespace
 
-std::string Login::text() const {
-    return user + "@" + host + ":" + std::to_string(port);
-}
-
-std::string fingerprint(ssh_key key) {
-    unsigned char* hash = nullptr;
-    std::size_t size = 0;
-    if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &size) != 0) return "?";
-    char* const text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, size);
-    std::string words = text != nullptr ? text : "?";
-    ssh_string_free_char(text);
-    ssh_clean_pubkey_hash(&hash);
-    return words;
-}
-
 Connection::Connection(const Login& login, const certcast::Job& job)
-    : login_(login), session_(ssh_new()), patience_(steady_clock::now() + login.connect_timeout) {
+    : Connection(login, steady_clock::now() + login.connect_timeout, job) {}
+
+Connection::Connection(const Login& login, Deadline patience, const certcast::Job& job)
+    : login_(login), session_(ssh_new()), patience_(patience) {
     if (!session_) throw std::bad_alloc();
     // libssh writes to connections that may be closed already.
     std::signal(SIGPIPE, SIG_IGN);
     const bool process_config = false;
-    const unsigned port = login_.port;
     set(SSH_OPTIONS_PROCESS_CONFIG, &process_config);
     // Otherwise it asks the system for a home, and finds nothing there.
     set(SSH_OPTIONS_SSH_DIR, job.work_folder().c_str());
-    set(SSH_OPTIONS_HOST, login_.host.c_str());
-    set(SSH_OPTIONS_PORT, &port);
+    set(SSH_OPTIONS_HOST, login_.address.c_str());
     set(SSH_OPTIONS_USER, login_.user.c_str());
-    if (!login_.known_hosts.empty()) {
-        set(SSH_OPTIONS_KNOWNHOSTS, login_.known_hosts.c_str());
-        set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, login_.known_hosts.c_str());
-    }
-    const int fd = connected(login_, patience_, job);
+    if (!login_.agent.empty()) set(SSH_OPTIONS_IDENTITY_AGENT, login_.agent.c_str());
+    set_known_hosts(session_.get(), login_, job);
+    const int fd = descriptor(job);
     set(SSH_OPTIONS_FD, &fd);  // libssh closes it
     ssh_set_blocking(session_.get(), 0);
     if (until_done(job, SSH_AGAIN, [&] { return ssh_connect(session_.get()); }) != SSH_OK) {
         throw_broken("before anybody logged in");
     }
-    check_host_key(job);
+    check_host_key(session_.get(), login_, job);
     log_in(job);
-    patience_ = steady_clock::time_point::max();
+    patience_ = Deadline::max();
+}
+
+Connection::~Connection() = default;
+
+/// One that belongs to whoever called.
+int Connection::descriptor(const certcast::Job& job) {
+    const auto own = [](int fd) {
+        const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (copy < 0) throw std::system_error(errno, std::generic_category(), "fcntl");
+        return copy;
+    };
+    if (!login_.proxy_command.empty()) return own(through_proxy_command(login_).get());
+    if (login_.jumps.empty()) return own(connected(login_, patience_, job).get());
+    Login jump = login_.jumps.back();
+    jump.jumps.assign(login_.jumps.begin(), login_.jumps.end() - 1);
+    tunnel_ = std::make_unique<Tunnel>(jump, login_, patience_, job);
+    return own(tunnel_->near_end());
 }
 
 void Connection::set(ssh_options_e option, const void* value) {
@@ -202,10 +101,15 @@ void Connection::set(ssh_options_e option, const void* value) {
     throw certcast::config_error(login_.text() + ": " + ssh_get_error(session_.get()));
 }
 
-void Connection::wait(const certcast::Job& job) const {
+pollfd Connection::interest() const {
     const bool has_more = (ssh_get_poll_flags(session_.get()) & SSH_WRITE_PENDING) != 0;
-    wait_for(ssh_get_fd(session_.get()), static_cast<short>(has_more ? POLLIN | POLLOUT : POLLIN),
-             patience_, login_.text(), job);
+    return {ssh_get_fd(session_.get()), static_cast<short>(has_more ? POLLIN | POLLOUT : POLLIN),
+            0};
+}
+
+void Connection::wait(const certcast::Job& job) const {
+    const pollfd own = interest();
+    wait_for(own.fd, own.events, patience_, login_.text(), job, tunnel_.get());
 }
 
 template <typename Call>
@@ -222,67 +126,36 @@ void Connection::throw_broken(const std::string& during) const {
                                   ssh_get_error(session_.get()));
 }
 
-void Connection::check_host_key(const certcast::Job& job) {
-    ssh_key raw = nullptr;
-    if (ssh_get_server_publickey(session_.get(), &raw) != SSH_OK) throw_broken("without a key");
-    const Key key(raw);
-    const std::string shown = fingerprint(key.get());
-    const std::string whose = "the host key of " + login_.host + ":" + std::to_string(login_.port);
-    if (!login_.host_key.empty()) {
-        if (shown == login_.host_key) return;
-        throw certcast::auth_error(whose + " is " + shown + ", and 'host_key' wants " +
-                                   login_.host_key + ": somebody may stand in between")
-            .code("host_key");
-    }
-    const std::string file = login_.known_hosts.string();
-    if (is_revoked(login_, key.get())) {
-        throw certcast::auth_error(whose + " is " + shown + ", which " + file + " has as revoked")
-            .code("host_key");
-    }
-    switch (ssh_session_is_known_server(session_.get())) {
-        case SSH_KNOWN_HOSTS_OK:
-            job.debug(whose + " is " + shown);
-            return;
-        case SSH_KNOWN_HOSTS_CHANGED:
-            throw certcast::auth_error(
-                whose + " is " + shown + ", and " + file + " has " +
-                known_fingerprints(login_, key.get()) +
-                ": somebody may stand in between; if it was changed on purpose, mend that file")
-                .code("host_key");
-        case SSH_KNOWN_HOSTS_OTHER:
-            throw certcast::auth_error(whose + " is " + shown + ", and " + file +
-                                       " has only keys of another kind for it")
-                .code("host_key");
-        case SSH_KNOWN_HOSTS_UNKNOWN:
-        case SSH_KNOWN_HOSTS_NOT_FOUND:
-            throw certcast::auth_error(whose + " is not in " + file + ": it shows " + shown +
-                                       "; compare that with the host's own (ssh-keygen -l), and "
-                                       "add its line to the file or give it as 'host_key'")
-                .code("host_key");
-        case SSH_KNOWN_HOSTS_ERROR:
-            throw certcast::config_error(file + ": " + ssh_get_error(session_.get()));
-    }
-    throw certcast::internal_error("an unknown answer about the host key");
-}
-
-int Connection::log_in_with_key(const certcast::Job& job) {
-    ssh_key raw = nullptr;
+std::optional<int> Connection::log_in_with(const Identity& identity, std::string& tried,
+                                           const certcast::Job& job) {
+    const std::string file = identity.key.string();
+    const auto give_up = [&](const std::string& why) {
+        if (identity.is_wanted) throw certcast::config_error(file + ": " + why);
+        add_word(tried, "not " + file + " (" + why + ")");
+        return std::nullopt;
+    };
     const auto passphrase = with_end(login_.passphrase.value_or(certcast::Sensitive()));
     const char* const phrase = login_.passphrase ? passphrase.data() : nullptr;
-    const std::string file = login_.key_file.string();
-    // A key of another user's, say, is told from a wrong passphrase by opening it.
-    certcast::read_file(login_.key_file);
+    try {
+        // A key of another user's, say, is told from a wrong passphrase by opening it.
+        certcast::read_file(identity.key);
+    } catch (const std::system_error& error) {
+        if (identity.is_wanted) throw;
+        return give_up(error.code().message());
+    }
+    ssh_key raw = nullptr;
     if (ssh_pki_import_privkey_file(file.c_str(), phrase, nullptr, nullptr, &raw) != SSH_OK) {
-        throw certcast::config_error(
-            file +
-            (login_.passphrase
-                 ? ": is no private key, or 'passphrase' is not its passphrase"
-                 : ": is no private key, or has a passphrase, which 'passphrase' has to give"));
+        return give_up(login_.passphrase
+                           ? "is no private key, or 'passphrase' is not its passphrase"
+                           : "is no private key, or has a passphrase, which 'passphrase' has to "
+                             "give");
     }
     const Key key(raw);
-    if (!login_.key_certificate.empty()) {
-        const std::string of_key = login_.key_certificate.string();
-        certcast::read_file(login_.key_certificate);
+    std::string with;
+    if (!identity.certificate.empty()) {
+        const std::string of_key = identity.certificate.string();
+        with = " with " + of_key;
+        certcast::read_file(identity.certificate);
         ssh_key raw_certificate = nullptr;
         const int read = ssh_pki_import_cert_file(of_key.c_str(), &raw_certificate);
         const Key certificate(raw_certificate);
@@ -291,48 +164,59 @@ int Connection::log_in_with_key(const certcast::Job& job) {
             throw certcast::config_error(of_key + ": is no OpenSSH certificate");
         }
     }
+    add_word(tried, "publickey (" + file + with + ")");
     return until_done(job, SSH_AUTH_AGAIN,
                       [&] { return ssh_userauth_publickey(session_.get(), nullptr, key.get()); });
 }
 
-/// With the key first, then the password, as a password or as the answer to prompts.
+/// With the keys first, then the agent, then the password, as a password or as the answer to
+/// prompts.
 void Connection::log_in(const certcast::Job& job) {
-    std::vector<std::string> tried;
+    std::string tried;
     int status = SSH_AUTH_DENIED;
-    if (!login_.key_file.empty()) {
-        const std::string certificate =
-            login_.key_certificate.empty() ? "" : " with " + login_.key_certificate.string();
-        tried.push_back("publickey (" + login_.key_file.string() + certificate + ")");
-        status = log_in_with_key(job);
-    } else {
+    bool has_asked = false;
+    for (const Identity& identity : login_.identities) {
+        if (status != SSH_AUTH_DENIED) break;
+        const std::optional<int> answer = log_in_with(identity, tried, job);
+        if (!answer) continue;
+        has_asked = true;
+        status = *answer;
+    }
+    if (status == SSH_AUTH_DENIED && !login_.agent.empty()) {
+        add_word(tried, "publickey (agent " + login_.agent.string() + ")");
+        has_asked = true;
+        status = until_done(job, SSH_AUTH_AGAIN,
+                            [&] { return ssh_userauth_agent(session_.get(), nullptr); });
+        // Also where nobody listens there, or it has no key.
+        if (status == SSH_AUTH_ERROR && is_open()) status = SSH_AUTH_DENIED;
+    }
+    if (!has_asked) {
         status = until_done(job, SSH_AUTH_AGAIN,
                             [&] { return ssh_userauth_none(session_.get(), nullptr); });
     }
     const auto is_offered = [&](unsigned method) {
         return (static_cast<unsigned>(ssh_userauth_list(session_.get(), nullptr)) & method) != 0;
     };
-    const auto is_open = [&] {
+    const auto may_ask = [&] {
         return login_.password && (status == SSH_AUTH_DENIED || status == SSH_AUTH_PARTIAL);
     };
-    if (is_open() && is_offered(SSH_AUTH_METHOD_PASSWORD)) {
+    if (may_ask() && is_offered(SSH_AUTH_METHOD_PASSWORD)) {
         const certcast::Sensitive password = with_end(*login_.password);
-        tried.emplace_back("password");
+        add_word(tried, "password");
         status = until_done(job, SSH_AUTH_AGAIN, [&] {
             return ssh_userauth_password(session_.get(), nullptr, password.data());
         });
     }
-    if (is_open() && is_offered(SSH_AUTH_METHOD_INTERACTIVE)) {
-        tried.emplace_back("keyboard-interactive");
+    if (may_ask() && is_offered(SSH_AUTH_METHOD_INTERACTIVE)) {
+        add_word(tried, "keyboard-interactive");
         status = answer_prompts(job);
     }
     if (status == SSH_AUTH_SUCCESS) return;
     if (status == SSH_AUTH_ERROR) throw_broken("during the login");
-    std::string methods;
-    for (const std::string& one : tried) methods += (methods.empty() ? "" : ", ") + one;
     throw certcast::auth_error(
         login_.text() + ": the login was refused" +
         (status == SSH_AUTH_PARTIAL ? ", which wants more than one method" : "") + "; tried " +
-        (methods.empty() ? "nothing" : methods) + "; the host offers " +
+        (tried.empty() ? "nothing" : tried) + "; the host offers " +
         methods_in(ssh_userauth_list(session_.get(), nullptr)));
 }
 
@@ -365,6 +249,22 @@ Channel Connection::start(const std::string& command, const certcast::Job& job) 
                    [&] { return ssh_channel_request_exec(raw, command.c_str()); }) != SSH_OK) {
         throw certcast::remote_error(
             login_.text() + ": no program may be run there: " + ssh_get_error(session_.get()));
+    }
+    return channel;
+}
+
+Channel Connection::forward(const std::string& address, std::uint16_t port,
+                            const certcast::Job& job) {
+    Channel channel(*this, ssh_channel_new(session_.get()));
+    const auto open = [&] {
+        return ssh_channel_open_forward(channel.channel_.get(), address.c_str(), port, "127.0.0.1",
+                                        0);
+    };
+    if (until_done(job, SSH_AGAIN, open) != SSH_OK) {
+        if (!is_open()) throw_broken("before it went on");
+        throw certcast::network_error(login_.text() + ": from there " + address + ":" +
+                                      std::to_string(port) +
+                                      " is not to be had: " + ssh_get_error(session_.get()));
     }
     return channel;
 }
@@ -406,14 +306,20 @@ bool Channel::is_open() const {
     return !received_->is_complete;
 }
 
+std::size_t Channel::write_some(std::string_view text) {
+    if (text.empty()) return 0;
+    const int written =
+        ssh_channel_write(channel_.get(), text.data(), static_cast<std::uint32_t>(text.size()));
+    if (written < 0) connection_->throw_broken("while something was sent");
+    return static_cast<std::size_t>(written);
+}
+
 void Channel::write(certcast::ByteView bytes, const certcast::Job& job) {
     std::string_view left = bytes.text();
     // Where the program has ended, its last answer says why.
     while (!left.empty() && !received_->is_complete) {
-        const int written =
-            ssh_channel_write(channel_.get(), left.data(), static_cast<std::uint32_t>(left.size()));
-        if (written < 0) connection_->throw_broken("while files were sent");
-        left.remove_prefix(static_cast<std::size_t>(written));
+        const std::size_t written = write_some(left);
+        left.remove_prefix(written);
         if (written > 0) continue;
         const std::size_t before = received_->text.size();
         read();

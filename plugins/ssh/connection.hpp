@@ -1,13 +1,14 @@
 #pragma once
 
+#include "plugins/ssh/login.hpp"
+#include "plugins/ssh/transport.hpp"
+
 #include <certcast/job.hpp>
 
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 
-#include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,58 +16,55 @@
 
 namespace ssh {
 
-/// Whom to reach, who it has to be, and as whom.
-struct Login {
-    std::string host;
-    std::uint16_t port = 22;
-    std::string user;
-    std::filesystem::path known_hosts;  ///< empty: the host key is pinned
-    std::string host_key;               ///< "SHA256:..", what its fingerprint has to be, or empty
-    std::filesystem::path key_file;     ///< empty: none
-    std::filesystem::path key_certificate;          ///< OpenSSH's, for the key; empty: none
-    std::optional<certcast::Sensitive> passphrase;  ///< of the key file
-    std::optional<certcast::Sensitive> password;
-    std::chrono::milliseconds connect_timeout{10'000};
-
-    /// "USER@HOST:PORT", for messages.
-    std::string text() const;
-};
-
 class Channel;
+class Tunnel;
 
 /// An SSH session with a host that is the right one, logged in. Whatever waits ends when the job is
 /// cancelled or out of time. Everything throws the errors of <certcast/errors.hpp>.
 class Connection {
 public:
     Connection(const Login& login, const certcast::Job& job);
+    Connection(const Login& login, Deadline patience, const certcast::Job& job);
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    ~Connection();
 
     /// As far as is known before anything is asked of it.
     bool is_open() const { return ssh_is_connected(session_.get()) != 0; }
     /// Gives a line to the user's shell over there.
     Channel start(const std::string& command, const certcast::Job& job);
+    /// A stream to an address that is reached from over there.
+    Channel forward(const std::string& address, std::uint16_t port, const certcast::Job& job);
 
 private:
     friend class Channel;
+    friend class Tunnel;
     struct Free {
         void operator()(ssh_session session) const { ssh_free(session); }
     };
 
     void set(ssh_options_e option, const void* value);
-    void check_host_key(const certcast::Job& job);
-    int log_in_with_key(const certcast::Job& job);
+    int descriptor(const certcast::Job& job);
+    /// Nothing: the key cannot be used, and is none that is wanted by name.
+    std::optional<int> log_in_with(const Identity& identity, std::string& tried,
+                                   const certcast::Job& job);
     void log_in(const certcast::Job& job);
     int answer_prompts(const certcast::Job& job);
+    /// What has to happen before it can go on.
+    pollfd interest() const;
     void wait(const certcast::Job& job) const;
     template <typename Call>
     int until_done(const certcast::Job& job, int again, Call call) const;
     [[noreturn]] void throw_broken(const std::string& during) const;
 
     Login login_;
+    std::unique_ptr<Tunnel> tunnel_;  ///< through which the session goes, where there is one
     std::unique_ptr<ssh_session_struct, Free> session_;
-    std::chrono::steady_clock::time_point patience_;  ///< of connecting; later the job's is less
+    Deadline patience_;  ///< of connecting; later the job's is less
 };
 
-/// One program over there, and its three streams. REQUIRES: the connection outlives it.
+/// One program over there, and its three streams, or one stream that goes on from there. REQUIRES:
+/// the connection outlives it.
 class Channel {
 public:
     void write(certcast::ByteView bytes, const certcast::Job& job);
@@ -81,6 +79,7 @@ public:
 
 private:
     friend class Connection;
+    friend class Tunnel;
     struct Free {
         void operator()(ssh_channel channel) const { ssh_channel_free(channel); }
     };
@@ -96,6 +95,8 @@ private:
     static int take(ssh_session, ssh_channel, void* data, std::uint32_t size, int of_errors,
                     void* received);
     static void end(ssh_session, ssh_channel, void* received);
+    /// How much was taken, without waiting.
+    std::size_t write_some(std::string_view text);
     /// Lets libssh read what is there.
     void read() const;
     /// False: there will be no more.
@@ -105,8 +106,5 @@ private:
     std::unique_ptr<Received> received_;
     std::unique_ptr<ssh_channel_struct, Free> channel_;
 };
-
-/// "SHA256:.."
-std::string fingerprint(ssh_key key);
 
 }  // namespace ssh

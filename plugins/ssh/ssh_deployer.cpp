@@ -30,12 +30,24 @@ public:
     static constexpr auto host =
         certcast::text("host").required().identity().doc("Name or address of the host");
     static constexpr auto port =
-        certcast::integer("port").between(1, 65535).default_to("22").identity().doc("Its SSH port");
-    static constexpr auto user = certcast::text("user").required().doc("Who logs in there");
+        certcast::integer("port").between(1, 65535).identity().doc("Its SSH port; default: 22");
+    static constexpr auto user = certcast::text("user").doc("Who logs in there");
+    static constexpr auto ssh_folder =
+        certcast::path("ssh_folder")
+            .reads()
+            .must_exist()
+            .doc(
+                "A user's .ssh: where nothing else is said, ssh's configuration, known_hosts and "
+                "keys there count, and those of the system");
     static constexpr auto known_hosts = certcast::path("known_hosts")
                                             .reads()
                                             .must_exist()
                                             .doc("Host keys, as ssh keeps them in known_hosts");
+    static constexpr auto accept_new =
+        certcast::path("accept_new")
+            .reads()
+            .writes()
+            .doc("A file to which the keys of hosts are added that nobody knows yet");
     static constexpr auto host_key =
         certcast::text("host_key")
             .matching("SHA256:[A-Za-z0-9+/]{43}")
@@ -52,9 +64,20 @@ public:
             .reads()
             .must_exist()
             .doc("The OpenSSH certificate for key_file, where the host trusts its issuer");
+    static constexpr auto agent = certcast::path("agent").connects().must_exist().doc(
+        "The socket of an ssh-agent that has the key");
     static constexpr auto password =
         certcast::secret("password")
             .doc("The password to log in with, also where the host asks for it by a prompt");
+    static constexpr auto proxy_jump =
+        certcast::texts("proxy_jump")
+            .doc("Hosts to go through, the nearest first, each [USER@]HOST[:PORT]");
+    static constexpr auto proxy_command =
+        certcast::texts("proxy_command")
+            .starts()
+            .doc(
+                "A program here and its arguments, whose input and output lead to the host; %h "
+                "and %p are its address and port, %r the user");
     static constexpr auto connect_timeout =
         certcast::duration("connect_timeout")
             .default_to("10s")
@@ -87,18 +110,34 @@ public:
     static constexpr auto reload = certcast::texts("reload").doc(
         "A program there and its arguments: makes what serves the files load them");
     static constexpr auto parameters =
-        certcast::parameters(host, port, user, known_hosts, host_key, key_file, passphrase,
-                             key_certificate, password, connect_timeout, files, check, reload);
+        certcast::parameters(host, port, user, ssh_folder, known_hosts, accept_new, host_key,
+                             key_file, passphrase, key_certificate, agent, password, proxy_jump,
+                             proxy_command, connect_timeout, files, check, reload);
+    static constexpr auto other_files = certcast::other_files(
+        certcast::reads("/etc/ssh/ssh_config"), certcast::reads("/etc/ssh/ssh_config.d"),
+        certcast::reads("/etc/ssh/ssh_known_hosts"));
 
     void validate(certcast::Job& job) {
-        if (job.has(known_hosts) == job.has(host_key)) {
+        const bool has_folder = job.has(ssh_folder);
+        const bool is_known = job.has(known_hosts) || job.has(accept_new) || has_folder;
+        if (!is_known && !job.has(host_key)) {
             job.diagnose(certcast::Level::error, "known_hosts",
-                         "either 'known_hosts' or 'host_key' has to say who the host is",
+                         "'known_hosts', 'host_key' or 'ssh_folder' has to say who the host is",
                          "there is no way to reach a host that may be any other");
         }
-        if (!job.has(key_file) && !job.has(password)) {
+        if (!is_known && job.has(proxy_jump)) {
+            job.diagnose(certcast::Level::error, "proxy_jump",
+                         "'known_hosts' or 'ssh_folder' has to say who the hosts on the way are",
+                         "'host_key' is that of the last one alone");
+        }
+        if (job.has(proxy_jump) && job.has(proxy_command)) {
+            job.diagnose(certcast::Level::error, "proxy_command",
+                         "'proxy_jump' is given too, and only one of them can lead to the host",
+                         "leave one of them out");
+        }
+        if (!job.has(key_file) && !job.has(agent) && !job.has(password) && !has_folder) {
             job.diagnose(certcast::Level::error, "key_file", "there is nothing to log in with",
-                         "give 'key_file' or 'password'");
+                         "give 'key_file', 'agent', 'password' or 'ssh_folder'");
         }
         if (!job.has(key_file) && (job.has(passphrase) || job.has(key_certificate))) {
             job.diagnose(certcast::Level::warning, "key_file",
@@ -111,6 +150,12 @@ public:
             job.diagnose(certcast::Level::error, "files[" + std::to_string(i) + "].path",
                          std::string(all[i][path]) + " is named twice",
                          "each file needs a path of its own");
+        }
+        if (!job.has(user) && !has_folder) {
+            job.diagnose(certcast::Level::error, "user", "nobody says who logs in there",
+                         "give 'user' or 'ssh_folder'");
+        } else {
+            (void)way_of(job);  // throws
         }
     }
 
@@ -188,18 +233,37 @@ private:
     }
 
     static ssh::Login login_of(const certcast::Job& job) {
+        ssh::Login login = way_of(job);
+        login.password = job.secret(password);
+        login.passphrase = job.secret(passphrase);
+        for (ssh::Login& jump : login.jumps) jump.passphrase = login.passphrase;
+        return login;
+    }
+
+    /// The login without its secrets.
+    static ssh::Login way_of(const certcast::Job& job) {
+        const std::filesystem::path nowhere;
         ssh::Login login;
         login.host = job[host];
-        login.port = static_cast<std::uint16_t>(job[port]);
-        login.user = job[user];
-        login.known_hosts = job[known_hosts].value_or(std::filesystem::path());
+        login.port = static_cast<std::uint16_t>(job[port].value_or(0));
+        login.user = job[user].value_or("");
+        if (const auto file = job[known_hosts]) login.known_hosts = {*file};
+        login.accept_new = job[accept_new].value_or(nowhere);
         login.host_key = job[host_key].value_or("");
-        login.key_file = job[key_file].value_or(std::filesystem::path());
-        login.key_certificate = job[key_certificate].value_or(std::filesystem::path());
-        login.passphrase = job.secret(passphrase);
-        login.password = job.secret(password);
+        if (const auto file = job[key_file]) {
+            login.identities = {{*file, job[key_certificate].value_or(nowhere)}};
+        }
+        login.agent = job[agent].value_or(nowhere);
+        login.proxy_command = strings_of(job[proxy_command]);
         login.connect_timeout = job[connect_timeout];
-        return login;
+        return completed(std::move(login), strings_of(job[proxy_jump]),
+                         job[ssh_folder].value_or(nowhere));
+    }
+
+    static std::vector<std::string> strings_of(
+        const std::optional<std::vector<std::string_view>>& words) {
+        if (!words) return {};
+        return {words->begin(), words->end()};
     }
 
     static std::vector<ssh::FarTarget> wanted_of(const certcast::Job& job) {

@@ -4,6 +4,9 @@
 #include "tests/e2e/ssh_server.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -73,6 +76,31 @@ private:
         }
         return wish;
     }
+};
+
+/// Something that programs over there wait for, by a line of sh: all of them, at any time.
+class Moment {
+public:
+    explicit Moment(const Workspace& workspace) : path_(workspace / "moment") {
+        REQUIRE(::mkfifo(path_.c_str(), 0600) == 0);
+        // Open at both ends, so that nobody's open waits, and what is written stays.
+        fd_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
+        REQUIRE(fd_ >= 0);
+    }
+    Moment(const Moment&) = delete;
+    Moment& operator=(const Moment&) = delete;
+    ~Moment() { ::close(fd_); }
+
+    std::string awaited() const { return "read -r word <" + path_.string(); }
+    void comes() const {
+        std::string lines;
+        for (int i = 0; i < 100; ++i) lines += "now\n";
+        REQUIRE(::write(fd_, lines.data(), lines.size()) == static_cast<ssize_t>(lines.size()));
+    }
+
+private:
+    std::filesystem::path path_;
+    int fd_ = -1;
 };
 
 /// Root may, where it is no container's.

@@ -37,7 +37,7 @@ void make_ssh_key(const fs::path& file, std::string_view type, std::string_view 
 }
 
 SshServer::SshServer(const Workspace& workspace, const SshServerWish& wish)
-    : folder_(workspace / "sshd") {
+    : folder_(workspace / wish.name) {
     fs::create_directories(folder_ / "bin");
     make_ssh_key(folder_ / "host");
     make_ssh_key(key());

@@ -19,6 +19,7 @@ struct SshServerWish {
     std::vector<std::string> shell;  ///< the program that is its sh; empty: the usual
     std::string mounts;              ///< a line for sh: what is mounted for it alone
     std::string settings;            ///< lines of its configuration
+    std::string name = "sshd";       ///< of its folder
 };
 
 /// A real sshd on a port of its own, with a host key and users' keys of its own. Whoever runs the
@@ -43,6 +44,8 @@ public:
     /// Lets another one in. So does a certificate by FOLDER/authority.
     void authorize(const std::filesystem::path& key) const;
     std::filesystem::path known_hosts() const { return folder_ / "known_hosts"; }
+    /// What it has written about itself so far.
+    std::string log() const { return process_->errors(); }
     /// Breaks all connections, and leaves what runs at their ends.
     void cut() const;
     static std::string user();

@@ -46,31 +46,6 @@ std::string holder(pid_t process) {
     return std::to_string(process) + " " + boot;
 }
 
-/// Something that programs over there wait for, by a line of sh: all of them, at any time.
-class Moment {
-public:
-    explicit Moment(const Workspace& workspace) : path_(workspace / "moment") {
-        REQUIRE(::mkfifo(path_.c_str(), 0600) == 0);
-        // Open at both ends, so that nobody's open waits, and what is written stays.
-        fd_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
-        REQUIRE(fd_ >= 0);
-    }
-    Moment(const Moment&) = delete;
-    Moment& operator=(const Moment&) = delete;
-    ~Moment() { ::close(fd_); }
-
-    std::string awaited() const { return "read -r word <" + path_.string(); }
-    void comes() const {
-        std::string lines;
-        for (int i = 0; i < 100; ++i) lines += "now\n";
-        REQUIRE(::write(fd_, lines.data(), lines.size()) == static_cast<ssize_t>(lines.size()));
-    }
-
-private:
-    fs::path path_;
-    int fd_ = -1;
-};
-
 std::string sh(const std::string& line) {
     return "[\"sh\", \"-c\", '''" + line + "''']\n";
 }

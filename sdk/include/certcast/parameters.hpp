@@ -14,13 +14,15 @@ namespace certcast {
 template <typename Kind, bool Given>
 class Param {
 public:
-    static constexpr bool is_path = [] {
+    /// Of the elements, where it is a list.
+    static constexpr std::uint32_t single_type = [] {
         if constexpr (requires { Kind::element_type; }) {
-            return Kind::element_type == CERTCAST_PATH;
+            return Kind::element_type;
         } else {
-            return Kind::type == CERTCAST_PATH;
+            return Kind::type;
         }
     }();
+    static constexpr bool is_path = single_type == CERTCAST_PATH;
 
     constexpr explicit Param(std::string_view name, Kind kind = {}) : kind_(kind) {
         raw_.name = detail::str(name);
@@ -72,6 +74,12 @@ public:
     constexpr Param writes() const requires is_path { return with_flag(CERTCAST_WRITES); }
     constexpr Param must_exist() const requires is_path { return with_flag(CERTCAST_MUST_EXIST); }
     constexpr Param device() const requires is_path { return with_flag(CERTCAST_DEVICE); }
+    /// A local service's socket. Only who gives it is granted UNIX_SOCKETS, and keeps its user.
+    constexpr Param connects() const requires is_path { return with_flag(CERTCAST_CONNECTS); }
+    /// A program that the deployer itself starts. Only who gives it is granted EXEC.
+    constexpr Param starts() const requires(single_type == CERTCAST_TEXT) {
+        return with_flag(CERTCAST_STARTS);
+    }
 
     /// Names what is deployed to.
     constexpr Param identity() const { return with_flag(CERTCAST_IDENTITY); }

@@ -134,7 +134,13 @@ enum {
     /** Equal values share rate limits and retry-after. */
     CERTCAST_ACCOUNT = 1u << 7,
     CERTCAST_DEPRECATED = 1u << 8,
-    CERTCAST_ADVANCED = 1u << 9
+    CERTCAST_ADVANCED = 1u << 9,
+    /** Of a PATH: the socket of a local service, such as an ssh-agent's. A deployment that gives it
+     *  is granted what NEEDS_UNIX_SOCKETS grants, and keeps its user, whom the service knows. */
+    CERTCAST_CONNECTS = 1u << 10,
+    /** Of a TEXT, or a LIST of it: a program that the plugin itself starts. A deployment that gives
+     *  it is granted what NEEDS_EXEC grants. */
+    CERTCAST_STARTS = 1u << 11
 };
 
 /** One parameter. Read with a stride. */

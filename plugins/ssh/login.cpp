@@ -1,0 +1,128 @@
+#include "plugins/ssh/login.hpp"
+
+#include "plugins/ssh/ssh_config.hpp"
+
+#include <certcast/errors.hpp>
+
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+namespace ssh {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* default_keys[] = {"id_ed25519", "id_ecdsa", "id_rsa"};
+constexpr const char* system_known_hosts = "/etc/ssh/ssh_known_hosts";
+constexpr std::uint16_t usual_port = 22;
+
+std::vector<Identity> identities_of(std::vector<fs::path> keys, const fs::path& folder) {
+    if (keys.empty()) {
+        for (const char* name : default_keys) keys.push_back(folder / name);
+    }
+    std::vector<Identity> found;
+    std::error_code error;
+    for (const fs::path& key : keys) {
+        if (!fs::exists(key, error)) continue;
+        const fs::path certificate = key.string() + "-cert.pub";
+        found.push_back(
+            {key, fs::exists(certificate, error) ? certificate : fs::path(), /*is_wanted=*/false});
+    }
+    return found;
+}
+
+/// What ends the brackets or follows the only colon is a port; others are an IPv6 address's.
+void take_hop(std::string hop, Login& login) {
+    constexpr std::string_view scheme = "ssh://";
+    const std::string whole = hop;
+    if (hop.starts_with(scheme)) hop.erase(0, scheme.size());
+    const std::size_t at = hop.rfind('@');
+    login.user = at != std::string::npos ? hop.substr(0, at) : std::string();
+    if (at != std::string::npos) hop.erase(0, at + 1);
+    const std::size_t bracket = hop.starts_with('[') ? hop.find(']') : std::string::npos;
+    const std::size_t colon = bracket != std::string::npos      ? hop.find(':', bracket)
+                              : hop.find(':') == hop.rfind(':') ? hop.find(':')
+                                                                : std::string::npos;
+    login.host = bracket != std::string::npos ? hop.substr(1, bracket - 1) : hop.substr(0, colon);
+    login.port = 0;
+    bool is_right = !login.host.empty() && login.host.find_first_of("[]/") == std::string::npos;
+    if (colon != std::string::npos) {
+        const char* const end = hop.data() + hop.size();
+        const auto [stop, error] = std::from_chars(hop.data() + colon + 1, end, login.port);
+        is_right = is_right && error == std::errc() && stop == end && login.port != 0;
+    }
+    if (!is_right) {
+        throw certcast::config_error("'" + whole +
+                                     "' is no host to jump through: it has to be "
+                                     "[USER@]HOST[:PORT]");
+    }
+}
+
+Login completed(Login login, std::vector<std::string> hops, const fs::path& folder, int depth) {
+    Login jump = login;  // what the deployment itself says of keys and known hosts holds for all
+    if (!folder.empty()) {
+        const HostConfig config = config_of(login.host, login.user, folder);
+        if (login.user.empty()) login.user = config.user;
+        if (login.port == 0) login.port = config.port;
+        if (login.address.empty()) login.address = config.host_name;
+        if (login.known_as.empty()) login.known_as = config.known_as;
+        if (login.known_hosts.empty()) {
+            login.known_hosts = config.known_hosts;
+            if (login.known_hosts.empty()) login.known_hosts.push_back(folder / "known_hosts");
+            login.known_hosts.emplace_back(system_known_hosts);
+        }
+        if (login.identities.empty() && login.agent.empty()) {
+            login.identities = identities_of(config.identity_files, folder);
+        }
+        if (hops.empty() && login.proxy_command.empty()) {
+            hops = config.proxy_jump;
+            if (!config.proxy_command.empty()) {
+                throw certcast::config_error(
+                    "ssh's configuration has a ProxyCommand for " + login.host + " ('" +
+                    config.proxy_command +
+                    "'); programs come from the pipeline alone: give it as 'proxy_command'");
+            }
+        }
+    }
+    if (login.port == 0) login.port = usual_port;
+    if (login.address.empty()) login.address = login.host;
+    if (login.user.empty()) {
+        throw certcast::config_error("nobody says who logs in on " + login.host +
+                                     ": give 'user', or User in ssh's configuration");
+    }
+    constexpr int most_jumps = 8;
+    if (hops.size() > most_jumps || depth > most_jumps) {
+        throw certcast::config_error(login.host + " is behind more than " +
+                                     std::to_string(most_jumps) + " hosts to jump through");
+    }
+    // A password is meant for one host alone, and so is a fingerprint.
+    jump.password.reset();
+    jump.host_key.clear();
+    jump.address.clear();
+    jump.proxy_command.clear();
+    for (const std::string& hop : hops) {
+        take_hop(hop, jump);
+        if (jump.user.empty() && folder.empty()) jump.user = login.user;
+        Login next = completed(jump, {}, folder, depth + 1);
+        // The first may itself be behind others; the next ones are reached from the one before.
+        if (login.jumps.empty()) login.jumps = std::move(next.jumps);
+        next.jumps.clear();
+        login.jumps.push_back(std::move(next));
+    }
+    return login;
+}
+
+}  // namespace
+
+std::string Login::text() const {
+    return user + "@" + host + ":" + std::to_string(port) +
+           (address != host ? " (" + address + ")" : "");
+}
+
+Login completed(Login login, const std::vector<std::string>& hops, const fs::path& folder) {
+    return completed(std::move(login), hops, folder, 0);
+}
+
+}  // namespace ssh
