@@ -327,8 +327,9 @@ void Channel::write(certcast::ByteView bytes, const certcast::Job& job) {
     }
 }
 
-bool Channel::read_more(const certcast::Job& job) const {
-    const std::size_t before = received_->text.size();
+bool Channel::await_more(const certcast::Job& job) const {
+    const auto size = [&] { return received_->text.size() + received_->said.size(); };
+    const std::size_t before = size();
     for (;;) {
         // Somebody who never stops talking is listened to as long as there is time.
         job.throw_if_cancelled();
@@ -336,31 +337,53 @@ bool Channel::read_more(const certcast::Job& job) const {
             throw certcast::timeout_error(connection_->login_.text() + " did not come to an end");
         }
         read();
-        if (received_->text.size() > before) return true;
+        if (size() > before) return true;
         if (received_->is_complete) return false;
         if (!connection_->is_open()) connection_->throw_broken("while the host answered");
         connection_->wait(job);
     }
 }
 
-std::optional<std::string> Channel::line(const certcast::Job& job) {
+std::optional<std::string> Channel::next_line() {
     constexpr std::size_t longest = 64 * 1024;
+    const std::string_view text = received_->text.text();
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) {
+        if (text.size() > longest) throw certcast::remote_error("a line without an end");
+        return std::nullopt;
+    }
+    std::string line(text.substr(0, end));
+    received_->text = certcast::Sensitive(text.substr(end + 1));
+    return line;
+}
+
+std::optional<std::string> Channel::line(const certcast::Job& job) {
+    for (;;) {
+        if (std::optional<std::string> line = next_line()) return line;
+        if (!await_more(job)) return std::nullopt;
+    }
+}
+
+certcast::Sensitive Channel::bytes_until(std::string_view end, const certcast::Job& job) {
+    constexpr std::size_t most = 16 * 1024 * 1024;
+    std::size_t searched = 0;
     for (;;) {
         const std::string_view text = received_->text.text();
-        const std::size_t end = text.find('\n');
-        if (end != std::string_view::npos) {
-            std::string line(text.substr(0, end));
-            received_->text = certcast::Sensitive(text.substr(end + 1));
-            return line;
+        const std::size_t found = text.find(end, searched);
+        if (found != std::string_view::npos) {
+            certcast::Sensitive taken(text.substr(0, found));
+            received_->text = certcast::Sensitive(text.substr(found + end.size()));
+            return taken;
         }
-        if (text.size() > longest) throw certcast::remote_error("a line without an end");
-        if (!read_more(job)) return std::nullopt;
+        searched = text.size() - std::min(text.size(), end.size());
+        if (text.size() > most) throw certcast::remote_error("a file there has no end");
+        if (!await_more(job)) throw certcast::network_error("the host ended within a file");
     }
 }
 
 certcast::Sensitive Channel::bytes(std::size_t count, const certcast::Job& job) {
     while (received_->text.size() < count) {
-        if (!read_more(job)) throw certcast::network_error("the host sent less than it announced");
+        if (!await_more(job)) throw certcast::network_error("the host sent less than it announced");
     }
     certcast::Sensitive taken(received_->text.text().substr(0, count));
     received_->text = certcast::Sensitive(received_->text.text().substr(count));

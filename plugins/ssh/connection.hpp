@@ -70,8 +70,15 @@ public:
     void write(certcast::ByteView bytes, const certcast::Job& job);
     /// Without its newline; nothing: the program has ended.
     std::optional<std::string> line(const certcast::Job& job);
+    /// The same; nothing: none is whole yet.
+    std::optional<std::string> next_line();
+    /// Waits until more has come in, on its standard error too; false: there will be no more.
+    bool await_more(const certcast::Job& job) const;
     /// REQUIRES: the program writes so many. Else this throws.
     certcast::Sensitive bytes(std::size_t count, const certcast::Job& job);
+    /// What comes before `end`, which is passed over. REQUIRES: the program writes it. Else, and
+    /// after more than a certificate can have, this throws.
+    certcast::Sensitive bytes_until(std::string_view end, const certcast::Job& job);
     /// As far as has come in until now.
     bool is_open() const;
     /// What it has said on its standard error so far.
@@ -99,8 +106,6 @@ private:
     std::size_t write_some(std::string_view text);
     /// Lets libssh read what is there.
     void read() const;
-    /// False: there will be no more.
-    bool read_more(const certcast::Job& job) const;
 
     const Connection* connection_;
     std::unique_ptr<Received> received_;

@@ -50,24 +50,11 @@ std::string in_single_quotes(std::string_view word) {
     return text + "'";
 }
 
-std::string line_for(const FarTask& task) {
-    std::vector<std::string> words{far_side_script, "certcast", task.token, task.check,
-                                   task.reload};
-    for (const FarTarget& file : task.files) {
-        words.insert(words.end(), {file.path, file.mode, file.owner, file.group,
-                                   std::to_string(file.contents.size())});
-    }
-    std::string line = "exec sh -c";
-    for (const std::string& word : words) line += " " + in_single_quotes(word);
-    return line;
-}
-
 }  // namespace
 
-bool is_as_wanted(const FarFile& now, const FarTarget& wanted) {
+bool has_access(const FarFile& now, const FarTarget& wanted) {
     const std::string mode = wanted.mode.size() == 3 ? "0" + wanted.mode : wanted.mode;
-    return now.kind == FarFile::Kind::file && now.contents == wanted.contents && now.mode == mode &&
-           now.is_owned;
+    return now.kind == FarFile::Kind::file && now.mode == mode && now.is_owned;
 }
 
 std::string command_line(std::span<const std::string_view> words) {
@@ -93,10 +80,68 @@ FarTask unpack(std::string_view step) {
     return task;
 }
 
-FarSide::FarSide(const Login& login, FarTask task, const certcast::Job& job)
-    : task_(std::move(task)),
+FarSide::FarSide(const Login& login, Become become, FarTask task, const certcast::Job& job)
+    : become_(std::move(become)),
+      task_(std::move(task)),
       connection_(login, job),
-      channel_(connection_.start(line_for(task_), job)) {}
+      channel_(connection_.start(line(), job)) {
+    // Whatever else is sent before the password could be taken for it, or it for something else.
+    if (become_.password) await_ready(job);
+}
+
+std::string FarSide::line() const {
+    std::vector<std::string> words;
+    if (become_.password) {
+        words = {become_.program, "-k", "-S", "-p", prompt(), "--"};
+    } else if (!become_.program.empty()) {
+        words = {become_.program, "-n", "--"};
+    }
+    words.insert(words.end(),
+                 {"sh", "-c", far_side_script, "certcast", task_.token, task_.check, task_.reload});
+    for (const FarTarget& file : task_.files) {
+        words.insert(words.end(), {file.path, file.mode, file.owner, file.group,
+                                   std::to_string(file.contents.size())});
+    }
+    std::string line = "exec";
+    for (const std::string& word : words) line += " " + in_single_quotes(word);
+    return line;
+}
+
+std::string FarSide::prompt() const {
+    return "[certcast-" + task_.token + "]";
+}
+
+void FarSide::await_ready(const certcast::Job& job) {
+    constexpr int most_greetings = 1000;
+    int greetings = 0;
+    bool is_told = false;
+    for (;;) {
+        while (const std::optional<std::string> line = channel_.next_line()) {
+            // What a shell says when somebody logs in comes before.
+            is_ready_ = *line == "certcast ready";
+            if (is_ready_) return;
+            if (++greetings > most_greetings) {
+                throw certcast::remote_error("the host's shell talks without end");
+            }
+        }
+        const std::string& said = channel_.said();
+        const std::size_t asked = said.find(prompt());
+        if (become_.password && asked != std::string::npos) {
+            if (said.rfind(prompt()) != asked) {
+                throw certcast::auth_error(become_.program + " there refuses the password");
+            }
+            if (!is_told) channel_.write(*become_.password + "\n", job);
+            is_told = true;
+        }
+        if (channel_.await_more(job)) continue;
+        if (become_.program.empty()) {
+            throw certcast::remote_error("the host's shell ended without an answer: " + said);
+        }
+        throw certcast::auth_error(
+            become_.program + " there does not do it: " +
+            (asked != std::string::npos ? said.substr(asked + prompt().size()) : said));
+    }
+}
 
 void FarSide::ask(std::string_view action, const certcast::Job& job) {
     said_.clear();
@@ -107,15 +152,8 @@ void FarSide::ask(std::string_view action, const certcast::Job& job) {
 
 FarSide::Answer FarSide::answer(const certcast::Job& job) {
     constexpr std::string_view mark = "certcast ";
-    constexpr int most_greetings = 1000;
-    int greetings = 0;
+    if (!is_ready_) await_ready(job);
     while (std::optional<std::string> line = channel_.line(job)) {
-        if (!is_ready_) {
-            // What a shell says when somebody logs in comes before.
-            is_ready_ = *line == "certcast ready";
-            if (!is_ready_ && ++greetings > most_greetings) break;
-            continue;
-        }
         if (!line->starts_with(mark)) {
             // It may be a part of a file, which nobody is to see.
             throw certcast::remote_error("the host answered what was not asked for");
@@ -175,9 +213,12 @@ FarFile FarSide::file_from(const Answer& answer, const certcast::Job& job) {
     std::istringstream parts(rest);
     std::string rights;
     std::string owned;
-    std::string size;
-    parts >> rights >> owned >> size;
-    return {FarFile::Kind::file, octal(rights), owned == "yes", sized_text(size, job)};
+    parts >> rights >> owned;
+    // A size could be another one by the time that the file is read.
+    certcast::Sensitive contents = channel_.bytes_until("\ncertcast-" + task_.token + " ", job);
+    const std::optional<std::string> status = channel_.line(job);
+    if (status != "0") return {.kind = FarFile::Kind::unreadable};
+    return {FarFile::Kind::file, octal(rights), owned == "yes", std::move(contents)};
 }
 
 std::vector<FarFile> FarSide::look(const certcast::Job& job) {

@@ -4,6 +4,7 @@
 
 #include <certcast/job.hpp>
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,7 +32,8 @@ struct FarTarget {
     certcast::Sensitive contents;
 };
 
-bool is_as_wanted(const FarFile& now, const FarTarget& wanted);
+/// Whether mode and owner are.
+bool has_access(const FarFile& now, const FarTarget& wanted);
 
 /// What is to be done over there.
 struct FarTask {
@@ -39,6 +41,12 @@ struct FarTask {
     std::vector<FarTarget> files;
     std::string check;  ///< a line for a shell; empty: none
     std::string reload;
+};
+
+/// As whom the script runs, other than who has logged in.
+struct Become {
+    std::string program;  ///< "sudo" or "doas"; empty: it runs as who has logged in
+    std::optional<certcast::Sensitive> password;
 };
 
 /// A line that a shell takes as these words.
@@ -52,7 +60,7 @@ FarTask unpack(std::string_view step);
 /// The script that does the task over there, and answers as long as the connection holds.
 class FarSide {
 public:
-    FarSide(const Login& login, FarTask task, const certcast::Job& job);
+    FarSide(const Login& login, Become become, FarTask task, const certcast::Job& job);
 
     const FarTask& task() const { return task_; }
     /// As far as is known before anything is asked of it.
@@ -71,6 +79,10 @@ public:
 private:
     using Answer = std::pair<std::string, std::string>;  ///< a word, and the rest
 
+    std::string line() const;
+    std::string prompt() const;
+    /// Gives the password to nobody but who asks for it by our own words.
+    void await_ready(const certcast::Job& job);
     void ask(std::string_view action, const certcast::Job& job);
     Answer answer(const certcast::Job& job);
     certcast::Sensitive sized_text(const std::string& size_text, const certcast::Job& job);
@@ -78,6 +90,7 @@ private:
     [[noreturn]] void throw_refusal(const Answer& answer) const;
     void expect_reloaded(const Answer& answer, const certcast::Job& job) const;
 
+    Become become_;
     FarTask task_;
     Connection connection_;
     Channel channel_;

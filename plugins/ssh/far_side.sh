@@ -43,14 +43,14 @@ look() {
         say absent
     elif [ ! -f "$real" ]; then
         say odd
-    elif text=$(cat "$real" 2>/dev/null && printf x); then
-        text=${text%x} owned=no
-        rights=$(ls -ld "$real")
-        if is_owned -user "$owner" && is_owned -group "$group"; then owned=yes; fi
-        say file "${rights%% *}" "$owned" ${#text}
-        printf "%s\n" "$text"
-    else
+    elif [ ! -r "$real" ]; then
         say unreadable
+    else
+        rights=$(ls -ld "$real") owned=no
+        if is_owned -user "$owner" && is_owned -group "$group"; then owned=yes; fi
+        say file "${rights%% *}" "$owned"
+        cat "$real" 2>/dev/null
+        printf "\ncertcast-%s %s\n" "$token" $?
     fi
 }
 

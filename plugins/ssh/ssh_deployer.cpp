@@ -1,3 +1,4 @@
+#include "plugins/file/pkcs12_contents.hpp"
 #include "plugins/ssh/far_side.hpp"
 
 #include <sys/random.h>
@@ -83,12 +84,19 @@ public:
             .default_to("10s")
             .doc("The longest time until somebody is logged in");
 
+    static constexpr auto become =
+        certcast::choice("become", "sudo", "doas")
+            .doc("Does everything there as root, by this program; default: as 'user'");
+    static constexpr auto become_password =
+        certcast::secret("become_password")
+            .doc("What sudo asks for; default: it has to ask nothing");
+
     static constexpr auto form =
-        certcast::choice("form", "fullchain", "certificate", "chain", "key", "combined")
+        certcast::choice("form", "fullchain", "certificate", "chain", "key", "combined", "pkcs12")
             .required()
             .doc(
-                "What is in the file: all certificates, the leaf, the intermediates, the key, or "
-                "the key and all certificates");
+                "What is in the file: all certificates, the leaf, the intermediates, the key, the "
+                "key and all certificates, or these as PKCS#12");
     static constexpr auto path = certcast::text("path")
                                      .required()
                                      .matching("/[^\\x00]*[^/\\x00]")
@@ -104,15 +112,25 @@ public:
     static constexpr auto files = certcast::objects("files", form, path, owner, group, mode)
                                       .required()
                                       .doc("The files to write");
+    static constexpr auto pkcs12_password = certcast::secret("pkcs12_password")
+                                                .doc(
+                                                    "The password of PKCS#12 files; default: an "
+                                                    "empty one");
+    static constexpr auto pkcs12_profile =
+        certcast::choice("pkcs12_profile", "modern", "legacy")
+            .default_to("modern")
+            .doc("How PKCS#12 files are encrypted; legacy is for old Java and Windows");
+    static constexpr auto pkcs12_name =
+        certcast::text("pkcs12_name").doc("The friendly name in PKCS#12 files");
     static constexpr auto check = certcast::texts("check").doc(
         "A program there and its arguments: with the new files in place, before anything loads "
         "them");
     static constexpr auto reload = certcast::texts("reload").doc(
         "A program there and its arguments: makes what serves the files load them");
-    static constexpr auto parameters =
-        certcast::parameters(host, port, user, ssh_folder, known_hosts, accept_new, host_key,
-                             key_file, passphrase, key_certificate, agent, password, proxy_jump,
-                             proxy_command, connect_timeout, files, check, reload);
+    static constexpr auto parameters = certcast::parameters(
+        host, port, user, ssh_folder, known_hosts, accept_new, host_key, key_file, passphrase,
+        key_certificate, agent, password, proxy_jump, proxy_command, connect_timeout, become,
+        become_password, files, pkcs12_password, pkcs12_profile, pkcs12_name, check, reload);
     static constexpr auto other_files = certcast::other_files(
         certcast::reads("/etc/ssh/ssh_config"), certcast::reads("/etc/ssh/ssh_config.d"),
         certcast::reads("/etc/ssh/ssh_known_hosts"));
@@ -143,6 +161,11 @@ public:
             job.diagnose(certcast::Level::warning, "key_file",
                          "it is not given, and 'passphrase' and 'key_certificate' belong to it");
         }
+        if (job.has(become_password) && job[become].value_or("") != "sudo") {
+            job.diagnose(certcast::Level::error, "become_password",
+                         "only sudo takes a password without a terminal",
+                         "give become = \"sudo\", or let doas ask for none (nopass)");
+        }
         std::set<std::string> seen;
         const std::vector<certcast::Object> all = job[files];
         for (std::size_t i = 0; i < all.size(); ++i) {
@@ -166,11 +189,15 @@ public:
         certcast::LeafOfPlaces leaf;
         const std::vector<certcast::Object> all = job[files];
         for (std::size_t i = 0; i < found.size(); ++i) {
-            all_right = all_right && ssh::is_as_wanted(found[i], there.task().files[i]);
             const std::string_view what = all[i][form];
+            all_right = all_right && is_as_wanted(found[i], there.task().files[i], what, job);
             if (what == "chain" || what == "key") continue;
-            leaf.add(found[i].kind != ssh::FarFile::Kind::absent,
-                     certcast::first_certificate(found[i].contents.text()));
+            auto first = certcast::first_certificate(found[i].contents.text());
+            if (what == "pkcs12") {
+                const auto inside = read_pkcs12(found[i].contents.text(), pkcs12_secret(job));
+                if (inside) first = inside->leaf;
+            }
+            leaf.add(found[i].kind != ssh::FarFile::Kind::absent, std::move(first));
         }
         leaf.tell(job, all_right);
     }
@@ -186,9 +213,10 @@ public:
         if (job.recovering()) return;  // what was there before was put back by its own links
         ssh::FarSide& there = reached(job);
         const std::vector<ssh::FarFile> found = there.look(job);
+        const std::vector<certcast::Object> all = job[files];
         for (std::size_t i = 0; i < found.size(); ++i) {
             const ssh::FarTarget& wanted = there.task().files[i];
-            if (ssh::is_as_wanted(found[i], wanted)) continue;
+            if (is_as_wanted(found[i], wanted, all[i][form], job)) continue;
             throw certcast::conflict_error(
                 wanted.path + " is not as it was written: somebody else writes it too");
         }
@@ -229,7 +257,9 @@ private:
 
     void start(ssh::FarTask task, const certcast::Job& job) {
         far_side_.reset();
-        far_side_ = std::make_unique<ssh::FarSide>(login_of(job), std::move(task), job);
+        ssh::Become as{std::string(job[become].value_or("")), job.secret(become_password)};
+        far_side_ =
+            std::make_unique<ssh::FarSide>(login_of(job), std::move(as), std::move(task), job);
     }
 
     static ssh::Login login_of(const certcast::Job& job) {
@@ -266,11 +296,24 @@ private:
         return {words->begin(), words->end()};
     }
 
+    static bool is_as_wanted(const ssh::FarFile& now, const ssh::FarTarget& wanted,
+                             std::string_view what, const certcast::Job& job) {
+        if (!ssh::has_access(now, wanted)) return false;
+        if (what != "pkcs12") return now.contents == wanted.contents;
+        const certcast::Sensitive secret = pkcs12_secret(job);
+        const auto inside = read_pkcs12(now.contents.text(), secret);
+        return inside && inside == read_pkcs12(wanted.contents.text(), secret);
+    }
+
+    static certcast::Sensitive pkcs12_secret(const certcast::Job& job) {
+        return job.secret(pkcs12_password).value_or(certcast::Sensitive());
+    }
+
     static std::vector<ssh::FarTarget> wanted_of(const certcast::Job& job) {
         std::vector<ssh::FarTarget> wanted;
         for (const certcast::Object& file : job[files]) {
             const std::string_view what = file[form];
-            const bool has_key = what == "key" || what == "combined";
+            const bool has_key = what == "key" || what == "combined" || what == "pkcs12";
             wanted.push_back({std::string(file[path]),
                               std::string(file[mode].value_or(has_key ? "0600" : "0644")),
                               std::string(file[owner].value_or("")),
@@ -282,6 +325,11 @@ private:
     static certcast::Sensitive contents_of(std::string_view what, const certcast::Job& job) {
         if (what == "key") return job.key_pem();
         if (what == "combined") return job.key_pem() + job.fullchain_pem();
+        if (what == "pkcs12") {
+            const auto format = job[pkcs12_profile] == "legacy" ? certcast::Pkcs12Format::legacy
+                                                                : certcast::Pkcs12Format::modern;
+            return job.pkcs12(pkcs12_secret(job), job[pkcs12_name].value_or(""), format);
+        }
         if (what == "certificate") return certcast::Sensitive(job.leaf_pem());
         if (what == "chain") return certcast::Sensitive(job.chain_pem());
         return certcast::Sensitive(job.fullchain_pem());

@@ -228,3 +228,117 @@ TEST_CASE("a host that is not to be had is given up in time") {
         CHECK(says(run.message("far"), "before anybody logged in"));
     }
 }
+
+namespace {
+
+/// A host on which an ordinary user may do what `rule` says.
+SshServerWish with_deploy_user(const std::string& rule, const std::string& program) {
+    return {.mounts =
+                "cp /etc/passwd FAR.passwd && cp /etc/group FAR.group && "
+                "echo 'deploy:x:5005:5005::/:/bin/sh' >> FAR.passwd && "
+                "echo 'deploy:x:5005:' >> FAR.group && "
+                "printf 'deploy:%s:19000:0:99999:7:::\\nroot:*:19000:0:99999:7:::\\n' "
+                "\"$(openssl passwd -6 'open sesame')\" > FAR.shadow && printf '" +
+                rule + "' > FAR." + program + " && chmod 0400 FAR." + program +
+                " && touch /etc/doas.conf && for file in passwd group shadow " + program +
+                "; do mount --bind FAR.$file /etc/$file; done"};
+}
+
+/// Logs in as that user.
+std::string as_deploy_user(const Host& host) {
+    for (const fs::path& folder : {host.workspace.folder().path(), host.server / "."}) {
+        fs::permissions(folder, fs::perms(0755));
+    }
+    fs::permissions(host.server / "authorized_keys", fs::perms(0644));
+    std::string login = host.server.login();
+    const std::string root = "user = \"" + SshServer::user() + "\"";
+    return login.replace(login.find(root), root.size(), "user = \"deploy\"");
+}
+
+}  // namespace
+
+TEST_CASE("who logs in becomes root, with a password that nobody gets who does not ask for it") {
+    if (!is_there(sshd) || !is_there("/usr/bin/sudo") || !may_mount()) return;
+    std::string rule = "deploy ALL=(ALL) ALL\\n";
+    SUBCASE("") {}
+    SUBCASE("with a terminal of sudo's own") {
+        rule += "Defaults use_pty\\n";
+    }
+    const Host host(with_deploy_user(rule, "sudoers"));
+    const std::string login = as_deploy_user(host);
+    std::ofstream(host.workspace / "right") << "open sesame";
+    std::ofstream(host.workspace / "wrong") << "close sesame";
+    const auto password = [&](const std::string& file) {
+        return "become = \"sudo\"\nbecome_password = { file = \"" +
+               (host.workspace / file).string() + "\" }\n";
+    };
+    const auto fails = [&](const std::string& more, const std::string& why) {
+        const Run run = host.run(more, "newer", login);
+        CAPTURE(run.output);
+        CAPTURE(why);
+        CHECK(says(run.message("far"), why));
+        CHECK(!says(run.output, "sesame"));
+        CHECK(host.names().empty());
+    };
+    fails({}, "Permission denied");
+    fails("become = \"sudo\"\n", "sudo there does not do it: sudo: a password is required");
+    fails(password("wrong"), "sudo there refuses the password");
+    const std::string who = "check = [\"sh\", \"-c\", \"test $(id -u) = 0\"]\n";
+    const Run run = host.run(password("right") + who, "newer", login);
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "changed");
+    CHECK(host.has_only_the_pair());
+    CHECK(host.run(password("right"), "newer", login).text("far", "status") == "unchanged");
+    // What fails afterwards is undone as root, too.
+    const std::string once = (host.workspace / "once").string();
+    const Run undone = host.run(password("right") + "reload = [\"sh\", \"-c\", \"test -e " + once +
+                                    " || ! touch " + once + "\"]\n",
+                                "former", login);
+    CAPTURE(undone.output);
+    CHECK(undone.text("far", "status") == "failed");
+    CHECK(says(read_text(host.crt()), host.pem("newer")));
+    CHECK(host.has_only_the_pair());
+}
+
+TEST_CASE("who logs in becomes root without a password") {
+    if (!is_there(sshd) || !may_mount()) return;
+    std::string program;
+    std::string rule;
+    std::string why;
+    SUBCASE("by sudo") {
+        program = "sudo";
+        rule = "deploy ALL=(ALL) NOPASSWD: ALL\\n";
+    }
+    SUBCASE("by doas") {
+        program = "doas";
+        rule = "permit nopass deploy\\n";
+    }
+    if (!is_there("/usr/bin/" + program)) return;
+    const Host host(with_deploy_user(rule, program == "sudo" ? "sudoers" : "doas.conf"));
+    const std::string login = as_deploy_user(host);
+    const Run run = host.run("become = \"" + program + "\"\n", "newer", login);
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "changed");
+    CHECK(host.has_only_the_pair());
+}
+
+TEST_CASE("a password is not given to who cannot ask for it") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    std::ofstream(host.workspace / "right") << "open sesame";
+    const std::string password =
+        "become_password = { file = \"" + (host.workspace / "right").string() + "\" }\n";
+    for (const std::string become : {"", "become = \"doas\"\n"}) {
+        const Run run = host.run(become + password);
+        CAPTURE(run.errors);
+        CHECK(says(run.errors, "only sudo takes a password without a terminal"));
+    }
+    // Somebody who never asks, and tells what is said.
+    host.server.install_program("sudo",
+                                "echo certcast ready\nread -r line\n"
+                                "echo \"certcast failed $line\"\n");
+    const Run run = host.run("become = \"sudo\"\n" + password);
+    CAPTURE(run.output);
+    CHECK(says(run.message("far"), "inspect"));
+    CHECK(!says(run.output, "sesame"));
+}

@@ -85,6 +85,47 @@ TEST_CASE("a pair is put onto a host, left alone when it is there, and mended") 
     CHECK(host.run().text("far", "status") == "unchanged");
 }
 
+TEST_CASE("any form is written, and known again") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    std::string files = "files = [";
+    for (const char* form : {"fullchain", "certificate", "chain", "key", "combined", "pkcs12"}) {
+        files += "{ form = \"" + std::string(form) + "\", path = \"" +
+                 (host.folder / form).string() + "\" }, ";
+    }
+    std::ofstream(host.workspace / "secret") << "changeit";
+    std::string secret = "pkcs12_password = { file = \"" + (host.workspace / "secret").string() +
+                         "\" }\npkcs12_name = \"shop\"\n";
+    const auto run = [&](const std::string& more) {
+        std::string pipeline = host.pipeline(more);
+        const std::string pair = host.files();
+        pipeline.replace(pipeline.find(pair), pair.size(), files + "]\n");
+        return host.workspace.run(pipeline);
+    };
+    const Run first = run(secret);
+    CAPTURE(first.output);
+    CAPTURE(first.errors);
+    REQUIRE(first.text("far", "status") == "changed");
+    CHECK(run(secret).text("far", "status") == "unchanged");
+    CHECK(mode_of(host.folder / "chain") == 0644);
+    CHECK(mode_of(host.folder / "pkcs12") == 0600);
+    const std::string key = read_text(host.folder / "key");
+    CHECK(read_text(host.folder / "combined") == key + read_text(host.folder / "fullchain"));
+    CHECK(read_text(host.folder / "fullchain") ==
+          read_text(host.folder / "certificate") + read_text(host.folder / "chain"));
+    Process openssl({"/usr/bin/openssl", "pkcs12", "-in", (host.folder / "pkcs12").string(),
+                     "-nodes", "-passin", "pass:changeit"},
+                    {{"PATH", "/usr/bin"}});
+    CHECK(openssl.wait().status == 0);
+    CHECK(says(openssl.output(), key.substr(key.find('\n') + 1, 60)));
+    CHECK(says(openssl.output(), "friendlyName: shop"));
+
+    CHECK(run(secret + "pkcs12_profile = \"legacy\"\n").text("far", "status") == "changed");
+    std::ofstream(host.workspace / "secret") << "changed";
+    CHECK(run(secret).text("far", "status") == "changed");
+    CHECK(run(secret).text("far", "status") == "unchanged");
+}
+
 TEST_CASE("a check that fails leaves the former pair in place, and nothing is reloaded") {
     if (!is_there(sshd)) return;
     const Host host;
@@ -123,7 +164,9 @@ TEST_CASE("a reload that fails is undone, and what was there before is loaded ag
     CHECK(says(run.message("far"), "'reload' ended with status 1"));
     if (!was_there) {
         // Without a certificate there is nothing to load, either.
-        CHECK(host.names().size() >= 2);
+        const std::vector<std::string> left = host.names();
+        CHECK(left.size() == 2);
+        for (const std::string& name : left) CHECK(says(name, ".none"));
         return;
     }
     CHECK(run.text("far", "rollback") == "done");
