@@ -3,7 +3,6 @@
 #include "far_side_script.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -13,19 +12,13 @@ namespace ssh {
 
 namespace {
 
-/// "-rw-r-----" as "0640"; more than the nine letters (an ACL's +) is passed over.
-std::string octal(std::string_view rights) {
-    if (rights.size() < 10) return {};
-    std::array<char, 4> digits{'0', '0', '0', '0'};
-    constexpr std::string_view letters = "rwxrwxrwx";
-    for (std::size_t i = 0; i < letters.size(); ++i) {
-        const char found = rights[i + 1];
-        const bool is_special = found == 's' || found == 't' || found == 'S' || found == 'T';
-        const bool is_set = found == letters[i] || found == 's' || found == 't';
-        digits[1 + i / 3] = static_cast<char>(digits[1 + i / 3] + (is_set ? 4 >> (i % 3) : 0));
-        if (is_special) digits[0] = static_cast<char>(digits[0] + (4 >> (i / 3)));
-    }
-    return {digits.data(), digits.size()};
+/// How many lines a shell can read and echo as they are; nothing: it cannot.
+std::string lines_of(const certcast::Sensitive& contents) {
+    const std::string_view text = contents.text();
+    const bool is_plain = text.ends_with('\n') && !text.ends_with("\n\n") &&
+                          text.find('\\') == std::string_view::npos &&
+                          text.find('\0') == std::string_view::npos && text.starts_with("-----");
+    return is_plain ? std::to_string(std::count(text.begin(), text.end(), '\n')) : std::string();
 }
 
 /// Nothing where it is no number, or larger than a certificate or what is said about it can be.
@@ -51,11 +44,6 @@ std::string in_single_quotes(std::string_view word) {
 }
 
 }  // namespace
-
-bool has_access(const FarFile& now, const FarTarget& wanted) {
-    const std::string mode = wanted.mode.size() == 3 ? "0" + wanted.mode : wanted.mode;
-    return now.kind == FarFile::Kind::file && now.mode == mode && now.is_owned;
-}
 
 std::string command_line(std::span<const std::string_view> words) {
     std::string line;
@@ -100,11 +88,15 @@ std::string FarSide::line() const {
                  {"sh", "-c", far_side_script, "certcast", task_.token, task_.check, task_.reload});
     for (const FarTarget& file : task_.files) {
         words.insert(words.end(), {file.path, file.mode, file.owner, file.group,
-                                   std::to_string(file.contents.size())});
+                                   std::to_string(file.contents.size()), lines_of(file.contents)});
     }
     std::string line = "exec";
     for (const std::string& word : words) line += " " + in_single_quotes(word);
     return line;
+}
+
+std::string FarSide::end_of_file() const {
+    return "\ncertcast-" + task_.token + " ";
 }
 
 std::string FarSide::prompt() const {
@@ -210,15 +202,11 @@ FarFile FarSide::file_from(const Answer& answer, const certcast::Job& job) {
     if (word == "odd") return {.kind = FarFile::Kind::odd};
     if (word == "unreadable") return {.kind = FarFile::Kind::unreadable};
     if (word != "file") throw_refusal(answer);
-    std::istringstream parts(rest);
-    std::string rights;
-    std::string owned;
-    parts >> rights >> owned;
     // A size could be another one by the time that the file is read.
-    certcast::Sensitive contents = channel_.bytes_until("\ncertcast-" + task_.token + " ", job);
+    certcast::Sensitive contents = channel_.bytes_until(end_of_file(), job);
     const std::optional<std::string> status = channel_.line(job);
     if (status != "0") return {.kind = FarFile::Kind::unreadable};
-    return {FarFile::Kind::file, octal(rights), owned == "yes", std::move(contents)};
+    return {FarFile::Kind::file, rest == "as wanted", std::move(contents)};
 }
 
 std::vector<FarFile> FarSide::look(const certcast::Job& job) {
@@ -229,6 +217,14 @@ std::vector<FarFile> FarSide::look(const certcast::Job& job) {
         found.push_back(file_from(answer(job), job));
     }
     return found;
+}
+
+bool FarSide::still_holds(const certcast::Job& job) {
+    ask("read", job);
+    certcast::Sensitive expected;
+    for (const FarTarget& file : task_.files) expected += file.contents.text();
+    const certcast::Sensitive found = channel_.bytes_until(end_of_file(), job);
+    return channel_.line(job) == "0" && found == expected;
 }
 
 void FarSide::replace(const certcast::Job& job) {

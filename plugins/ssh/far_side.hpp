@@ -18,8 +18,7 @@ struct FarFile {
     enum class Kind { absent, file, odd, unreadable };
 
     Kind kind = Kind::absent;
-    std::string mode;       ///< octal, four digits
-    bool is_owned = false;  ///< by those who are wanted
+    bool has_access = false;  ///< mode and owner are as wanted
     certcast::Sensitive contents;
 };
 
@@ -31,9 +30,6 @@ struct FarTarget {
     std::string group;
     certcast::Sensitive contents;
 };
-
-/// Whether mode and owner are.
-bool has_access(const FarFile& now, const FarTarget& wanted);
 
 /// What is to be done over there.
 struct FarTask {
@@ -68,6 +64,8 @@ public:
 
     /// Reads the files, changes nothing.
     std::vector<FarFile> look(const certcast::Job& job);
+    /// Whether the files hold what they should, byte for byte.
+    bool still_holds(const certcast::Job& job);
     /// Puts all files in place or none, checks, and reloads. Records the step that undo() needs
     /// before the first one is switched.
     void replace(const certcast::Job& job);
@@ -81,6 +79,7 @@ private:
 
     std::string line() const;
     std::string prompt() const;
+    std::string end_of_file() const;
     /// Gives the password to nobody but who asks for it by our own words.
     void await_ready(const certcast::Job& job);
     void ask(std::string_view action, const certcast::Job& job);

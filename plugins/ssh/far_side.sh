@@ -1,41 +1,72 @@
 # Runs on the far side, under any POSIX sh, as
-#     sh -c THIS certcast TOKEN CHECK RELOAD [PATH MODE OWNER GROUP SIZE]..
-# and does what it is asked by lines on standard input: "inspect", "deploy PATIENCE", "settle
-# PATIENCE", "rollback PATIENCE". With "deploy" come the contents of the files, one after the other,
-# and, once they are staged, the line "commit". What an attempt leaves lies beside each file:
+#     sh -c THIS certcast TOKEN CHECK RELOAD [PATH MODE OWNER GROUP SIZE LINES]..
+# and does what it is asked by lines on standard input: "inspect", "deploy PATIENCE", "read",
+# "settle", "rollback PATIENCE". With "deploy" come the contents of the files, one after the other,
+# and, once they are staged, the line "commit". LINES is "" where they are no plain lines. What an attempt leaves lies beside each file:
 # .NAME.certcast-TOKEN.new is not switched to yet, .old is what was replaced, .none says that nothing
 # was there. Answers are lines on standard output. It goes on when the connection breaks: what it
 # has begun it brings to an end. A text without single quotes, because it is quoted by them.
-# shellcheck shell=sh disable=SC2012,SC3013 # the first word of ls -l and -ef are there everywhere
+# Programs and subshells are what it spends its time on, so the shell does what it can itself.
+# shellcheck shell=sh disable=SC2012,SC3013,SC3067 # the first words of ls -l, -ef, -O, -G are there everywhere
 set -u
-usual=$(umask)
-umask 077
 LC_ALL=C
 export LC_ALL
 trap "" HUP INT PIPE TERM
 token=$1 check=$2 reload=$3
 shift 3
+if [ -n "$check$reload" ]; then usual=$(umask); fi
+umask 077
+newline="
+"
 
 say() { printf "certcast %s\n" "$*"; }
+
+# Each PATH MODE .. becomes PATH REAL MODE .., where its symlinks lead.
+todo=$#
+while [ "$todo" -gt 0 ]; do
+    real=$1 hops=0
+    while [ -h "$real" ] && [ "$hops" -lt 40 ]; do
+        hops=$((hops + 1))
+        link=$(readlink "$real" && printf x)
+        link=${link%?x}
+        case $link in /*) real=$link ;; *) real=${real%/*}/$link ;; esac
+    done
+    set -- "$@" "$1" "$real" "$2" "$3" "$4" "$5" "$6"
+    shift 6
+    todo=$((todo - 6))
+done
+
+# What lies beside a file.
+name() {
+    beside=${real%/*}/.${real##*/}.certcast
+    new=$beside-$token.new old=$beside-$token.old none=$beside-$token.none said=$beside-$token.said
+}
 
 # each DO FILE..: until one fails.
 each() {
     do=$1
     shift
     while [ $# -gt 0 ]; do
-        path=$1 mode=$2 owner=$3 group=$4 size=$5
-        shift 5
-        real=$path hops=0
-        while [ -h "$real" ] && [ "$hops" -lt 40 ]; do
-            hops=$((hops + 1))
-            link=$(readlink "$real" && printf x)
-            link=${link%?x}
-            case $link in /*) real=$link ;; *) real=${real%/*}/$link ;; esac
-        done
-        beside=${real%/*}/.${real##*/}.certcast
-        new=$beside-$token.new old=$beside-$token.old none=$beside-$token.none said=$beside-$token.said
+        path=$1 real=$2 mode=$3 owner=$4 group=$5 size=$6 lines=$7
+        shift 7
+        name
         "$do" || return 1
     done
+}
+
+# together DO NAMES FILE..: once, with the names that NAMES gives of each.
+together() {
+    do=$1 names=$2
+    shift 2
+    todo=$#
+    while [ "$todo" -gt 0 ]; do
+        real=$2
+        name
+        eval "set -- \"\$@\" $names"
+        shift 7
+        todo=$((todo - 7))
+    done
+    "$do" "$@"
 }
 
 look() {
@@ -46,20 +77,19 @@ look() {
     elif [ ! -r "$real" ]; then
         say unreadable
     else
-        rights=$(ls -ld "$real") owned=no
-        if is_owned -user "$owner" && is_owned -group "$group"; then owned=yes; fi
-        say file "${rights%% *}" "$owned"
-        cat "$real" 2>/dev/null
-        printf "\ncertcast-%s %s\n" "$token" $?
+        found=$(find "$real" -prune -perm "$mode" ${owner:+-user "$owner"} ${group:+-group "$group"} 2>/dev/null)
+        say file "${found:+as wanted}"
+        show "$real"
     fi
 }
 
-is_owned() {  # WHAT NAME
-    [ -z "$2" ] || [ -n "$(find "$real" -prune "$1" "$2" 2>/dev/null)" ]
+show() {  # FILE..
+    cat "$@" 2>/dev/null
+    printf "\ncertcast-%s %s\n" "$token" $?
 }
 
 # A link that names its holder is made at once or not at all.
-boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null || sysctl -n kern.boottime 2>/dev/null)
+{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || boot=$(sysctl -n kern.boottime 2>/dev/null)
 
 is_alive() {  # HOLDER
     [ "${1#* }" = "$boot" ] && [ "${1%% *}" != $$ ] &&
@@ -90,17 +120,21 @@ take_lock() {
     return 1  # the first file stands for all of them
 }
 
-# The end of what was asked for.
+# The end of what was asked for, in one line.
 answer() {
     if [ -n "$locked" ]; then rm -f "$lock"; fi
     locked=""
-    say "$(printf "%s" "$*" | tr "\n" " ")"
+    case $* in
+        *"$newline"*) say "$(printf "%s" "$*" | tr "\n" " ")" ;;
+        *) say "$*" ;;
+    esac
 }
 
 own() {
     if [ -n "$group" ]; then chgrp "$group" "$new" || return 1; fi
     if [ -n "$owner" ]; then chown "$owner" "$new" || return 1; fi
     [ -e "$real" ] || return 0
+    if [ -O "$real" ] && [ -G "$real" ] && [ -O "$new" ] && [ -G "$new" ]; then return 0; fi
     # Without a word of the operator they stay as they are, as far as the system permits.
     ls -ldn "$real" | {
         read -r _ _ uid gid _
@@ -114,13 +148,39 @@ own() {
 }
 
 stage() {
-    rm -f "$beside"-*.new "$beside"-*.said  # of somebody who was killed
-    error=$(dd ibs=1 obs=65536 count="$size" of="$new" 2>&1) || return 1
-    error="the connection broke before it was whole"
-    [ "$(wc -c <"$new")" -eq "$size" ] || return 1
-    error=$(own 2>&1) && error=$(chmod "$mode" "$new" 2>&1) || return 1
-    { sync "$new" || sync; } 2>/dev/null
+    for gone in "$beside"-*.new "$beside"-*.said; do  # of somebody who was killed
+        if [ -e "$gone" ]; then rm -f "$gone"; fi
+    done
+    if [ -n "$lines" ]; then take_lines; else take_bytes; fi || return 1
+    if [ -n "$owner$group" ] || [ -e "$real" ]; then error=$(own 2>&1) || return 1; fi
+    error=$(chmod "$mode" "$new" 2>&1)
 }
+
+take_lines() {
+    text=""
+    while [ "$lines" -gt 0 ]; do
+        IFS= read -r line
+        text=$text$line$newline
+        lines=$((lines - 1))
+    done
+    error="the connection broke before it was whole"
+    [ ${#text} -eq "$size" ] || return 1
+    # Not printf, which is a program somewhere, and programs show their arguments to everybody.
+    { echo "${text%"$newline"}" >"$new"; } 2>/dev/null && return 0
+    error=$(dd if=/dev/zero bs="$size" count=1 of="$new" 2>&1)  # says why, which not every echo does
+    return 1
+}
+
+take_bytes() {
+    error=$(dd ibs=1 obs=65536 count="$size" of="$new" 2>&1) || return 1
+    case $error in
+        "$size+0 records in"*) return 0 ;;
+    esac
+    error="the connection broke before it was whole"
+    return 1
+}
+
+sync_all() { { sync "$@" || sync; } 2>/dev/null; }
 
 # Another name for a file, or a copy where the system permits none.
 copy() {  # FROM TO
@@ -131,13 +191,11 @@ keep() {
     if [ -e "$real" ]; then
         error=$(copy "$real" "$old" 2>&1)
     else
-        error=$( (: >"$none") 2>&1)
+        { echo >"$none"; } 2>/dev/null || error=$( (: >"$none") 2>&1)
     fi
 }
 
-switch() {
-    error=$(mv -f "$new" "$real" 2>&1) && { sync "${real%/*}/" || sync; } 2>/dev/null
-}
+switch() { error=$(mv -f "$new" "$real" 2>&1); }
 
 # What was there stays known until nothing needs it any more.
 restore() {
@@ -152,12 +210,13 @@ restore() {
     fi
 }
 
-forget() { error=$(rm -f "$new" "$old" "$old-part" "$none" 2>&1); }
+remove() { error=$(rm -f "$@" 2>&1); }
+forget() { together remove "\"\$new\" \"\$old\" \"\$old-part\" \"\$none\"" "$@"; }  # FILE..
 
 # As if nothing had been begun.
 put_back() {  # FILE..
     left=""
-    each restore "$@" && each forget "$@" || left="; and not put back: $path: $error"
+    each restore "$@" && forget "$@" || left="; and not put back: $path: $error"
 }
 
 # Ends all of it, since what else has been sent may not have been read.
@@ -186,12 +245,14 @@ run() {
 
 deploy() {  # FILE..
     each stage "$@" || fail "$@"
+    together sync_all "\"\$new\"" "$@"
     say staged
     IFS= read -r word
     error="nobody said commit"
     [ "$word" = commit ] || fail "$@"
     each keep "$@" || fail "$@"
     each switch "$@" || fail "$@"
+    together sync_all "\"\${real%/*}/\"" "$@"
     if [ -n "$check" ]; then
         run "$check"
         if [ "$status" -ne 0 ]; then
@@ -214,27 +275,27 @@ rollback() {  # FILE..
     restored="" status=0
     each restore "$@" || { answer failed "$path: $error"; return; }
     if [ -n "$restored" ] && [ -n "$reload" ]; then run "$reload"; fi
-    [ "$status" -ne 0 ] || each forget "$@" || { answer failed "$path: $error"; return; }
+    [ "$status" -ne 0 ] || forget "$@" || { answer failed "$error"; return; }
     answer reloaded "$status"
 }
 
 locked=""
 printf "\ncertcast ready\n"  # behind whatever a shell says when somebody logs in
 while IFS=" " read -r action patience; do
-    if [ "$action" = inspect ]; then
-        each look "$@"
-        continue
-    fi
-    each take_lock "$@"
-    if [ -z "$locked" ]; then
-        answer "$refusal" "$path: $error"
-        exit 1
-    fi
     case $action in
-        deploy) deploy "$@" ;;
-        rollback) rollback "$@" ;;
+        inspect) each look "$@" ;;
+        read) together show "\"\$real\"" "$@" ;;
         settle)
-            if each forget "$@"; then answer settled; else answer failed "$path: $error"; fi
+            # What this attempt has left belongs to nobody else, so nobody is kept away.
+            if forget "$@"; then answer settled; else answer failed "$error"; fi
+            ;;
+        deploy | rollback)
+            each take_lock "$@"
+            if [ -z "$locked" ]; then
+                answer "$refusal" "$path: $error"
+                exit 1
+            fi
+            "$action" "$@"
             ;;
     esac
 done

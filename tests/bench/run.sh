@@ -10,7 +10,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 
 readonly all_names=(noop_rate_ratio sandbox_rate_ratio waiting_wall_ratio waiting_worker_kb kill_late_ms_median
-    kill_late_ms_worst single_run_ratio cold_start_ratio journal_cost_ratio scheduling_growth)
+    kill_late_ms_worst single_run_ratio cold_start_ratio journal_cost_ratio scheduling_growth
+    ssh_floor_ratio ssh_scp_ratio ssh_ansible_ratio ssh_parallel_kb)
 declare -Ar limit_of=(
     [noop_rate_ratio]='>= 0.5'
     [sandbox_rate_ratio]='>= 0.8'
@@ -18,7 +19,10 @@ declare -Ar limit_of=(
     [waiting_worker_kb]='<= 250'
     [single_run_ratio]='<= 60'
     [journal_cost_ratio]='<= 1.5'
-    [scheduling_growth]='<= 12')
+    [scheduling_growth]='<= 12'
+    [ssh_floor_ratio]='>= 0.8'
+    [ssh_scp_ratio]='>= 2.5'
+    [ssh_ansible_ratio]='>= 50')
 declare -Ar meaning_of=(
     [noop_rate_ratio]='attempts a second without sandbox and journal, against bare fork+exit+wait; 5,000, 64 in parallel'
     [sandbox_rate_ratio]='attempts a second without journal, against the same without sandbox'
@@ -29,7 +33,11 @@ declare -Ar meaning_of=(
     [single_run_ratio]='one deployment of the file plugin, against posix_spawn of /bin/true'
     [cold_start_ratio]='exec + dlopen for each attempt, against the fork; 500 at 64 in parallel'
     [journal_cost_ratio]='2,000 attempts of two steps each, 64 in parallel, against the same without journal'
-    [scheduling_growth]='time for ten times the deployments: the larger of 1,000/100 and 10,000/1,000')
+    [scheduling_growth]='time for ten times the deployments: the larger of 1,000/100 and 10,000/1,000'
+    [ssh_floor_ratio]='200 hosts, 32 in parallel, two files each: rate against a bare program on libssh'
+    [ssh_scp_ratio]='the same against xargs -P32 scp of each file'
+    [ssh_ansible_ratio]="50 hosts against ansible's copy module with 32 forks"
+    [ssh_parallel_kb]='PSS and page tables of everything, for each of 500 that wait for a reload')
 
 json=
 build=
@@ -59,10 +67,11 @@ fi
 cmake --build "$build" --target bench >&2
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+server=  # an sshd of our own
+trap 'if [[ -n $server ]]; then kill "$server"; fi; : rm -rf "$work"' EXIT
 export XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run
 mkdir -m 0700 "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR"
-export CERTCAST_PLUGIN_PATH=$build/tests/bench/plugins
+export CERTCAST_PLUGIN_PATH=$build/tests/bench/plugins:$build/lib/certcast/plugins
 certcast=$build/bin/certcast
 programs=$build/tests/bench/programs
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=bench \
@@ -223,6 +232,95 @@ measure_journal() {
     done | median)
 }
 
+# A real sshd. Who logs in has sh as a shell, because what a root shell's start-up files do is nobody's
+# cost here; that takes mounts, hence root.
+start_sshd() {
+    [[ -z $server ]] || return 0
+    mkdir -p /run/sshd
+    ssh-keygen -q -t ed25519 -N '' -f "$work/host_key"
+    ssh-keygen -q -t ed25519 -N '' -f "$work/user_key"
+    sed 's!^\(root:.*:\)[^:]*$!\1/bin/sh!' /etc/passwd >"$work/passwd"
+    local log=$work/sshd.log tries
+    for tries in 1 2 3 4 5; do
+        ssh_port=$((20000 + RANDOM % 10000))
+        cat >"$work/sshd_config" <<END
+ListenAddress 127.0.0.1
+Port $ssh_port
+HostKey $work/host_key
+AuthorizedKeysFile $work/user_key.pub
+StrictModes no
+UsePAM no
+PidFile none
+PermitRootLogin yes
+Subsystem sftp /usr/lib/openssh/sftp-server
+MaxStartups 1000
+END
+        unshare --mount sh -c 'mount --bind "$1/passwd" /etc/passwd && exec /usr/sbin/sshd -D -e -f "$1/sshd_config"' \
+            sh "$work" 2>"$log" &
+        server=$!
+        until grep -q 'listening on\|Cannot bind' "$log"; do
+            kill -0 "$server" 2>/dev/null || break
+            sleep 0.05
+        done
+        grep -q 'listening on' "$log" && break
+        server=
+    done
+    if [[ -z $server ]]; then
+        echo "run.sh: sshd does not start ($tries tries): $(tail -n 1 "$log")" >&2
+        return 1
+    fi
+    echo "[127.0.0.1]:$ssh_port $(<"$work/host_key.pub")" >"$work/known_hosts"
+}
+
+hosts() {  # NAME COUNT: a folder for each, and a list of them
+    seq -f "$work/$1/%g" "$2" >"$work/$1.txt"
+    xargs mkdir -p <"$work/$1.txt"
+}
+
+fleet() {  # FILE NAME COUNT MAX_PARALLEL [LINE...]: one deployment for each of these hosts
+    local file=$1 name=$2 count=$3 parallel=$4
+    shift 4
+    hosts "$name" "$count"
+    pipeline "$file" "$parallel"
+    entry "$file" "$name" ssh "$count" "[deploy.$name.config]" 'host = "127.0.0.1"' "port = $ssh_port" \
+        'user = "root"' "known_hosts = \"$work/known_hosts\"" "key_file = \"$work/user_key\"" \
+        "files = [{ form = \"fullchain\", path = \"$work/$name/\${target.name}/crt\" }, { form = \"key\", path = \"$work/$name/\${target.name}/key\" }]" \
+        "$@"
+    seq "$count" >"$work/$name.txt"
+}
+
+measure_ssh_floor() {
+    start_sshd
+    hosts bare 200
+    fleet "$work/fleet.toml" fleet 200 32
+    value_of[ssh_floor_ratio]=$(for _ in 1 2 3; do
+        bare=$("$programs/ssh_floor" "$ssh_port" root "$work/user_key" "$work/bare.txt" 32 \
+            "$work/cert.pem" "$work/key.pem")
+        find "$work/fleet" -type f -delete
+        ours=$(seconds run "$work/fleet.toml"); echo "ours $ours bare ${bare-} theirs ${theirs-}" >&2
+        calculate "$bare / $ours"
+        echo
+    done | median)
+}
+
+scp_all() {
+    xargs -a "$work/scp.txt" -P 32 -I{} scp -q -F none -P "$ssh_port" -i "$work/user_key" \
+        -o UserKnownHostsFile="$work/known_hosts" "$work/cert.pem" "$work/key.pem" root@127.0.0.1:{}/
+}
+
+measure_ssh_scp() {
+    start_sshd
+    hosts scp 200
+    fleet "$work/fleet.toml" fleet 200 32
+    value_of[ssh_scp_ratio]=$(for _ in 1 2 3; do
+        theirs=$(seconds scp_all)
+        find "$work/fleet" -type f -delete
+        ours=$(seconds run "$work/fleet.toml"); echo "ours $ours bare ${bare-} theirs ${theirs-}" >&2
+        calculate "$theirs / $ours"
+        echo
+    done | median)
+}
+
 measure_scheduling() {
     value_of[scheduling_growth]=$("$programs/scheduling" 100 1000 10000)
 }
@@ -237,7 +335,11 @@ declare -Ar measured_by=(
     [single_run_ratio]=measure_single_run
     [cold_start_ratio]=measure_cold_start
     [journal_cost_ratio]=measure_journal
-    [scheduling_growth]=measure_scheduling)
+    [scheduling_growth]=measure_scheduling
+    [ssh_floor_ratio]=measure_ssh_floor
+    [ssh_scp_ratio]=measure_ssh_scp
+    [ssh_ansible_ratio]=measure_ssh_ansible
+    [ssh_parallel_kb]=measure_ssh_parallel)
 
 missed=0
 printf '%-20s %9s  %-8s %-4s %s\n' figure value limit ok 'what it is'

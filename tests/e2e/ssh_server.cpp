@@ -61,7 +61,10 @@ SshServer::SshServer(const Workspace& workspace, const SshServerWish& wish)
                               << "\nStrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\n"
                                  "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
                                  "SetEnv PATH="
-                              << (folder_ / "bin").string() << ":/usr/bin:/bin\n";
+                              // A home of its own: what the user's start-up files do is no part
+                              // of a test.
+                              << (folder_ / "bin").string()
+                              << ":/usr/bin:/bin HOME=" << folder_.string() << "\n";
         std::vector<std::string> program;
         if (!wish.mounts.empty()) {
             program = {"unshare", "--mount", "sh", "-c", wish.mounts + " && exec \"$@\"", "sh"};

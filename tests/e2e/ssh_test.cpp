@@ -253,30 +253,34 @@ TEST_CASE("a shell that says something when somebody logs in is listened to with
 TEST_CASE("the script keeps to what it was told, though nobody hears it any more") {
     const auto shell = each_shell();
     if (!shell) return;
-    const TemporaryFolder folder;
-    const fs::path file = folder / "file";
-    std::ofstream(file) << "former";
-    std::string script;
-    for (const std::string& word : *shell) script += word + " ";
-    script += "-c \"$(cat " CERTCAST_FAR_SIDE ")\" certcast token 'touch " +
-              (folder / "checked").string() + "' 'touch " + (folder / "loaded").string() + "' " +
-              file.string() + " 0644 '' '' 5";
-    const auto said = [&](const std::string& line) {
-        Process bash({"/bin/bash", "-c", line}, {{"PATH", "/usr/bin:/bin"}});
-        bash.wait();
-        return bash.output();
-    };
-    // Nobody has said commit.
-    said("printf 'deploy 1\\nnewer' | " + script + " | true");
-    CHECK(read_text(file) == "former");
-    CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+    for (const bool with_lines : {false, true}) {
+        CAPTURE(with_lines);
+        const TemporaryFolder folder;
+        const fs::path file = folder / "file";
+        std::ofstream(file) << "former";
+        std::string script;
+        for (const std::string& word : *shell) script += word + " ";
+        script += "-c \"$(cat " CERTCAST_FAR_SIDE ")\" certcast token 'touch " +
+                  (folder / "checked").string() + "' 'touch " + (folder / "loaded").string() +
+                  "' " + file.string() + " 0644 '' '' 5 ";
+        script += with_lines ? "1" : "''";
+        const auto said = [&](const std::string& line) {
+            Process bash({"/bin/bash", "-c", line}, {{"PATH", "/usr/bin:/bin"}});
+            bash.wait();
+            return bash.output();
+        };
+        // Nobody has said commit.
+        said("printf 'deploy 1\\nnewer' | " + script + " | true");
+        CHECK(read_text(file) == "former");
+        CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
 
-    // What was sent for a deployment that is refused is nothing that is asked for.
-    fs::create_symlink(holder(getpid()), folder / ".file.certcast-lock");
-    const std::string refused = said("printf 'deploy 0\\ninspect\\ncommit\\n' | " + script);
-    CHECK(says(refused, "certcast busy"));
-    CHECK(!says(refused, "certcast file"));
-    CHECK(read_text(file) == "former");
+        // What was sent for a deployment that is refused is nothing that is asked for.
+        fs::create_symlink(holder(getpid()), folder / ".file.certcast-lock");
+        const std::string refused = said("printf 'deploy 0\\ninspect\\ncommit\\n' | " + script);
+        CHECK(says(refused, "certcast busy"));
+        CHECK(!says(refused, "certcast file"));
+        CHECK(read_text(file) == "former");
+    }
 }
 
 TEST_CASE("whatever a file is called over there") {
@@ -378,8 +382,8 @@ TEST_CASE("a connection that is cut while files are sent changes nothing") {
     REQUIRE(host.run({}, "former").text("far", "status") == "changed");
     const fs::path begun = host.workspace / "begun";
     const Moment moment(host.workspace);
-    host.server.install_program(
-        "dd", "touch " + begun.string() + "; " + moment.awaited() + "; exec /bin/dd \"$@\"\n");
+    host.server.install_program("chmod", "touch " + begun.string() + "; " + moment.awaited() +
+                                             "; exec /bin/chmod \"$@\"\n");
     const auto cut = host.workspace.start_run(host.pipeline());
     wait_until("files are sent", [&] { return fs::exists(begun); });
     host.server.cut();
