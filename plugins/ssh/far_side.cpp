@@ -68,9 +68,11 @@ FarTask unpack(std::string_view step) {
     return task;
 }
 
-FarSide::FarSide(const Login& login, Become become, FarTask task, const certcast::Job& job)
+FarSide::FarSide(const Login& login, Become become, FarTask task, First first,
+                 const certcast::Job& job)
     : become_(std::move(become)),
       task_(std::move(task)),
+      is_looking_(first == First::look),
       connection_(login, job),
       channel_(connection_.start(line(), job)) {
     // Whatever else is sent before the password could be taken for it, or it for something else.
@@ -84,8 +86,8 @@ std::string FarSide::line() const {
     } else if (!become_.program.empty()) {
         words = {become_.program, "-n", "--"};
     }
-    words.insert(words.end(),
-                 {"sh", "-c", far_side_script, "certcast", task_.token, task_.check, task_.reload});
+    words.insert(words.end(), {"sh", "-c", far_side_script, "certcast", task_.token, task_.check,
+                               task_.reload, is_looking_ ? "inspect" : ""});
     for (const FarTarget& file : task_.files) {
         words.insert(words.end(), {file.path, file.mode, file.owner, file.group,
                                    std::to_string(file.contents.size()), lines_of(file.contents)});
@@ -210,21 +212,14 @@ FarFile FarSide::file_from(const Answer& answer, const certcast::Job& job) {
 }
 
 std::vector<FarFile> FarSide::look(const certcast::Job& job) {
-    ask("inspect", job);
+    if (!is_looking_) ask("inspect", job);
+    is_looking_ = false;
     std::vector<FarFile> found;
     found.reserve(task_.files.size());
     for (std::size_t i = 0; i < task_.files.size(); ++i) {
         found.push_back(file_from(answer(job), job));
     }
     return found;
-}
-
-bool FarSide::still_holds(const certcast::Job& job) {
-    ask("read", job);
-    certcast::Sensitive expected;
-    for (const FarTarget& file : task_.files) expected += file.contents.text();
-    const certcast::Sensitive found = channel_.bytes_until(end_of_file(), job);
-    return channel_.line(job) == "0" && found == expected;
 }
 
 void FarSide::replace(const certcast::Job& job) {
@@ -241,6 +236,10 @@ void FarSide::replace(const certcast::Job& job) {
         found = answer(job);
     }
     expect_reloaded(found, job);
+    certcast::Sensitive expected;
+    for (const FarTarget& file : task_.files) expected += file.contents.text();
+    const certcast::Sensitive read = channel_.bytes_until(end_of_file(), job);
+    is_proven_ = channel_.line(job) == "0" && read == expected;
 }
 
 void FarSide::undo(const certcast::Job& job) {

@@ -56,7 +56,9 @@ FarTask unpack(std::string_view step);
 /// The script that does the task over there, and answers as long as the connection holds.
 class FarSide {
 public:
-    FarSide(const Login& login, Become become, FarTask task, const certcast::Job& job);
+    enum class First { look, other };  ///< what it will be asked at first
+
+    FarSide(const Login& login, Become become, FarTask task, First first, const certcast::Job& job);
 
     const FarTask& task() const { return task_; }
     /// As far as is known before anything is asked of it.
@@ -64,11 +66,11 @@ public:
 
     /// Reads the files, changes nothing.
     std::vector<FarFile> look(const certcast::Job& job);
-    /// Whether the files hold what they should, byte for byte.
-    bool still_holds(const certcast::Job& job);
     /// Puts all files in place or none, checks, and reloads. Records the step that undo() needs
     /// before the first one is switched.
     void replace(const certcast::Job& job);
+    /// Whether the files, read back behind the reload, held what they should.
+    bool is_proven() const { return is_proven_; }
     /// Brings back what was there before, as far as it was replaced; then reloads.
     void undo(const certcast::Job& job);
     /// What was replaced is not needed any more.
@@ -91,10 +93,12 @@ private:
 
     Become become_;
     FarTask task_;
+    bool is_looking_;  ///< without being asked, once
     Connection connection_;
     Channel channel_;
     bool is_ready_ = false;  ///< it has answered
-    std::string said_;       ///< by the latest command, for the end of a message
+    bool is_proven_ = false;
+    std::string said_;  ///< by the latest command, for the end of a message
 };
 
 }  // namespace ssh

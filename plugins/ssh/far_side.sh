@@ -1,8 +1,9 @@
 # Runs on the far side, under any POSIX sh, as
-#     sh -c THIS certcast TOKEN CHECK RELOAD [PATH MODE OWNER GROUP SIZE LINES]..
-# and does what it is asked by lines on standard input: "inspect", "deploy PATIENCE", "read",
-# "settle", "rollback PATIENCE". With "deploy" come the contents of the files, one after the other,
-# and, once they are staged, the line "commit". LINES is "" where they are no plain lines. What an attempt leaves lies beside each file:
+#     sh -c THIS certcast TOKEN CHECK RELOAD FIRST [PATH MODE OWNER GROUP SIZE LINES]..
+# and does what it is asked by lines on standard input: "deploy PATIENCE", "settle", "rollback
+# PATIENCE", "inspect", which FIRST may be too, to save a round trip. With "deploy" come the contents of the files, one after the other, and, once
+# they are staged, the line "commit"; LINES is "" where they are no plain lines. After a deployment
+# that went well all files are read back. What an attempt leaves lies beside each file:
 # .NAME.certcast-TOKEN.new is not switched to yet, .old is what was replaced, .none says that nothing
 # was there. Answers are lines on standard output. It goes on when the connection breaks: what it
 # has begun it brings to an end. A text without single quotes, because it is quoted by them.
@@ -12,8 +13,8 @@ set -u
 LC_ALL=C
 export LC_ALL
 trap "" HUP INT PIPE TERM
-token=$1 check=$2 reload=$3
-shift 3
+token=$1 check=$2 reload=$3 first=$4
+shift 4
 if [ -n "$check$reload" ]; then usual=$(umask); fi
 umask 077
 newline="
@@ -269,6 +270,7 @@ deploy() {  # FILE..
     status=0
     [ -z "$reload" ] || run "$reload"
     answer reloaded "$status"
+    [ "$status" -ne 0 ] || together show "\"\$real\"" "$@"
 }
 
 rollback() {  # FILE..
@@ -281,10 +283,10 @@ rollback() {  # FILE..
 
 locked=""
 printf "\ncertcast ready\n"  # behind whatever a shell says when somebody logs in
+if [ "$first" = inspect ]; then each look "$@"; fi
 while IFS=" " read -r action patience; do
     case $action in
         inspect) each look "$@" ;;
-        read) together show "\"\$real\"" "$@" ;;
         settle)
             # What this attempt has left belongs to nobody else, so nobody is kept away.
             if forget "$@"; then answer settled; else answer failed "$error"; fi

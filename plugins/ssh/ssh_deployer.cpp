@@ -183,7 +183,7 @@ public:
     }
 
     void inspect(certcast::Job& job) {
-        ssh::FarSide& there = reached(job);
+        ssh::FarSide& there = reached(First::look, job);
         const std::vector<ssh::FarFile> found = there.look(job);
         bool all_right = true;
         certcast::LeafOfPlaces leaf;
@@ -203,7 +203,7 @@ public:
     }
 
     void deploy(certcast::Job& job) {
-        ssh::FarSide& there = reached(job);
+        ssh::FarSide& there = reached(First::other, job);
         job.progress(300, "writing " + std::to_string(there.task().files.size()) + " files");
         there.replace(job);
         job.changed();
@@ -211,9 +211,9 @@ public:
 
     void verify(certcast::Job& job) {
         if (job.recovering()) return;  // what was there before was put back by its own links
-        ssh::FarSide& there = reached(job);
+        ssh::FarSide& there = reached(First::look, job);
         std::vector<ssh::FarFile> found;
-        if (!there.still_holds(job)) found = there.look(job);
+        if (!there.is_proven()) found = there.look(job);
         const std::vector<certcast::Object> all = job[files];
         for (std::size_t i = 0; i < found.size(); ++i) {
             const ssh::FarTarget& wanted = there.task().files[i];
@@ -228,7 +228,7 @@ public:
         for (const certcast::RecordedStep& step : job.steps()) {
             ssh::FarTask task = ssh::unpack(step.undo);
             const bool is_own = far_side_ && far_side_->task().token == task.token;
-            if (!is_own || !far_side_->is_open()) start(std::move(task), job);
+            if (!is_own || !far_side_->is_open()) start(std::move(task), First::other, job);
             far_side_->forget(job);
         }
     }
@@ -240,7 +240,7 @@ public:
             if (step.undone) continue;
             ssh::FarTask task = ssh::unpack(step.undo);
             task.reload = line_of(job[reload]);
-            start(std::move(task), job);  // the former connection may be what failed
+            start(std::move(task), First::other, job);  // the former connection may be what failed
             far_side_->undo(job);
             job.step_undone(step);
         }
@@ -248,19 +248,22 @@ public:
     }
 
 private:
+    using First = ssh::FarSide::First;
+
     /// The far side of what is to be deployed.
-    ssh::FarSide& reached(const certcast::Job& job) {
+    ssh::FarSide& reached(First first, const certcast::Job& job) {
         if (!far_side_ || !far_side_->is_open()) {
-            start({new_token(), wanted_of(job), line_of(job[check]), line_of(job[reload])}, job);
+            start({new_token(), wanted_of(job), line_of(job[check]), line_of(job[reload])}, first,
+                  job);
         }
         return *far_side_;
     }
 
-    void start(ssh::FarTask task, const certcast::Job& job) {
+    void start(ssh::FarTask task, First first, const certcast::Job& job) {
         far_side_.reset();
         ssh::Become as{std::string(job[become].value_or("")), job.secret(become_password)};
-        far_side_ =
-            std::make_unique<ssh::FarSide>(login_of(job), std::move(as), std::move(task), job);
+        far_side_ = std::make_unique<ssh::FarSide>(login_of(job), std::move(as), std::move(task),
+                                                   first, job);
     }
 
     static ssh::Login login_of(const certcast::Job& job) {
