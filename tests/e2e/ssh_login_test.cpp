@@ -335,10 +335,11 @@ TEST_CASE("a password is not given to who cannot ask for it") {
     }
     // Somebody who never asks, and tells what is said.
     host.server.install_program("sudo",
-                                "echo certcast ready\nread -r line\n"
+                                "echo certcast ready\necho certcast absent\n"
+                                "echo certcast absent\nread -r line\n"
                                 "echo \"certcast failed $line\"\n");
     const Run run = host.run("become = \"sudo\"\n" + password);
     CAPTURE(run.output);
-    CHECK(says(run.message("far"), "inspect"));
+    CHECK(says(run.message("far"), "deploy "));
     CHECK(!says(run.output, "sesame"));
 }

@@ -262,7 +262,7 @@ TEST_CASE("the script keeps to what it was told, though nobody hears it any more
         for (const std::string& word : *shell) script += word + " ";
         script += "-c \"$(cat " CERTCAST_FAR_SIDE ")\" certcast token 'touch " +
                   (folder / "checked").string() + "' 'touch " + (folder / "loaded").string() +
-                  "' " + file.string() + " 0644 '' '' 5 ";
+                  "' '' " + file.string() + " 0644 '' '' 5 ";
         script += with_lines ? "1" : "''";
         const auto said = [&](const std::string& line) {
             Process bash({"/bin/bash", "-c", line}, {{"PATH", "/usr/bin:/bin"}});
