@@ -1,7 +1,7 @@
-// ssh_floor PORT USER KEY_FILE TARGETS PARALLEL CERTIFICATE KEY: what libssh itself takes to write two
-// files to FOLDER/crt and FOLDER/key of each line of TARGETS, one connection and one process for
-// each, without looking at what is there, checking whose host it is, or switching anything. Prints
-// the seconds that took.
+// ssh_floor PORT USER KEY_FILE TARGETS PARALLEL CERTIFICATE KEY: what libssh itself takes to write
+// two files to FOLDER/crt and FOLDER/key of each line of TARGETS, one connection and one process
+// for each, without looking at what is there, checking whose host it is, or switching anything.
+// Prints the seconds that took.
 #include <libssh/libssh.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,12 +24,12 @@ std::string contents_of(const std::string& path) {
 bool write_there(ssh_session session, const std::string& path, const std::string& contents) {
     ssh_channel channel = ssh_channel_new(session);
     char rest[256];
-    bool done = ssh_channel_open_session(channel) == SSH_OK &&
-                ssh_channel_request_exec(channel, ("umask 077; cat >" + path).c_str()) == SSH_OK &&
-                ssh_channel_write(channel, contents.data(),
-                                  static_cast<uint32_t>(contents.size())) ==
-                    static_cast<int>(contents.size()) &&
-                ssh_channel_send_eof(channel) == SSH_OK;
+    bool done =
+        ssh_channel_open_session(channel) == SSH_OK &&
+        ssh_channel_request_exec(channel, ("umask 077; cat >" + path).c_str()) == SSH_OK &&
+        ssh_channel_write(channel, contents.data(), static_cast<uint32_t>(contents.size())) ==
+            static_cast<int>(contents.size()) &&
+        ssh_channel_send_eof(channel) == SSH_OK;
     while (ssh_channel_read(channel, rest, sizeof rest, 0) > 0) continue;
     done = done && ssh_channel_get_exit_status(channel) == 0;
     ssh_channel_free(channel);
