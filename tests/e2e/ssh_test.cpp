@@ -176,6 +176,17 @@ TEST_CASE("a reload that fails is undone, and what was there before is loaded ag
     CHECK(host.has_only_the_pair());
 }
 
+TEST_CASE("what is not as it was written is not proven, and is undone") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    REQUIRE(host.run({}, "former").text("far", "status") == "changed");
+    const Run run = host.run("reload = " + sh("echo more >> " + host.crt().string()));
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "failed");
+    CHECK(says(run.message("far"), host.crt().string() + " is not as it was written"));
+    CHECK(says(read_text(host.crt()), host.pem("former")));
+}
+
 TEST_CASE("a rollback whose reload fails is made good by the next run") {
     if (!is_there(sshd)) return;
     const Host host;
@@ -273,6 +284,10 @@ TEST_CASE("the script keeps to what it was told, though nobody hears it any more
         said("printf 'deploy 1\\nnewer' | " + script + " | true");
         CHECK(read_text(file) == "former");
         CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+
+        // What was sent is longer than it should be.
+        said("printf 'deploy 1\\nnewer\\ncommit\\n' | " + script);
+        CHECK(read_text(file) == "former");
 
         // What was sent for a deployment that is refused is nothing that is asked for.
         fs::create_symlink(holder(getpid()), folder / ".file.certcast-lock");
