@@ -213,7 +213,8 @@ TEST_CASE("a deployment waits for few answers of its host") {
     REQUIRE(run["fleet/web"].at("status") == "changed");
     MESSAGE(line.round_trips(), " round trips; ", run["fleet/web"].at("duration_ms").as_int64(),
             " ms at 100 ms each");
-    CHECK(line.round_trips() <= 8);
+    // Eight until it is proven, and one to put away what was kept.
+    CHECK(line.round_trips() <= 9);
 }
 
 TEST_CASE("the fleet of the samples") {
