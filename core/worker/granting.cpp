@@ -47,7 +47,8 @@ public:
 
 private:
     void parameter(const Value& value, const Parameter& param) {
-        if (value.type == ParameterType::none) return;
+        const bool is_list = value.type == ParameterType::list;
+        if (value.type == ParameterType::none || (is_list && value.entries.empty())) return;
         Rights& rights = grants_.rights;
         if (param.has(CERTCAST_CONNECTS)) rights.unix_sockets = rights.keeps_user = true;
         if (param.has(CERTCAST_STARTS)) rights.exec = true;

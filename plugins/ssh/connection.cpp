@@ -67,7 +67,11 @@ Connection::Connection(const Login& login, Deadline patience, const certcast::Jo
     set(SSH_OPTIONS_HOST, login_.address.c_str());
     set(SSH_OPTIONS_USER, login_.user.c_str());
     if (!login_.agent.empty()) set(SSH_OPTIONS_IDENTITY_AGENT, login_.agent.c_str());
-    set_known_hosts(session_.get(), login_, job);
+    // Known hosts are looked up by ourselves.
+    const std::filesystem::path none = job.work_folder() / "known_hosts";
+    set(SSH_OPTIONS_KNOWNHOSTS, none.c_str());
+    set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, none.c_str());
+    set(SSH_OPTIONS_HOSTKEYS, host_key_algorithms(login_).c_str());
     const int fd = descriptor(job);
     set(SSH_OPTIONS_FD, &fd);  // libssh closes it
     ssh_set_blocking(session_.get(), 0);
@@ -107,9 +111,9 @@ pollfd Connection::interest() const {
             0};
 }
 
-void Connection::wait(const certcast::Job& job) const {
+void Connection::wait(const certcast::Job& job, Deadline until) const {
     const pollfd own = interest();
-    wait_for(own.fd, own.events, patience_, login_.text(), job, tunnel_.get());
+    wait_for(own.fd, own.events, std::min(patience_, until), login_.text(), job, tunnel_.get());
 }
 
 template <typename Call>
@@ -117,7 +121,7 @@ int Connection::until_done(const certcast::Job& job, int again, Call call) const
     for (;;) {
         const int result = call();
         if (result != again) return result;
-        wait(job);
+        wait(job, Deadline::max());
     }
 }
 
@@ -321,13 +325,15 @@ void Channel::write(certcast::ByteView bytes, const certcast::Job& job) {
         const std::size_t written = write_some(left);
         left.remove_prefix(written);
         if (written > 0) continue;
-        const std::size_t before = received_->text.size();
         read();
-        if (received_->text.size() == before) connection_->wait(job);
+        // What has just come in may have made room.
+        const std::size_t more = write_some(left);
+        left.remove_prefix(more);
+        if (more == 0 && !received_->is_complete) connection_->wait(job, Deadline::max());
     }
 }
 
-bool Channel::await_more(const certcast::Job& job) const {
+bool Channel::await_more(const certcast::Job& job, Deadline until) const {
     const auto size = [&] { return received_->text.size() + received_->said.size(); };
     const std::size_t before = size();
     for (;;) {
@@ -340,7 +346,7 @@ bool Channel::await_more(const certcast::Job& job) const {
         if (size() > before) return true;
         if (received_->is_complete) return false;
         if (!connection_->is_open()) connection_->throw_broken("while the host answered");
-        connection_->wait(job);
+        connection_->wait(job, until);
     }
 }
 

@@ -52,7 +52,7 @@ private:
     int answer_prompts(const certcast::Job& job);
     /// What has to happen before it can go on.
     pollfd interest() const;
-    void wait(const certcast::Job& job) const;
+    void wait(const certcast::Job& job, Deadline until) const;
     template <typename Call>
     int until_done(const certcast::Job& job, int again, Call call) const;
     [[noreturn]] void throw_broken(const std::string& during) const;
@@ -73,7 +73,7 @@ public:
     /// The same; nothing: none is whole yet.
     std::optional<std::string> next_line();
     /// Waits until more has come in, on its standard error too; false: there will be no more.
-    bool await_more(const certcast::Job& job) const;
+    bool await_more(const certcast::Job& job, Deadline until = Deadline::max()) const;
     /// REQUIRES: the program writes so many. Else this throws.
     certcast::Sensitive bytes(std::size_t count, const certcast::Job& job);
     /// What comes before `end`, which is passed over. REQUIRES: the program writes it. Else, and

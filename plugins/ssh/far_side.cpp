@@ -72,6 +72,7 @@ FarSide::FarSide(const Login& login, Become become, FarTask task, First first,
                  const certcast::Job& job)
     : become_(std::move(become)),
       task_(std::move(task)),
+      patience_(std::chrono::steady_clock::now() + 2 * login.connect_timeout),
       is_looking_(first == First::look),
       connection_(login, job),
       channel_(connection_.start(line(), job)) {
@@ -127,7 +128,11 @@ void FarSide::await_ready(const certcast::Job& job) {
             if (!is_told) channel_.write(*become_.password + "\n", job);
             is_told = true;
         }
-        if (channel_.await_more(job)) continue;
+        try {
+            if (channel_.await_more(job, patience_)) continue;
+        } catch (const certcast::timeout_error& error) {
+            throw certcast::timeout_error(std::string(error.what()) + ", after it said: " + said);
+        }
         if (become_.program.empty()) {
             throw certcast::remote_error("the host's shell ended without an answer: " + said);
         }
@@ -223,6 +228,8 @@ std::vector<FarFile> FarSide::look(const certcast::Job& job) {
 }
 
 void FarSide::replace(const certcast::Job& job) {
+    // Before anything is sent it is sure who takes it.
+    if (!is_ready_) await_ready(job);
     ask("deploy", job);
     for (const FarTarget& file : task_.files) channel_.write(file.contents, job);
     Answer found = answer(job);

@@ -93,7 +93,8 @@ private:
 
     Become become_;
     FarTask task_;
-    bool is_looking_;  ///< without being asked, once
+    Deadline patience_;  ///< until the script is ready
+    bool is_looking_;    ///< without being asked, once
     Connection connection_;
     Channel channel_;
     bool is_ready_ = false;  ///< it has answered

@@ -10,6 +10,7 @@
 # Programs and subshells are what it spends its time on, so the shell does what it can itself.
 # shellcheck shell=sh disable=SC2012,SC3013,SC3067 # the first words of ls -l, -ef, -O, -G are there everywhere
 set -u
+unset text line  # what has been exported stays so, and files with keys go through these
 LC_ALL=C
 export LC_ALL
 trap "" HUP INT PIPE TERM
@@ -167,13 +168,16 @@ take_lines() {
     error="the connection broke before it was whole"
     [ ${#text} -eq "$size" ] || return 1
     # Not printf, which is a program somewhere, and programs show their arguments to everybody.
-    { echo "${text%"$newline"}" >"$new"; } 2>/dev/null && return 0
-    error=$(dd if=/dev/zero bs="$size" count=1 of="$new" 2>&1)  # says why, which not every echo does
+    set -C
+    { echo "${text%"$newline"}" >"$new"; } 2>/dev/null && { set +C; text="" line=""; return 0; }
+    rm -f "$new"
+    error=$( { dd if=/dev/zero bs="$size" count=1 >"$new"; } 2>&1)  # says why, unlike some echo
+    set +C
     return 1
 }
 
 take_bytes() {
-    error=$(dd ibs=1 obs=65536 count="$size" of="$new" 2>&1) || return 1
+    error=$(set -C && { dd ibs=1 obs=65536 count="$size" >"$new"; } 2>&1) || return 1
     case $error in
         "$size+0 records in"*) return 0 ;;
     esac
@@ -181,7 +185,8 @@ take_bytes() {
     return 1
 }
 
-sync_all() { { sync "$@" || sync; } 2>/dev/null; }
+# Where sync takes no names, it does it all.
+sync_all() { error=$(sync "$@" 2>&1) || { ! sync / && sync; } 2>/dev/null; }
 
 # Another name for a file, or a copy where the system permits none.
 copy() {  # FROM TO
@@ -212,12 +217,15 @@ restore() {
 }
 
 remove() { error=$(rm -f "$@" 2>&1); }
-forget() { together remove "\"\$new\" \"\$old\" \"\$old-part\" \"\$none\"" "$@"; }  # FILE..
+forget() {  # FILE..
+    together remove "\"\$new\" \"\$new-part\" \"\$old\" \"\$old-part\" \"\$none\"" "$@"
+}
+sync_folders() { together sync_all "\"\${real%/*}/\"" "$@"; }  # FILE..
 
 # As if nothing had been begun.
 put_back() {  # FILE..
     left=""
-    each restore "$@" && forget "$@" || left="; and not put back: $path: $error"
+    each restore "$@" && { sync_folders "$@"; forget "$@"; } || left="; and not put back: $path: $error"
 }
 
 # Ends all of it, since what else has been sent may not have been read.
@@ -246,14 +254,14 @@ run() {
 
 deploy() {  # FILE..
     each stage "$@" || fail "$@"
-    together sync_all "\"\$new\"" "$@"
+    together sync_all "\"\$new\"" "$@" || fail "$@"
     say staged
     IFS= read -r word
     error="nobody said commit"
     [ "$word" = commit ] || fail "$@"
     each keep "$@" || fail "$@"
     each switch "$@" || fail "$@"
-    together sync_all "\"\${real%/*}/\"" "$@"
+    sync_folders "$@" || fail "$@"
     if [ -n "$check" ]; then
         run "$check"
         if [ "$status" -ne 0 ]; then
@@ -276,6 +284,7 @@ deploy() {  # FILE..
 rollback() {  # FILE..
     restored="" status=0
     each restore "$@" || { answer failed "$path: $error"; return; }
+    sync_folders "$@"
     if [ -n "$restored" ] && [ -n "$reload" ]; then run "$reload"; fi
     [ "$status" -ne 0 ] || forget "$@" || { answer failed "$error"; return; }
     answer reloaded "$status"

@@ -4,16 +4,19 @@
 #include <certcast/files.hpp>
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <fstream>
 #include <memory>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 namespace ssh {
 
@@ -49,17 +52,6 @@ std::vector<fs::path> files_of(const Login& login) {
     return files;
 }
 
-/// All files of known hosts as one text.
-std::string known_hosts_of(const Login& login) {
-    std::string text;
-    const auto add = [&text](const fs::path& file) {
-        text += certcast::read_file(file).contents.text();
-        if (!text.empty() && text.back() != '\n') text += '\n';
-    };
-    for (const fs::path& file : files_of(login)) add(file);
-    return text;
-}
-
 std::string names_of_files(const Login& login) {
     std::string names;
     for (const fs::path& file : files_of(login))
@@ -74,43 +66,97 @@ std::string known_name(const Login& login) {
                             : "[" + login.address + "]:" + std::to_string(login.port);
 }
 
-/// What the text has for the host, of the same kind of key.
-std::string known_fingerprints(const std::string& text, const Login& login, ssh_key shown) {
-    const std::string name = known_name(login);
-    std::string found;
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
-        ssh_knownhosts_entry* raw = nullptr;
-        const int status = ssh_known_hosts_parse_line(name.c_str(), line.c_str(), &raw);
-        const KnownHost entry(raw);
-        if (status != SSH_OK || !entry || ssh_key_type(entry->publickey) != ssh_key_type(shown)) {
-            continue;
-        }
-        found += (found.empty() ? "" : ", ") + fingerprint(entry->publickey);
-    }
-    return found.empty() ? "another one" : found;
-}
-
-/// Which libssh does not look for.
-bool is_revoked(const std::string& text, ssh_key shown) {
-    char* raw = nullptr;
-    if (ssh_pki_export_pubkey_base64(shown, &raw) != SSH_OK) return true;
-    const std::string key = raw;
-    ssh_string_free_char(raw);
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
-        if (line.starts_with("@revoked") && line.find(key) != std::string::npos) return true;
+/// A host's pattern that begins with '!' fits.
+bool is_excluded(const std::string& line, const std::string& name) {
+    std::istringstream patterns(line.substr(0, line.find(' ')));
+    for (std::string pattern; std::getline(patterns, pattern, ',');) {
+        if (!pattern.starts_with('!')) continue;
+        std::string glob;  // in which brackets are themselves
+        for (const char c : pattern.substr(1)) glob += (c == '[' ? "\\" : "") + std::string(1, c);
+        if (::fnmatch(glob.c_str(), name.c_str(), 0) == 0) return true;
     }
     return false;
 }
 
+/// What the files say of the host. libssh reads their lines, but not the files: it knows neither
+/// tabs, exclusions nor @revoked, looks into two files at most, and may be told to ask nobody.
+class KnownKeys {
+public:
+    explicit KnownKeys(const Login& login) {
+        const std::string name = known_name(login);
+        for (const fs::path& file : files_of(login)) {
+            std::istringstream lines{std::string(certcast::read_file(file).contents.text())};
+            for (std::string line; std::getline(lines, line);) add(line, name);
+        }
+    }
+
+    bool has_revoked(ssh_key shown) const {
+        char* raw = nullptr;
+        if (ssh_pki_export_pubkey_base64(shown, &raw) != SSH_OK) return true;
+        const std::string key = raw;
+        ssh_string_free_char(raw);
+        return std::any_of(revoked_.begin(), revoked_.end(), [&key](const std::string& line) {
+            return line.find(key) != std::string::npos;
+        });
+    }
+    bool has(ssh_key shown) const {
+        return std::any_of(keys_.begin(), keys_.end(), [shown](const KnownHost& known) {
+            return ssh_key_cmp(known->publickey, shown, SSH_KEY_CMP_PUBLIC) == 0;
+        });
+    }
+    bool is_empty() const { return keys_.empty(); }
+    /// Of the kind that is shown.
+    std::string fingerprints(ssh_key shown) const {
+        std::string found;
+        for (const KnownHost& known : keys_) {
+            if (ssh_key_type(known->publickey) != ssh_key_type(shown)) continue;
+            found += (found.empty() ? "" : ", ") + fingerprint(known->publickey);
+        }
+        return found;
+    }
+    /// All algorithms, those first for which a key is known.
+    std::string algorithms() const {
+        std::string first;
+        std::string last;
+        for (const std::string_view algorithm :
+             {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
+              "rsa-sha2-512", "rsa-sha2-256"}) {
+            const std::string kind(algorithm.starts_with("rsa-") ? "ssh-rsa" : algorithm);
+            const bool is_known =
+                std::any_of(keys_.begin(), keys_.end(), [&kind](const KnownHost& known) {
+                    return kind == ssh_key_type_to_char(ssh_key_type(known->publickey));
+                });
+            std::string& list = is_known ? first : last;
+            list += (list.empty() ? "" : ",") + std::string(algorithm);
+        }
+        return first + (first.empty() || last.empty() ? "" : ",") + last;
+    }
+
+private:
+    void add(std::string line, const std::string& name) {
+        std::replace(line.begin(), line.end(), '\t', ' ');
+        line.erase(0, line.find_first_not_of(' '));
+        if (line.starts_with("@revoked")) revoked_.push_back(line);
+        if (line.empty() || line.front() == '#' || line.front() == '@') return;
+        if (is_excluded(line, name)) return;
+        ssh_knownhosts_entry* raw = nullptr;
+        const int status = ssh_known_hosts_parse_line(name.c_str(), line.c_str(), &raw);
+        KnownHost entry(raw);
+        if (status == SSH_OK && entry) keys_.push_back(std::move(entry));
+    }
+
+    std::vector<KnownHost> keys_;
+    std::vector<std::string> revoked_;
+};
+
 /// One line at once, so that others who add theirs do not mix with it.
-void add_known_host(ssh_session session, const Login& login) {
+void add_known_host(ssh_key key, const Login& login) {
     char* raw = nullptr;
-    if (ssh_session_export_known_hosts_entry(session, &raw) != SSH_OK) {
+    if (ssh_pki_export_pubkey_base64(key, &raw) != SSH_OK) {
         throw certcast::internal_error("the host key has no line for a file of known hosts");
     }
-    const std::string line = raw;
+    const std::string line =
+        known_name(login) + " " + ssh_key_type_to_char(ssh_key_type(key)) + " " + raw + "\n";
     ssh_string_free_char(raw);
     const auto fail = [&login](const std::string& what) {
         throw std::system_error(errno, std::generic_category(),
@@ -126,20 +172,8 @@ void add_known_host(ssh_session session, const Login& login) {
 
 }  // namespace
 
-void set_known_hosts(ssh_session session, const Login& login, const certcast::Job& job) {
-    if (!login.host_key.empty()) return;
-    fs::path file = job.work_folder() / "known_hosts";
-    if (login.known_hosts.size() == 1 && login.accept_new.empty()) {
-        file = login.known_hosts.front();
-    } else {
-        std::ofstream(file) << known_hosts_of(login);
-    }
-    const std::string& name = login.known_as.empty() ? login.address : login.known_as;
-    const unsigned port = login.known_as.empty() ? login.port : 22;
-    ssh_options_set(session, SSH_OPTIONS_HOST, name.c_str());
-    ssh_options_set(session, SSH_OPTIONS_PORT, &port);
-    ssh_options_set(session, SSH_OPTIONS_KNOWNHOSTS, file.c_str());
-    ssh_options_set(session, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, file.c_str());
+std::string host_key_algorithms(const Login& login) {
+    return KnownKeys(login).algorithms();
 }
 
 void check_host_key(ssh_session session, const Login& login, const certcast::Job& job) {
@@ -159,39 +193,27 @@ void check_host_key(ssh_session session, const Login& login, const certcast::Job
                ": somebody may stand in between");
     }
     const std::string files = names_of_files(login);
-    const std::string known = known_hosts_of(login);
-    if (is_revoked(known, key.get())) {
+    const KnownKeys known(login);
+    if (known.has_revoked(key.get())) {
         refuse(whose + " is " + shown + ", which " + files + " has as revoked");
     }
-    switch (ssh_session_is_known_server(session)) {
-        case SSH_KNOWN_HOSTS_OK:
-            job.debug(whose + " is " + shown);
-            return;
-        case SSH_KNOWN_HOSTS_CHANGED:
-            refuse(whose + " is " + shown + ", and " + files + " has " +
-                   known_fingerprints(known, login, key.get()) +
-                   ": somebody may stand in between; if it was changed on purpose, mend that file");
-            return;
-        case SSH_KNOWN_HOSTS_OTHER:
-            refuse(whose + " is " + shown + ", and " + files +
-                   " has only keys of another kind for it");
-            return;
-        case SSH_KNOWN_HOSTS_UNKNOWN:
-        case SSH_KNOWN_HOSTS_NOT_FOUND:
-            if (!login.accept_new.empty()) {
-                add_known_host(session, login);
-                job.warning(whose + " is new, and taken as it is: " + shown + "; " +
-                            login.accept_new.string() + " has it now");
-                return;
-            }
-            refuse(whose + " is not in " + files + ": it shows " + shown +
-                   "; compare that with the host's own (ssh-keygen -l), and add its line to the "
-                   "file or give it as 'host_key'");
-            return;
-        case SSH_KNOWN_HOSTS_ERROR:
-            throw certcast::config_error(files + ": " + ssh_get_error(session));
+    if (known.has(key.get())) return job.debug(whose + " is " + shown);
+    const std::string others = known.fingerprints(key.get());
+    if (!others.empty()) {
+        refuse(whose + " is " + shown + ", and " + files + " has " + others +
+               ": somebody may stand in between; if it was changed on purpose, mend that file");
     }
-    throw certcast::internal_error("an unknown answer about the host key");
+    if (!known.is_empty()) {
+        refuse(whose + " is " + shown + ", and " + files + " has only keys of another kind for it");
+    }
+    if (login.accept_new.empty()) {
+        refuse(whose + " is not in " + files + ": it shows " + shown +
+               "; compare that with the host's own (ssh-keygen -l), and add its line to the file "
+               "or give it as 'host_key'");
+    }
+    add_known_host(key.get(), login);
+    job.warning(whose + " is new, and taken as it is: " + shown + "; " + login.accept_new.string() +
+                " has it now");
 }
 
 }  // namespace ssh

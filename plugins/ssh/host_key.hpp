@@ -6,11 +6,12 @@
 
 #include <libssh/libssh.h>
 
+#include <string>
+
 namespace ssh {
 
-/// Says whose key is looked for in which file, before the session is connected: it asks for a kind
-/// of key that is there. libssh looks into two files at most, so several become one.
-void set_known_hosts(ssh_session session, const Login& login, const certcast::Job& job);
+/// What to ask the host for, those first that its files know a key of.
+std::string host_key_algorithms(const Login& login);
 
 /// Returns where the session is with the host that the login means, as its fingerprint or its files
 /// of known hosts say; otherwise throws.

@@ -4,6 +4,8 @@
 
 #include <certcast/errors.hpp>
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <string_view>
 #include <utility>
@@ -60,7 +62,20 @@ void take_hop(std::string hop, Login& login) {
     }
 }
 
-Login completed(Login login, std::vector<std::string> hops, const fs::path& folder, int depth) {
+/// So that a name is one name, to libssh and in a file of known hosts.
+void check_name(const std::string& name, const std::string& what) {
+    const bool is_plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 ||
+               std::string_view("._-:%").find(static_cast<char>(c)) != std::string_view::npos;
+    });
+    if (is_plain && !name.starts_with('-')) return;
+    throw certcast::config_error(what + " '" + name +
+                                 "' is none: it has to consist of letters, digits and ._-:%");
+}
+
+/// `goes_on`: it may be behind others that ssh's configuration names.
+Login completed(Login login, std::vector<std::string> hops, const fs::path& folder, bool goes_on,
+                int depth) {
     Login jump = login;  // what the deployment itself says of keys and known hosts holds for all
     if (!folder.empty()) {
         const HostConfig config = config_of(login.host, login.user, folder);
@@ -76,7 +91,7 @@ Login completed(Login login, std::vector<std::string> hops, const fs::path& fold
         if (login.identities.empty() && login.agent.empty()) {
             login.identities = identities_of(config.identity_files, folder);
         }
-        if (hops.empty() && login.proxy_command.empty()) {
+        if (goes_on && hops.empty() && login.proxy_command.empty()) {
             hops = config.proxy_jump;
             if (!config.proxy_command.empty()) {
                 throw certcast::config_error(
@@ -88,6 +103,8 @@ Login completed(Login login, std::vector<std::string> hops, const fs::path& fold
     }
     if (login.port == 0) login.port = usual_port;
     if (login.address.empty()) login.address = login.host;
+    check_name(login.address, "the host");
+    check_name(login.known_as, "HostKeyAlias");
     if (login.user.empty()) {
         throw certcast::config_error("nobody says who logs in on " + login.host +
                                      ": give 'user', or User in ssh's configuration");
@@ -97,15 +114,16 @@ Login completed(Login login, std::vector<std::string> hops, const fs::path& fold
         throw certcast::config_error(login.host + " is behind more than " +
                                      std::to_string(most_jumps) + " hosts to jump through");
     }
-    // A password is meant for one host alone, and so is a fingerprint.
+    // A password is meant for one host alone, and so is a fingerprint, or to take it as it is.
     jump.password.reset();
     jump.host_key.clear();
+    jump.accept_new.clear();
     jump.address.clear();
     jump.proxy_command.clear();
     for (const std::string& hop : hops) {
         take_hop(hop, jump);
         if (jump.user.empty() && folder.empty()) jump.user = login.user;
-        Login next = completed(jump, {}, folder, depth + 1);
+        Login next = completed(jump, {}, folder, login.jumps.empty(), depth + 1);
         // The first may itself be behind others; the next ones are reached from the one before.
         if (login.jumps.empty()) login.jumps = std::move(next.jumps);
         next.jumps.clear();
@@ -122,7 +140,7 @@ std::string Login::text() const {
 }
 
 Login completed(Login login, const std::vector<std::string>& hops, const fs::path& folder) {
-    return completed(std::move(login), hops, folder, 0);
+    return completed(std::move(login), hops, folder, /*goes_on=*/true, 0);
 }
 
 }  // namespace ssh

@@ -8,9 +8,12 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
+#include <new>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 
 namespace ssh {
 
@@ -159,7 +162,7 @@ private:
                 constexpr int deepest = 16;
                 if (depth == deepest) place.fail("one file includes the other without end");
                 for (const std::string& word : words_of(line.rest, place)) {
-                    for (const fs::path& path : named(word, beside)) {
+                    for (const fs::path& path : named(word, beside, place)) {
                         include(path, beside, true, depth + 1);
                     }
                 }
@@ -169,13 +172,22 @@ private:
         }
     }
 
-    std::vector<fs::path> named(const std::string& pattern, const fs::path& beside) const {
+    std::vector<fs::path> named(const std::string& pattern, const fs::path& beside,
+                                const Place& place) const {
         glob_t found{};
         std::vector<fs::path> paths;
-        if (::glob((beside / at_home(pattern)).c_str(), 0, nullptr, &found) == 0) {
-            for (std::size_t i = 0; i < found.gl_pathc; ++i) paths.emplace_back(found.gl_pathv[i]);
+        const int status = ::glob((beside / at_home(pattern)).c_str(), GLOB_ERR, nullptr, &found);
+        const int error = errno;
+        for (std::size_t i = 0; status == 0 && i < found.gl_pathc; ++i) {
+            paths.emplace_back(found.gl_pathv[i]);
         }
         ::globfree(&found);
+        if (status == GLOB_NOSPACE) throw std::bad_alloc();
+        // What cannot be read must not count as if it were not there.
+        if (status == GLOB_ABORTED && error != ENOENT) {
+            place.fail("'" + pattern +
+                       "' cannot be looked for: " + std::generic_category().message(error));
+        }
         return paths;
     }
 

@@ -137,8 +137,8 @@ public:
 
     void validate(certcast::Job& job) {
         const bool has_folder = job.has(ssh_folder);
-        const bool is_known = job.has(known_hosts) || job.has(accept_new) || has_folder;
-        if (!is_known && !job.has(host_key)) {
+        const bool is_known = job.has(known_hosts) || has_folder;
+        if (!is_known && !job.has(host_key) && !job.has(accept_new)) {
             job.diagnose(certcast::Level::error, "known_hosts",
                          "'known_hosts', 'host_key' or 'ssh_folder' has to say who the host is",
                          "there is no way to reach a host that may be any other");

@@ -2,6 +2,7 @@
 
 #include <certcast/errors.hpp>
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -141,6 +142,7 @@ OpenFile through_proxy_command(const Login& login) {
         throw std::system_error(errno, std::generic_category(), "socketpair");
     }
     OpenFile ours(ends[0]);
+    ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
     const OpenFile theirs(ends[1]);
     std::vector<std::string> words;
     for (const std::string& word : login.proxy_command) words.push_back(expanded(word, login));

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -59,8 +60,20 @@ TEST_CASE("a host is who it should be, or nothing is sent to it") {
     }
     SUBCASE("revoked by the file") {
         const std::string line = read_text(known);
-        std::ofstream(known, std::ios::app) << "@revoked *" << line.substr(line.find(' '));
+        std::ofstream(known, std::ios::app) << " @revoked *" << line.substr(line.find(' '));
         refused(by_file, "has as revoked");
+    }
+    SUBCASE("as a line with tabs says") {
+        std::string line = read_text(known);
+        std::replace(line.begin(), line.end(), ' ', '\t');
+        std::ofstream(known) << '\t' << line;
+        CHECK(host.run({}, "newer", by_file).text("far", "status") == "changed");
+    }
+    SUBCASE("excluded by the line") {
+        const std::string line = read_text(known);
+        const std::string name = line.substr(0, line.find(' '));
+        std::ofstream(known) << "!" << name << ",*" << line.substr(line.find(' '));
+        refused(by_file, "is not in " + known.string());
     }
     SUBCASE("not in the file") {
         std::ofstream(known, std::ios::trunc).flush();

@@ -261,6 +261,21 @@ TEST_CASE("a shell that says something when somebody logs in is listened to with
     CHECK(host.run().text("far", "status") == "changed");
 }
 
+TEST_CASE("what the login has exported does not take a key along") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    host.server.install_program(
+        "sh",
+        "case \"$*\" in *\"certcast ready\"*) export text=1 line=1 ;; esac\n"
+        "exec /bin/sh \"$@\"\n");
+    const fs::path seen = host.workspace / "seen";
+    REQUIRE(host.run("reload = " + sh("env > " + seen.string())).text("far", "status") ==
+            "changed");
+    CHECK(says(read_text(seen), "PATH="));
+    CHECK(!says(read_text(seen), "PRIVATE KEY"));
+    CHECK(!says(read_text(seen), "line="));
+}
+
 TEST_CASE("the script keeps to what it was told, though nobody hears it any more") {
     const auto shell = each_shell();
     if (!shell) return;
@@ -350,7 +365,7 @@ TEST_CASE("what cannot be written is told, and nothing is left of it") {
         CAPTURE(failed.output);
         CHECK(failed.text("far", "status") == "failed");
         CHECK(says(failed.message("far"), "none/shop.key"));
-        CHECK(says(failed.message("far"), "No such file or directory"));
+        CHECK(says(failed.message("far"), "Directory nonexistent"));  // dash's words
     }
     SUBCASE("an owner whom nobody knows") {
         const Run failed = run(host.key().string(), ", owner = \"no-such-user\"");

@@ -261,11 +261,23 @@ TEST_CASE("a host is reached as a user's own ssh would") {
         fails(home.login(), "is not in " + (home.folder / "known_hosts").string());
     }
     SUBCASE("by the name that its key has") {
-        std::string line = read_text(host.server.known_hosts());
-        write(home.folder / "keys_of_hosts", "of-web" + line.substr(line.find(' ')));
+        home.configure("HostKeyAlias nobody@web\n");
+        fails(home.login(), "HostKeyAlias 'nobody@web' is none");
         home.configure("HostKeyAlias of-web\nUserKnownHostsFile /not/there " +
                        (home.folder / "keys_of_hosts").string() + "\n");
+        const std::string line = read_text(host.server.known_hosts());
+        write(home.folder / "keys_of_hosts", line);
+        fails(home.login(), "is not in /not/there, " + (home.folder / "keys_of_hosts").string());
+        write(home.folder / "keys_of_hosts", "of-web" + line.substr(line.find(' ')));
         CHECK(host.run({}, "newer", home.login()).text("far", "status") == "changed");
+    }
+    SUBCASE("not by half of its configuration") {
+        if (geteuid() != 0) return;
+        fs::create_directory(host.workspace / "more");
+        write(host.workspace / "more" / "a.conf", "User somebody\n");
+        home.configure("Include " + (host.workspace / "more").string() + "/*.conf\n");
+        fails(home.login(), "config:1: '" + (host.workspace / "more").string() +
+                                "/*.conf' cannot be looked for: Permission denied");
     }
     SUBCASE("not by programs that it names") {
         home.configure("Match host web exec \"touch " + (host.folder / "no").string() + "\"\n");
@@ -319,6 +331,36 @@ TEST_CASE("a host is reached through others") {
         // A circle has an end.
         home.configure("Host bastion\n  User me\n  ProxyJump web\nHost web\n  ProxyJump bastion\n");
         CHECK(says(host.run({}, "former", home.login()).errors, "behind more than"));
+    }
+    SUBCASE("each with known hosts of its own") {
+        const Home home(host);
+        write(home.folder / "of_bastion", known_bastion + read_text(host.server.known_hosts()));
+        write(home.folder / "of_web", known_bastion);
+        home.configure("Host bastion\n  HostName 127.0.0.1\n  User " + SshServer::user() +
+                       "\n  Port " + std::to_string(bastion.port()) +
+                       "\n  UserKnownHostsFile ~/.ssh/of_bastion\n"
+                       "Host web\n  ProxyJump bastion\n  UserKnownHostsFile ~/.ssh/of_web\n");
+        const Run run = host.run({}, "newer", home.login());
+        CAPTURE(run.output);
+        CHECK(says(run.message("far"), "is not in " + (home.folder / "of_web").string()));
+        // Nor is who is on the way taken as it is.
+        write(home.folder / "of_bastion", "");
+        const std::string added = (host.workspace / "added" / "known").string();
+        fs::create_directory(host.workspace / "added");
+        const Run unknown =
+            host.run({}, "newer", home.login() + "accept_new = \"" + added + "\"\n");
+        CAPTURE(unknown.output);
+        CHECK(says(unknown.message("far"), "is not in " + (home.folder / "of_bastion").string()));
+        CHECK(!fs::exists(added));
+    }
+    SUBCASE("where those in between are reached from one another") {
+        const Home home(host);
+        const std::string same = "  HostName 127.0.0.1\n  User " + SshServer::user() + "\n  Port " +
+                                 std::to_string(bastion.port()) + "\n";
+        home.configure("Host one\n  ProxyJump none\n" + same + "Host two\n" + same +
+                       "Host *\n  ProxyJump one,two\n");
+        std::ofstream(home.folder / "known_hosts", std::ios::app) << known_bastion;
+        CHECK(host.run({}, "newer", home.login()).text("far", "status") == "changed");
     }
     SUBCASE("whose own key is another") {
         make_ssh_key(host.workspace / "other");
