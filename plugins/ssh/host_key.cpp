@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <memory>
 #include <sstream>
@@ -62,8 +63,10 @@ std::string names_of_files(const Login& login) {
 /// As files of known hosts have it.
 std::string known_name(const Login& login) {
     if (!login.known_as.empty()) return login.known_as;
-    return login.port == 22 ? login.address
-                            : "[" + login.address + "]:" + std::to_string(login.port);
+    std::string name = login.address;
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return login.port == 22 ? name : "[" + name + "]:" + std::to_string(login.port);
 }
 
 /// A host's pattern that begins with '!' fits.

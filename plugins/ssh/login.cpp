@@ -62,15 +62,15 @@ void take_hop(std::string hop, Login& login) {
     }
 }
 
-/// So that a name is one name, to libssh and in a file of known hosts.
+/// So that it is one name, to libssh and in a file of known hosts.
 void check_name(const std::string& name, const std::string& what) {
     const bool is_plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
         return std::isalnum(c) != 0 ||
                std::string_view("._-:%").find(static_cast<char>(c)) != std::string_view::npos;
     });
     if (is_plain && !name.starts_with('-')) return;
-    throw certcast::config_error(what + " '" + name +
-                                 "' is none: it has to consist of letters, digits and ._-:%");
+    throw certcast::config_error("'" + name + "' is no " + what +
+                                 ": it has to consist of letters, digits and ._-:%");
 }
 
 /// `goes_on`: it may be behind others that ssh's configuration names.
@@ -103,7 +103,7 @@ Login completed(Login login, std::vector<std::string> hops, const fs::path& fold
     }
     if (login.port == 0) login.port = usual_port;
     if (login.address.empty()) login.address = login.host;
-    check_name(login.address, "the host");
+    check_name(login.address, "name of a host");
     check_name(login.known_as, "HostKeyAlias");
     if (login.user.empty()) {
         throw certcast::config_error("nobody says who logs in on " + login.host +

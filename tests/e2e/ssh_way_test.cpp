@@ -262,7 +262,7 @@ TEST_CASE("a host is reached as a user's own ssh would") {
     }
     SUBCASE("by the name that its key has") {
         home.configure("HostKeyAlias nobody@web\n");
-        fails(home.login(), "HostKeyAlias 'nobody@web' is none");
+        fails(home.login(), "'nobody@web' is no HostKeyAlias");
         home.configure("HostKeyAlias of-web\nUserKnownHostsFile /not/there " +
                        (home.folder / "keys_of_hosts").string() + "\n");
         const std::string line = read_text(host.server.known_hosts());
