@@ -242,13 +242,30 @@ int Connection::answer_prompts(const certcast::Job& job) {
     return SSH_AUTH_DENIED;
 }
 
-Channel Connection::start(const std::string& command, const certcast::Job& job) {
+Channel Connection::open_session(const certcast::Job& job) {
     Channel channel(*this, ssh_channel_new(session_.get()));
     ssh_channel raw = channel.channel_.get();
     if (until_done(job, SSH_AGAIN, [&] { return ssh_channel_open_session(raw); }) != SSH_OK) {
         throw certcast::remote_error(login_.text() +
                                      ": no session there: " + ssh_get_error(session_.get()));
     }
+    return channel;
+}
+
+Channel Connection::start_subsystem(const std::string& name, const certcast::Job& job) {
+    Channel channel = open_session(job);
+    ssh_channel raw = channel.channel_.get();
+    if (until_done(job, SSH_AGAIN,
+                   [&] { return ssh_channel_request_subsystem(raw, name.c_str()); }) != SSH_OK) {
+        throw certcast::remote_error(login_.text() + ": the host does not serve " + name + ": " +
+                                     ssh_get_error(session_.get()));
+    }
+    return channel;
+}
+
+Channel Connection::start(const std::string& command, const certcast::Job& job) {
+    Channel channel = open_session(job);
+    ssh_channel raw = channel.channel_.get();
     if (until_done(job, SSH_AGAIN,
                    [&] { return ssh_channel_request_exec(raw, command.c_str()); }) != SSH_OK) {
         throw certcast::remote_error(

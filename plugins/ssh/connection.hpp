@@ -31,8 +31,11 @@ public:
 
     /// As far as is known before anything is asked of it.
     bool is_open() const { return ssh_is_connected(session_.get()) != 0; }
+    /// As the login's.
+    std::string text() const { return login_.text(); }
     /// Gives a line to the user's shell over there.
     Channel start(const std::string& command, const certcast::Job& job);
+    Channel start_subsystem(const std::string& name, const certcast::Job& job);
     /// A stream to an address that is reached from over there.
     Channel forward(const std::string& address, std::uint16_t port, const certcast::Job& job);
 
@@ -44,6 +47,7 @@ private:
     };
 
     void set(ssh_options_e option, const void* value);
+    Channel open_session(const certcast::Job& job);
     int descriptor(const certcast::Job& job);
     /// Nothing: the key cannot be used, and is none that is wanted by name.
     std::optional<int> log_in_with(const Identity& identity, std::string& tried,

@@ -52,26 +52,10 @@ std::string command_line(std::span<const std::string_view> words) {
     return line;
 }
 
-std::string pack(const FarTask& task) {
-    std::string step = task.token;
-    for (const FarTarget& file : task.files) step += '\0' + file.path;
-    return step;
-}
-
-FarTask unpack(std::string_view step) {
-    FarTask task;
-    task.token = step.substr(0, step.find('\0'));
-    while (step.find('\0') != std::string_view::npos) {
-        step.remove_prefix(step.find('\0') + 1);
-        task.files.push_back({.path = std::string(step.substr(0, step.find('\0')))});
-    }
-    return task;
-}
-
 FarSide::FarSide(const Login& login, Become become, FarTask task, First first,
                  const certcast::Job& job)
-    : become_(std::move(become)),
-      task_(std::move(task)),
+    : FarHost(std::move(task)),
+      become_(std::move(become)),
       patience_(std::chrono::steady_clock::now() + 2 * login.connect_timeout),
       is_looking_(first == First::look),
       connection_(login, job),
@@ -87,9 +71,9 @@ std::string FarSide::line() const {
     } else if (!become_.program.empty()) {
         words = {become_.program, "-n", "--"};
     }
-    words.insert(words.end(), {"sh", "-c", far_side_script, "certcast", task_.token, task_.check,
-                               task_.reload, is_looking_ ? "inspect" : ""});
-    for (const FarTarget& file : task_.files) {
+    words.insert(words.end(), {"sh", "-c", far_side_script, "certcast", task().token, task().check,
+                               task().reload, is_looking_ ? "inspect" : ""});
+    for (const FarTarget& file : task().files) {
         words.insert(words.end(), {file.path, file.mode, file.owner, file.group,
                                    std::to_string(file.contents.size()), lines_of(file.contents)});
     }
@@ -99,11 +83,11 @@ std::string FarSide::line() const {
 }
 
 std::string FarSide::end_of_file() const {
-    return "\ncertcast-" + task_.token + " ";
+    return "\ncertcast-" + task().token + " ";
 }
 
 std::string FarSide::prompt() const {
-    return "[certcast-" + task_.token + "]";
+    return "[certcast-" + task().token + "]";
 }
 
 void FarSide::await_ready(const certcast::Job& job) {
@@ -134,7 +118,9 @@ void FarSide::await_ready(const certcast::Job& job) {
             throw certcast::timeout_error(std::string(error.what()) + ", after it said: " + said);
         }
         if (become_.program.empty()) {
-            throw certcast::remote_error("the host's shell ended without an answer: " + said);
+            throw certcast::remote_error("the host's shell ended without an answer: " + said +
+                                         "; if the account has SFTP alone, 'without_shell' is for "
+                                         "it");
         }
         throw certcast::auth_error(
             become_.program + " there does not do it: " +
@@ -220,8 +206,8 @@ std::vector<FarFile> FarSide::look(const certcast::Job& job) {
     if (!is_looking_) ask("inspect", job);
     is_looking_ = false;
     std::vector<FarFile> found;
-    found.reserve(task_.files.size());
-    for (std::size_t i = 0; i < task_.files.size(); ++i) {
+    found.reserve(task().files.size());
+    for (std::size_t i = 0; i < task().files.size(); ++i) {
         found.push_back(file_from(answer(job), job));
     }
     return found;
@@ -231,10 +217,10 @@ void FarSide::replace(const certcast::Job& job) {
     // Before anything is sent it is sure who takes it.
     if (!is_ready_) await_ready(job);
     ask("deploy", job);
-    for (const FarTarget& file : task_.files) channel_.write(file.contents, job);
+    for (const FarTarget& file : task().files) channel_.write(file.contents, job);
     Answer found = answer(job);
     if (found.first == "staged") {
-        job.step("replace files", pack(task_));
+        job.step("replace files", pack(task()));
         channel_.write("commit\n", job);
         found = answer(job);
     }
@@ -244,9 +230,9 @@ void FarSide::replace(const certcast::Job& job) {
     }
     expect_reloaded(found, job);
     certcast::Sensitive expected;
-    for (const FarTarget& file : task_.files) expected += file.contents.text();
+    for (const FarTarget& file : task().files) expected += file.contents.text();
     const certcast::Sensitive read = channel_.bytes_until(end_of_file(), job);
-    is_proven_ = channel_.line(job) == "0" && read == expected;
+    set_proven(channel_.line(job) == "0" && read == expected);
 }
 
 void FarSide::undo(const certcast::Job& job) {

@@ -1,5 +1,6 @@
 #include "plugins/file/pkcs12_contents.hpp"
 #include "plugins/ssh/far_side.hpp"
+#include "plugins/ssh/sftp_side.hpp"
 
 #include <sys/random.h>
 #include <certcast/deployer.hpp>
@@ -91,6 +92,11 @@ public:
         certcast::secret("become_password")
             .doc("What sudo asks for; default: it has to ask nothing");
 
+    static constexpr auto without_shell =
+        certcast::boolean("without_shell")
+            .default_to("false")
+            .doc("The account has no shell, only SFTP: nothing can be run there");
+
     static constexpr auto form =
         certcast::choice("form", "fullchain", "certificate", "chain", "key", "combined", "pkcs12")
             .required()
@@ -127,10 +133,11 @@ public:
         "them");
     static constexpr auto reload = certcast::texts("reload").doc(
         "A program there and its arguments: makes what serves the files load them");
-    static constexpr auto parameters = certcast::parameters(
-        host, port, user, ssh_folder, known_hosts, accept_new, host_key, key_file, passphrase,
-        key_certificate, agent, password, proxy_jump, proxy_command, connect_timeout, become,
-        become_password, files, pkcs12_password, pkcs12_profile, pkcs12_name, check, reload);
+    static constexpr auto parameters =
+        certcast::parameters(host, port, user, ssh_folder, known_hosts, accept_new, host_key,
+                             key_file, passphrase, key_certificate, agent, password, proxy_jump,
+                             proxy_command, connect_timeout, become, become_password, without_shell,
+                             files, pkcs12_password, pkcs12_profile, pkcs12_name, check, reload);
     static constexpr auto other_files = certcast::other_files(
         certcast::reads("/etc/ssh/ssh_config"), certcast::reads("/etc/ssh/ssh_config.d"),
         certcast::reads("/etc/ssh/ssh_known_hosts"));
@@ -166,6 +173,7 @@ public:
                          "only sudo takes a password without a terminal",
                          "give become = \"sudo\", or let doas ask for none (nopass)");
         }
+        if (job[without_shell]) check_without_shell(job);
         std::set<std::string> seen;
         const std::vector<certcast::Object> all = job[files];
         for (std::size_t i = 0; i < all.size(); ++i) {
@@ -183,7 +191,7 @@ public:
     }
 
     void inspect(certcast::Job& job) {
-        ssh::FarSide& there = reached(First::look, job);
+        ssh::FarHost& there = reached(First::look, job);
         const std::vector<ssh::FarFile> found = there.look(job);
         bool all_right = true;
         certcast::LeafOfPlaces leaf;
@@ -203,7 +211,7 @@ public:
     }
 
     void deploy(certcast::Job& job) {
-        ssh::FarSide& there = reached(First::other, job);
+        ssh::FarHost& there = reached(First::other, job);
         job.progress(300, "writing " + std::to_string(there.task().files.size()) + " files");
         there.replace(job);
         job.changed();
@@ -211,7 +219,7 @@ public:
 
     void verify(certcast::Job& job) {
         if (job.recovering()) return;  // what was there before was put back by its own links
-        ssh::FarSide& there = reached(First::look, job);
+        ssh::FarHost& there = reached(First::look, job);
         std::vector<ssh::FarFile> found;
         if (!there.is_proven()) found = there.look(job);
         const std::vector<certcast::Object> all = job[files];
@@ -251,7 +259,7 @@ private:
     using First = ssh::FarSide::First;
 
     /// The far side of what is to be deployed.
-    ssh::FarSide& reached(First first, const certcast::Job& job) {
+    ssh::FarHost& reached(First first, const certcast::Job& job) {
         if (!far_side_ || !far_side_->is_open()) {
             start({new_token(), wanted_of(job), line_of(job[check]), line_of(job[reload])}, first,
                   job);
@@ -261,9 +269,34 @@ private:
 
     void start(ssh::FarTask task, First first, const certcast::Job& job) {
         far_side_.reset();
+        if (job[without_shell]) {
+            far_side_ = std::make_unique<ssh::SftpSide>(login_of(job), std::move(task), job);
+            return;
+        }
         ssh::Become as{std::string(job[become].value_or("")), job.secret(become_password)};
         far_side_ = std::make_unique<ssh::FarSide>(login_of(job), std::move(as), std::move(task),
                                                    first, job);
+    }
+
+    static void check_without_shell(certcast::Job& job) {
+        const auto complain = [&job](const std::string& where, const std::string& what) {
+            job.diagnose(certcast::Level::error, where,
+                         what + ", and 'without_shell' says no shell", "leave one of them out");
+        };
+        const std::string runs = "it is run by a shell over there";
+        if (job.has(check)) complain("check", runs);
+        if (job.has(reload)) complain("reload", runs);
+        if (job.has(become)) complain("become", runs);
+        const auto is_name = [](const std::optional<std::string_view>& who) {
+            return who && who->find_first_not_of("0123456789") != std::string_view::npos;
+        };
+        const std::vector<certcast::Object> all = job[files];
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            const std::string where = "files[" + std::to_string(i) + "].";
+            const std::string names = "SFTP knows owners by number";
+            if (is_name(all[i][owner])) complain(where + "owner", names);
+            if (is_name(all[i][group])) complain(where + "group", names);
+        }
     }
 
     static ssh::Login login_of(const certcast::Job& job) {
@@ -356,7 +389,7 @@ private:
         return token;
     }
 
-    std::unique_ptr<ssh::FarSide> far_side_;
+    std::unique_ptr<ssh::FarHost> far_side_;
 };
 
 }  // namespace
