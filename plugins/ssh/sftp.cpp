@@ -208,8 +208,10 @@ certcast::Sensitive Sftp::read(const std::string& path, const certcast::Job& job
         const Answer answer = ask(read_file, arguments, job);
         if (code_of(answer.type, answer.payload.text()) == status_end) break;
         if (answer.type != data) expect_done(answer, path);
+        const std::size_t before = contents.size();
         contents += Reader(answer.payload.text()).text();
-        if (contents.size() > most) throw certcast::remote_error(path + " has no end");
+        if (contents.size() == before || contents.size() > most)
+            throw certcast::remote_error(path + " has no end");
     }
     close(file, path, job);
     return contents;

@@ -33,6 +33,7 @@ SftpSide::Names SftpSide::names_of(const FarTarget& file, const certcast::Job& j
         names.real.substr(0, slash) + "." + names.real.substr(slash) + ".certcast-" + task().token;
     names.fresh = beside + ".new";
     names.old = beside + ".old";
+    names.part = beside + ".old-part";
     names.none = beside + ".none";
     return names;
 }
@@ -94,35 +95,30 @@ void SftpSide::keep(const FarTarget& file, const certcast::Job& job) {
     } else if (sftp_.makes_links()) {
         sftp_.link(names.real, names.old, job);
     } else {
-        sftp_.write_new(names.old, sftp_.read(names.real, job), job);
-        sftp_.set_mode(names.old, former->mode & mode_bits, job);
+        // What is only half of it must not come back.
+        sftp_.write_new(names.part, sftp_.read(names.real, job), job);
+        try {
+            sftp_.give_to(names.part, former->owner, former->group, job);
+        } catch (const certcast::config_error&) {
+            job.debug(names.real + " cannot be kept with its owner");
+        }
+        sftp_.set_mode(names.part, former->mode & mode_bits, job);
+        sftp_.rename(names.part, names.old, job);
     }
-}
-
-void SftpSide::remove_fresh(const certcast::Job& job) {
-    for (const FarTarget& file : task().files) sftp_.remove(names_of(file, job).fresh, job);
 }
 
 void SftpSide::replace(const certcast::Job& job) {
     job.warning(std::string("the host is served by SFTP alone: others who deploy to the same files "
                             "at the same time are not kept away") +
                 (sftp_.renames_onto() ? "" : ", and each file is gone for a moment"));
-    try {
-        for (const FarTarget& file : task().files) stage(file, job);
-    } catch (const certcast::config_error&) {
-        remove_fresh(job);
-        throw;
-    }
+    // Whatever fails from here on is undone from the step, also what is only staged: nobody else
+    // would find it.
     job.step("replace files", pack(task()));
-    try {
-        for (const FarTarget& file : task().files) keep(file, job);
-        for (const FarTarget& file : task().files) {
-            const Names names = names_of(file, job);
-            sftp_.rename(names.fresh, names.real, job);
-        }
-    } catch (const certcast::config_error&) {
-        undo(job);
-        throw;
+    for (const FarTarget& file : task().files) stage(file, job);
+    for (const FarTarget& file : task().files) keep(file, job);
+    for (const FarTarget& file : task().files) {
+        const Names names = names_of(file, job);
+        sftp_.rename(names.fresh, names.real, job);
     }
     bool is_proven = true;
     for (const FarTarget& file : task().files) {
@@ -140,14 +136,14 @@ void SftpSide::undo(const certcast::Job& job) {
             sftp_.remove(names.real, job);
             sftp_.remove(names.none, job);
         }
-        sftp_.remove(names.fresh, job);
+        for (const std::string& name : {names.fresh, names.part}) sftp_.remove(name, job);
     }
 }
 
 void SftpSide::forget(const certcast::Job& job) {
     for (const FarTarget& file : task().files) {
         const Names names = names_of(file, job);
-        for (const std::string& name : {names.fresh, names.old, names.none}) {
+        for (const std::string& name : {names.fresh, names.part, names.old, names.none}) {
             sftp_.remove(name, job);
         }
     }

@@ -27,13 +27,13 @@ private:
         std::string real;  ///< where symlinks lead
         std::string fresh;
         std::string old;
+        std::string part;  ///< of old, where it is a copy
         std::string none;
     };
     Names names_of(const FarTarget& file, const certcast::Job& job);
     FarFile look_at(const FarTarget& file, const certcast::Job& job);
     void stage(const FarTarget& file, const certcast::Job& job);
     void keep(const FarTarget& file, const certcast::Job& job);
-    void remove_fresh(const certcast::Job& job);
 
     Connection connection_;
     Sftp sftp_;
