@@ -3,9 +3,12 @@
 #include "tests/unit/accepting_server.hpp"
 
 #include <doctest/doctest.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -228,6 +231,22 @@ TEST_CASE("a host that is not to be had is given up in time") {
         CAPTURE(run.output);
         CHECK(says(run.message("far"), "did not answer in time"));
         CHECK(run.took < 10s);
+    }
+    SUBCASE("somebody who says nothing, when the run is interrupted") {
+        std::atomic<bool> is_asked = false;
+        const AcceptingServer server([&](int client) {
+            is_asked = true;
+            until_it_goes(client);
+        });
+        std::string patient = login(server.port());
+        patient.replace(patient.find("500ms"), 5, "20s");
+        const auto run = host.workspace.start_run(host.pipeline({}, "newer", patient));
+        wait_until("somebody is asked", [&] { return is_asked.load(); });
+        const auto interrupted = std::chrono::steady_clock::now();
+        run->signal(SIGINT);
+        CHECK(host.workspace.collect(*run).text("far", "status") == "cancelled");
+        // Long before its grace is over.
+        CHECK(std::chrono::steady_clock::now() - interrupted < 1s);
     }
     SUBCASE("somebody who says too much") {
         const AcceptingServer server([](int client) {
