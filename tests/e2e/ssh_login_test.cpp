@@ -240,7 +240,9 @@ TEST_CASE("a host that is not to be had is given up in time") {
         });
         std::string patient = login(server.port());
         patient.replace(patient.find("500ms"), 5, "20s");
-        const auto run = host.workspace.start_run(host.pipeline({}, "newer", patient));
+        std::string pipeline = host.pipeline({}, "newer", patient);
+        pipeline.insert(pipeline.find("[deploy.far.config]"), "grace = \"20s\"\n");
+        const auto run = host.workspace.start_run(pipeline);
         wait_until("somebody is asked", [&] { return is_asked.load(); });
         const auto interrupted = std::chrono::steady_clock::now();
         run->signal(SIGINT);
