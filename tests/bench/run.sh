@@ -71,7 +71,7 @@ server=  # an sshd of our own
 trap 'if [[ -n $server ]]; then kill "$server"; fi; rm -rf "$work"' EXIT
 export XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run
 mkdir -m 0700 "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR"
-export CERTCAST_PLUGIN_PATH=$build/tests/bench/plugins:$build/lib/certcast/plugins
+export CERTCAST_PLUGIN_PATH=$build/tests/bench/plugins
 certcast=$build/bin/certcast
 programs=$build/tests/bench/programs
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=bench \
