@@ -1,6 +1,7 @@
 #include "plugins/ssh/connection.hpp"
 
 #include "plugins/ssh/host_key.hpp"
+#include "plugins/ssh/key.hpp"
 #include "plugins/ssh/tunnel.hpp"
 
 #include <certcast/errors.hpp>
@@ -21,11 +22,6 @@ namespace ssh {
 namespace {
 
 using std::chrono::steady_clock;
-
-struct FreeKey {
-    void operator()(ssh_key key) const { ssh_key_free(key); }
-};
-using Key = std::unique_ptr<ssh_key_struct, FreeKey>;
 
 /// For libssh, which takes secrets as C strings.
 certcast::Sensitive with_end(const certcast::Sensitive& text) {
@@ -71,14 +67,15 @@ Connection::Connection(const Login& login, Deadline patience, const certcast::Jo
     const std::filesystem::path none = job.work_folder() / "known_hosts";
     set(SSH_OPTIONS_KNOWNHOSTS, none.c_str());
     set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, none.c_str());
-    set(SSH_OPTIONS_HOSTKEYS, host_key_algorithms(login_).c_str());
+    const KnownKeys known(login_);
+    set(SSH_OPTIONS_HOSTKEYS, known.algorithms().c_str());
     const int fd = descriptor(job);
     set(SSH_OPTIONS_FD, &fd);  // libssh closes it
     ssh_set_blocking(session_.get(), 0);
     if (until_done(job, SSH_AGAIN, [&] { return ssh_connect(session_.get()); }) != SSH_OK) {
         throw_broken("before anybody logged in");
     }
-    check_host_key(session_.get(), login_, job);
+    check_host_key(session_.get(), login_, known, job);
     log_in(job);
     patience_ = Deadline::max();
 }
@@ -121,7 +118,7 @@ int Connection::until_done(const certcast::Job& job, int again, Call call) const
     for (;;) {
         const int result = call();
         if (result != again) return result;
-        wait(job, Deadline::max());
+        wait(job);
     }
 }
 
@@ -242,36 +239,31 @@ int Connection::answer_prompts(const certcast::Job& job) {
     return SSH_AUTH_DENIED;
 }
 
-Channel Connection::open_session(const certcast::Job& job) {
+template <typename Request>
+Channel Connection::session(const std::string& refusal, const certcast::Job& job, Request request) {
     Channel channel(*this, ssh_channel_new(session_.get()));
     ssh_channel raw = channel.channel_.get();
-    if (until_done(job, SSH_AGAIN, [&] { return ssh_channel_open_session(raw); }) != SSH_OK) {
-        throw certcast::remote_error(login_.text() +
-                                     ": no session there: " + ssh_get_error(session_.get()));
-    }
-    return channel;
-}
-
-Channel Connection::start_subsystem(const std::string& name, const certcast::Job& job) {
-    Channel channel = open_session(job);
-    ssh_channel raw = channel.channel_.get();
-    if (until_done(job, SSH_AGAIN,
-                   [&] { return ssh_channel_request_subsystem(raw, name.c_str()); }) != SSH_OK) {
-        throw certcast::remote_error(login_.text() + ": the host does not serve " + name + ": " +
+    const auto fail = [this](const std::string& what) {
+        throw certcast::remote_error(login_.text() + ": " + what + ": " +
                                      ssh_get_error(session_.get()));
+    };
+    if (until_done(job, SSH_AGAIN, [&] { return ssh_channel_open_session(raw); }) != SSH_OK) {
+        fail("no session there");
     }
+    if (until_done(job, SSH_AGAIN, [&] { return request(raw); }) != SSH_OK) fail(refusal);
     return channel;
 }
 
 Channel Connection::start(const std::string& command, const certcast::Job& job) {
-    Channel channel = open_session(job);
-    ssh_channel raw = channel.channel_.get();
-    if (until_done(job, SSH_AGAIN,
-                   [&] { return ssh_channel_request_exec(raw, command.c_str()); }) != SSH_OK) {
-        throw certcast::remote_error(
-            login_.text() + ": no program may be run there: " + ssh_get_error(session_.get()));
-    }
-    return channel;
+    return session("no program may be run there", job, [&](ssh_channel channel) {
+        return ssh_channel_request_exec(channel, command.c_str());
+    });
+}
+
+Channel Connection::start_subsystem(const std::string& name, const certcast::Job& job) {
+    return session("the host does not serve " + name, job, [&](ssh_channel channel) {
+        return ssh_channel_request_subsystem(channel, name.c_str());
+    });
 }
 
 Channel Connection::forward(const std::string& address, std::uint16_t port,
@@ -346,7 +338,7 @@ void Channel::write(certcast::ByteView bytes, const certcast::Job& job) {
         // What has just come in may have made room.
         const std::size_t more = write_some(left);
         left.remove_prefix(more);
-        if (more == 0 && !received_->is_complete) connection_->wait(job, Deadline::max());
+        if (more == 0 && !received_->is_complete) connection_->wait(job);
     }
 }
 

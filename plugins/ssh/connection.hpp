@@ -47,7 +47,8 @@ private:
     };
 
     void set(ssh_options_e option, const void* value);
-    Channel open_session(const certcast::Job& job);
+    template <typename Request>
+    Channel session(const std::string& refusal, const certcast::Job& job, Request request);
     int descriptor(const certcast::Job& job);
     /// Nothing: the key cannot be used, and is none that is wanted by name.
     std::optional<int> log_in_with(const Identity& identity, std::string& tried,
@@ -56,7 +57,7 @@ private:
     int answer_prompts(const certcast::Job& job);
     /// What has to happen before it can go on.
     pollfd interest() const;
-    void wait(const certcast::Job& job, Deadline until) const;
+    void wait(const certcast::Job& job, Deadline until = Deadline::max()) const;
     template <typename Call>
     int until_done(const certcast::Job& job, int again, Call call) const;
     [[noreturn]] void throw_broken(const std::string& during) const;

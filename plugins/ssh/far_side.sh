@@ -1,10 +1,10 @@
 # Runs on the far side, under any POSIX sh, as
 #     sh -c THIS certcast TOKEN CHECK RELOAD FIRST [PATH MODE OWNER GROUP SIZE LINES]..
 # and does what it is asked by lines on standard input: "deploy PATIENCE", "settle", "rollback
-# PATIENCE", "inspect", which FIRST may be too, to save a round trip. With "deploy" come the contents of the files, one after the other, and, once
-# they are staged, the line "commit"; LINES is "" where they are no plain lines. After a deployment
-# that went well all files are read back. What an attempt leaves lies beside each file:
-# .NAME.certcast-TOKEN.new is not switched to yet, .old is what was replaced, .none says that nothing
+# PATIENCE", "inspect", which FIRST may be too, to save a round trip. With "deploy" come the contents
+# of the files, one after the other, and, once they are staged, the line "commit"; LINES is "" where
+# they are no plain lines. After a deployment that went well all files are read back. What an attempt
+# leaves lies beside each file: .NAME.certcast-TOKEN.new is not switched to yet, .old is what was replaced, .none says that nothing
 # was there. Answers are lines on standard output. It goes on when the connection breaks: what it
 # has begun it brings to an end. A text without single quotes, because it is quoted by them.
 # Programs and subshells are what it spends its time on, so the shell does what it can itself.

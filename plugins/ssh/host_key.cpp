@@ -1,15 +1,16 @@
 #include "plugins/ssh/host_key.hpp"
 
+#include "plugins/ssh/key.hpp"
+#include "plugins/ssh/words.hpp"
+
 #include <certcast/errors.hpp>
 #include <certcast/files.hpp>
 
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <memory>
 #include <sstream>
@@ -24,16 +25,6 @@ namespace ssh {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct FreeKey {
-    void operator()(ssh_key key) const { ssh_key_free(key); }
-};
-using Key = std::unique_ptr<ssh_key_struct, FreeKey>;
-
-struct FreeEntry {
-    void operator()(ssh_knownhosts_entry* entry) const { ssh_knownhosts_entry_free(entry); }
-};
-using KnownHost = std::unique_ptr<ssh_knownhosts_entry, FreeEntry>;
 
 /// "SHA256:.."
 std::string fingerprint(ssh_key key) {
@@ -63,9 +54,7 @@ std::string names_of_files(const Login& login) {
 /// As files of known hosts have it.
 std::string known_name(const Login& login) {
     if (!login.known_as.empty()) return login.known_as;
-    std::string name = login.address;
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string name = lower(login.address);
     return login.port == 22 ? name : "[" + name + "]:" + std::to_string(login.port);
 }
 
@@ -73,84 +62,10 @@ std::string known_name(const Login& login) {
 bool is_excluded(const std::string& line, const std::string& name) {
     std::istringstream patterns(line.substr(0, line.find(' ')));
     for (std::string pattern; std::getline(patterns, pattern, ',');) {
-        if (!pattern.starts_with('!')) continue;
-        std::string glob;  // in which brackets are themselves
-        for (const char c : pattern.substr(1)) glob += (c == '[' ? "\\" : "") + std::string(1, c);
-        if (::fnmatch(glob.c_str(), name.c_str(), 0) == 0) return true;
+        if (pattern.starts_with('!') && fits(name, pattern.substr(1))) return true;
     }
     return false;
 }
-
-/// What the files say of the host. libssh reads their lines, but not the files: it knows neither
-/// tabs, exclusions nor @revoked, looks into two files at most, and may be told to ask nobody.
-class KnownKeys {
-public:
-    explicit KnownKeys(const Login& login) {
-        const std::string name = known_name(login);
-        for (const fs::path& file : files_of(login)) {
-            std::istringstream lines{std::string(certcast::read_file(file).contents.text())};
-            for (std::string line; std::getline(lines, line);) add(line, name);
-        }
-    }
-
-    bool has_revoked(ssh_key shown) const {
-        char* raw = nullptr;
-        if (ssh_pki_export_pubkey_base64(shown, &raw) != SSH_OK) return true;
-        const std::string key = raw;
-        ssh_string_free_char(raw);
-        return std::any_of(revoked_.begin(), revoked_.end(), [&key](const std::string& line) {
-            return line.find(key) != std::string::npos;
-        });
-    }
-    bool has(ssh_key shown) const {
-        return std::any_of(keys_.begin(), keys_.end(), [shown](const KnownHost& known) {
-            return ssh_key_cmp(known->publickey, shown, SSH_KEY_CMP_PUBLIC) == 0;
-        });
-    }
-    bool is_empty() const { return keys_.empty(); }
-    /// Of the kind that is shown.
-    std::string fingerprints(ssh_key shown) const {
-        std::string found;
-        for (const KnownHost& known : keys_) {
-            if (ssh_key_type(known->publickey) != ssh_key_type(shown)) continue;
-            found += (found.empty() ? "" : ", ") + fingerprint(known->publickey);
-        }
-        return found;
-    }
-    /// All algorithms, those first for which a key is known.
-    std::string algorithms() const {
-        std::string first;
-        std::string last;
-        for (const std::string_view algorithm :
-             {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
-              "rsa-sha2-512", "rsa-sha2-256"}) {
-            const std::string kind(algorithm.starts_with("rsa-") ? "ssh-rsa" : algorithm);
-            const bool is_known =
-                std::any_of(keys_.begin(), keys_.end(), [&kind](const KnownHost& known) {
-                    return kind == ssh_key_type_to_char(ssh_key_type(known->publickey));
-                });
-            std::string& list = is_known ? first : last;
-            list += (list.empty() ? "" : ",") + std::string(algorithm);
-        }
-        return first + (first.empty() || last.empty() ? "" : ",") + last;
-    }
-
-private:
-    void add(std::string line, const std::string& name) {
-        std::replace(line.begin(), line.end(), '\t', ' ');
-        line.erase(0, line.find_first_not_of(' '));
-        if (line.starts_with("@revoked")) revoked_.push_back(line);
-        if (line.empty() || line.front() == '#' || line.front() == '@') return;
-        if (is_excluded(line, name)) return;
-        ssh_knownhosts_entry* raw = nullptr;
-        const int status = ssh_known_hosts_parse_line(name.c_str(), line.c_str(), &raw);
-        KnownHost entry(raw);
-        if (status == SSH_OK && entry) keys_.push_back(std::move(entry));
-    }
-
-    std::vector<KnownHost> keys_;
-    std::vector<std::string> revoked_;
-};
 
 /// One line at once, so that others who add theirs do not mix with it.
 void add_known_host(ssh_key key, const Login& login) {
@@ -175,11 +90,69 @@ void add_known_host(ssh_key key, const Login& login) {
 
 }  // namespace
 
-std::string host_key_algorithms(const Login& login) {
-    return KnownKeys(login).algorithms();
+KnownKeys::KnownKeys(const Login& login) {
+    const std::string name = known_name(login);
+    for (const fs::path& file : files_of(login)) {
+        std::istringstream lines{std::string(certcast::read_file(file).contents.text())};
+        for (std::string line; std::getline(lines, line);) add(line, name);
+    }
 }
 
-void check_host_key(ssh_session session, const Login& login, const certcast::Job& job) {
+void KnownKeys::add(std::string line, const std::string& name) {
+    std::replace(line.begin(), line.end(), '\t', ' ');
+    line.erase(0, line.find_first_not_of(' '));
+    if (line.starts_with("@revoked")) revoked_.push_back(line);
+    if (line.empty() || line.front() == '#' || line.front() == '@') return;
+    if (is_excluded(line, name)) return;
+    ssh_knownhosts_entry* raw = nullptr;
+    const int status = ssh_known_hosts_parse_line(name.c_str(), line.c_str(), &raw);
+    Entry entry(raw);
+    if (status == SSH_OK && entry) keys_.push_back(std::move(entry));
+}
+
+bool KnownKeys::has(ssh_key shown) const {
+    return std::any_of(keys_.begin(), keys_.end(), [shown](const Entry& known) {
+        return ssh_key_cmp(known->publickey, shown, SSH_KEY_CMP_PUBLIC) == 0;
+    });
+}
+
+bool KnownKeys::has_revoked(ssh_key shown) const {
+    char* raw = nullptr;
+    if (ssh_pki_export_pubkey_base64(shown, &raw) != SSH_OK) return true;
+    const std::string key = raw;
+    ssh_string_free_char(raw);
+    return std::any_of(revoked_.begin(), revoked_.end(), [&key](const std::string& line) {
+        return line.find(key) != std::string::npos;
+    });
+}
+
+std::string KnownKeys::fingerprints(ssh_key shown) const {
+    std::string found;
+    for (const Entry& known : keys_) {
+        if (ssh_key_type(known->publickey) != ssh_key_type(shown)) continue;
+        found += (found.empty() ? "" : ", ") + fingerprint(known->publickey);
+    }
+    return found;
+}
+
+std::string KnownKeys::algorithms() const {
+    std::string first;
+    std::string last;
+    for (const std::string_view algorithm :
+         {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
+          "rsa-sha2-512", "rsa-sha2-256"}) {
+        const std::string kind(algorithm.starts_with("rsa-") ? "ssh-rsa" : algorithm);
+        const bool is_known = std::any_of(keys_.begin(), keys_.end(), [&kind](const Entry& known) {
+            return kind == ssh_key_type_to_char(ssh_key_type(known->publickey));
+        });
+        std::string& list = is_known ? first : last;
+        list += (list.empty() ? "" : ",") + std::string(algorithm);
+    }
+    return first + (first.empty() || last.empty() ? "" : ",") + last;
+}
+
+void check_host_key(ssh_session session, const Login& login, const KnownKeys& known,
+                    const certcast::Job& job) {
     ssh_key raw = nullptr;
     if (ssh_get_server_publickey(session, &raw) != SSH_OK) {
         throw certcast::network_error(login.text() + ": the connection broke without a host key");
@@ -196,7 +169,6 @@ void check_host_key(ssh_session session, const Login& login, const certcast::Job
                ": somebody may stand in between");
     }
     const std::string files = names_of_files(login);
-    const KnownKeys known(login);
     if (known.has_revoked(key.get())) {
         refuse(whose + " is " + shown + ", which " + files + " has as revoked");
     }

@@ -1,12 +1,12 @@
 #include "plugins/ssh/login.hpp"
 
 #include "plugins/ssh/ssh_config.hpp"
+#include "plugins/ssh/words.hpp"
 
 #include <certcast/errors.hpp>
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <string_view>
 #include <utility>
 
@@ -51,9 +51,9 @@ void take_hop(std::string hop, Login& login) {
     login.port = 0;
     bool is_right = !login.host.empty() && login.host.find_first_of("[]/") == std::string::npos;
     if (colon != std::string::npos) {
-        const char* const end = hop.data() + hop.size();
-        const auto [stop, error] = std::from_chars(hop.data() + colon + 1, end, login.port);
-        is_right = is_right && error == std::errc() && stop == end && login.port != 0;
+        const auto port = port_in(std::string_view(hop).substr(colon + 1));
+        login.port = port.value_or(0);
+        is_right = is_right && port;
     }
     if (!is_right) {
         throw certcast::config_error("'" + whole +

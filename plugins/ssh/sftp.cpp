@@ -43,17 +43,26 @@ constexpr std::uint32_t has_mode = 0x04;
 
 constexpr std::size_t piece = 32 * 1024;
 
-void put(certcast::Sensitive& out, std::uint64_t value, int bytes) {
-    for (int i = bytes - 1; i >= 0; --i) {
-        const char byte = static_cast<char>((value >> (8 * i)) & 0xff);
-        out += std::string_view(&byte, 1);
+/// What is sent, one after the other.
+class Words {
+public:
+    Words&& number(std::uint64_t value, int bytes = 4) && {
+        for (int i = bytes - 1; i >= 0; --i) {
+            const char byte = static_cast<char>((value >> (8 * i)) & 0xff);
+            bytes_ += std::string_view(&byte, 1);
+        }
+        return std::move(*this);
     }
-}
+    Words&& text(std::string_view text) && {
+        std::move(*this).number(text.size());
+        bytes_ += text;
+        return std::move(*this);
+    }
+    operator const certcast::Sensitive&() const { return bytes_; }
 
-void put_text(certcast::Sensitive& out, std::string_view text) {
-    put(out, text.size(), 4);
-    out += text;
-}
+private:
+    certcast::Sensitive bytes_;
+};
 
 /// What has been received, from the front. Throws where it is too short.
 class Reader {
@@ -93,10 +102,7 @@ std::optional<std::uint32_t> code_of(std::uint8_t type, std::string_view payload
 Sftp::Sftp(Connection& connection, const certcast::Job& job)
     : whose_(connection.text()), channel_(connection.start_subsystem("sftp", job)) {
     constexpr std::uint32_t our_version = 3;
-    certcast::Sensitive hello;
-    put(hello, 5, 4);
-    put(hello, init, 1);
-    put(hello, our_version, 4);
+    const certcast::Sensitive hello = Words().number(5).number(init, 1).number(our_version);
     channel_.write(hello, job);
     const Answer answer = receive(job);
     Reader in(answer.payload.text());
@@ -126,11 +132,9 @@ Sftp::Answer Sftp::receive(const certcast::Job& job) {
 Sftp::Answer Sftp::ask(std::uint8_t type, const certcast::Sensitive& arguments,
                        const certcast::Job& job) {
     const std::uint32_t number = next_++;
-    certcast::Sensitive packet;
-    put(packet, arguments.size() + 5, 4);
-    put(packet, type, 1);
-    put(packet, number, 4);
-    channel_.write(packet + arguments, job);
+    const certcast::Sensitive head =
+        Words().number(arguments.size() + 5).number(type, 1).number(number);
+    channel_.write(head + arguments, job);
     Answer answer = receive(job);
     Reader in(answer.payload.text());
     if (in.u32() != number) {
@@ -150,9 +154,7 @@ void Sftp::expect_done(const Answer& answer, const std::string& what) const {
 }
 
 std::optional<Sftp::Attributes> Sftp::look(const std::string& path, const certcast::Job& job) {
-    certcast::Sensitive arguments;
-    put_text(arguments, path);
-    const Answer answer = ask(stat_file, arguments, job);
+    const Answer answer = ask(stat_file, Words().text(path), job);
     if (code_of(answer.type, answer.payload.text()) == status_absent) return std::nullopt;
     if (answer.type != attributes) expect_done(answer, path);
     Reader in(answer.payload.text());
@@ -168,9 +170,7 @@ std::optional<Sftp::Attributes> Sftp::look(const std::string& path, const certca
 }
 
 std::string Sftp::real_path(const std::string& path, const certcast::Job& job) {
-    certcast::Sensitive arguments;
-    put_text(arguments, path);
-    const Answer answer = ask(resolve, arguments, job);
+    const Answer answer = ask(resolve, Words().text(path), job);
     if (answer.type != name) expect_done(answer, path);
     Reader in(answer.payload.text());
     if (in.u32() != 1) throw certcast::remote_error(whose_ + ": " + path + " has no one name");
@@ -179,20 +179,14 @@ std::string Sftp::real_path(const std::string& path, const certcast::Job& job) {
 
 std::string Sftp::open(const std::string& path, std::uint32_t flags, std::uint32_t mode,
                        const certcast::Job& job) {
-    certcast::Sensitive arguments;
-    put_text(arguments, path);
-    put(arguments, flags, 4);
-    put(arguments, has_mode, 4);
-    put(arguments, mode, 4);
-    const Answer answer = ask(open_file, arguments, job);
+    const Answer answer =
+        ask(open_file, Words().text(path).number(flags).number(has_mode).number(mode), job);
     if (answer.type != handle) expect_done(answer, path);
     return std::string(Reader(answer.payload.text()).text());
 }
 
 void Sftp::close(const std::string& handle, const std::string& path, const certcast::Job& job) {
-    certcast::Sensitive arguments;
-    put_text(arguments, handle);
-    expect_done(ask(close_file, arguments, job), path);
+    expect_done(ask(close_file, Words().text(handle), job), path);
 }
 
 certcast::Sensitive Sftp::read(const std::string& path, const certcast::Job& job) {
@@ -201,11 +195,8 @@ certcast::Sensitive Sftp::read(const std::string& path, const certcast::Job& job
     const std::string file = open(path, for_reading, no_mode, job);
     certcast::Sensitive contents;
     for (;;) {
-        certcast::Sensitive arguments;
-        put_text(arguments, file);
-        put(arguments, contents.size(), 8);
-        put(arguments, piece, 4);
-        const Answer answer = ask(read_file, arguments, job);
+        const Answer answer =
+            ask(read_file, Words().text(file).number(contents.size(), 8).number(piece), job);
         if (code_of(answer.type, answer.payload.text()) == status_end) break;
         if (answer.type != data) expect_done(answer, path);
         const std::size_t before = contents.size();
@@ -222,63 +213,40 @@ void Sftp::write_new(const std::string& path, const certcast::Sensitive& content
     constexpr std::uint32_t private_mode = 0600;
     const std::string file = open(path, for_writing | if_new, private_mode, job);
     for (std::size_t done = 0; done < contents.size(); done += piece) {
-        certcast::Sensitive arguments;
-        put_text(arguments, file);
-        put(arguments, done, 8);
-        put_text(arguments, contents.text().substr(done, piece));
-        expect_done(ask(write_file, arguments, job), path);
+        const std::string_view next = contents.text().substr(done, piece);
+        expect_done(ask(write_file, Words().text(file).number(done, 8).text(next), job), path);
     }
     if (extensions_.contains(sync_file)) {
-        certcast::Sensitive sync;
-        put_text(sync, sync_file);
-        put_text(sync, file);
-        expect_done(ask(extended, sync, job), path);
+        expect_done(ask(extended, Words().text(sync_file).text(file), job), path);
     }
     close(file, path, job);
 }
 
 void Sftp::set_mode(const std::string& path, std::uint32_t mode, const certcast::Job& job) {
-    certcast::Sensitive arguments;
-    put_text(arguments, path);
-    put(arguments, has_mode, 4);
-    put(arguments, mode, 4);
-    expect_done(ask(set_attributes, arguments, job), path);
+    expect_done(ask(set_attributes, Words().text(path).number(has_mode).number(mode), job), path);
 }
 
 void Sftp::give_to(const std::string& path, std::uint32_t owner, std::uint32_t group,
                    const certcast::Job& job) {
-    certcast::Sensitive arguments;
-    put_text(arguments, path);
-    put(arguments, has_owner, 4);
-    put(arguments, owner, 4);
-    put(arguments, group, 4);
-    expect_done(ask(set_attributes, arguments, job), path);
+    const certcast::Sensitive who =
+        Words().text(path).number(has_owner).number(owner).number(group);
+    expect_done(ask(set_attributes, who, job), path);
 }
 
 void Sftp::link(const std::string& from, const std::string& to, const certcast::Job& job) {
-    certcast::Sensitive arguments;
-    put_text(arguments, hard_link);
-    put_text(arguments, from);
-    put_text(arguments, to);
-    expect_done(ask(extended, arguments, job), from);
+    expect_done(ask(extended, Words().text(hard_link).text(from).text(to), job), from);
 }
 
 void Sftp::rename(const std::string& from, const std::string& to, const certcast::Job& job) {
-    certcast::Sensitive arguments;
     if (renames_onto()) {
-        put_text(arguments, posix_rename);
-    } else {
-        remove(to, job);  // a plain rename fails where something is
+        return expect_done(ask(extended, Words().text(posix_rename).text(from).text(to), job), to);
     }
-    put_text(arguments, from);
-    put_text(arguments, to);
-    expect_done(ask(renames_onto() ? extended : rename_file, arguments, job), to);
+    remove(to, job);  // a plain rename fails where something is
+    expect_done(ask(rename_file, Words().text(from).text(to), job), to);
 }
 
 void Sftp::remove(const std::string& path, const certcast::Job& job) {
-    certcast::Sensitive arguments;
-    put_text(arguments, path);
-    const Answer answer = ask(remove_file, arguments, job);
+    const Answer answer = ask(remove_file, Words().text(path), job);
     if (code_of(answer.type, answer.payload.text()) != status_absent) expect_done(answer, path);
 }
 

@@ -25,6 +25,13 @@ std::uint32_t number_in(const std::string& text, int base) {
 SftpSide::SftpSide(const Login& login, FarTask task, const certcast::Job& job)
     : FarHost(std::move(task)), connection_(login, job), sftp_(connection_, job) {}
 
+const std::vector<SftpSide::Names>& SftpSide::names(const certcast::Job& job) {
+    for (std::size_t i = names_.size(); i < task().files.size(); ++i) {
+        names_.push_back(names_of(task().files[i], job));
+    }
+    return names_;
+}
+
 SftpSide::Names SftpSide::names_of(const FarTarget& file, const certcast::Job& job) {
     Names names;
     names.real = sftp_.look(file.path, job) ? sftp_.real_path(file.path, job) : file.path;
@@ -58,8 +65,7 @@ std::vector<FarFile> SftpSide::look(const certcast::Job& job) {
     return found;
 }
 
-void SftpSide::stage(const FarTarget& file, const certcast::Job& job) {
-    const Names names = names_of(file, job);
+void SftpSide::stage(const FarTarget& file, const Names& names, const certcast::Job& job) {
     const std::uint32_t mode = number_in(file.mode, 8);
     sftp_.write_new(names.fresh, file.contents, job);
     const auto former = sftp_.look(names.real, job);
@@ -87,8 +93,7 @@ void SftpSide::stage(const FarTarget& file, const certcast::Job& job) {
     sftp_.set_mode(names.fresh, mode, job);
 }
 
-void SftpSide::keep(const FarTarget& file, const certcast::Job& job) {
-    const Names names = names_of(file, job);
+void SftpSide::keep(const Names& names, const certcast::Job& job) {
     const auto former = sftp_.look(names.real, job);
     if (!former) {
         sftp_.write_new(names.none, {}, job);
@@ -114,12 +119,11 @@ void SftpSide::replace(const certcast::Job& job) {
     // Whatever fails from here on is undone from the step, also what is only staged: nobody else
     // would find it.
     job.step("replace files", pack(task()));
-    for (const FarTarget& file : task().files) stage(file, job);
-    for (const FarTarget& file : task().files) keep(file, job);
-    for (const FarTarget& file : task().files) {
-        const Names names = names_of(file, job);
-        sftp_.rename(names.fresh, names.real, job);
+    for (std::size_t i = 0; i < task().files.size(); ++i) {
+        stage(task().files[i], names(job)[i], job);
     }
+    for (const Names& each : names(job)) keep(each, job);
+    for (const Names& each : names(job)) sftp_.rename(each.fresh, each.real, job);
     bool is_proven = true;
     for (const FarTarget& file : task().files) {
         is_proven = is_proven && sftp_.read(file.path, job) == file.contents;
@@ -128,22 +132,20 @@ void SftpSide::replace(const certcast::Job& job) {
 }
 
 void SftpSide::undo(const certcast::Job& job) {
-    for (const FarTarget& file : task().files) {
-        const Names names = names_of(file, job);
-        if (sftp_.look(names.old, job)) {
-            sftp_.rename(names.old, names.real, job);
-        } else if (sftp_.look(names.none, job)) {
-            sftp_.remove(names.real, job);
-            sftp_.remove(names.none, job);
+    for (const Names& each : names(job)) {
+        if (sftp_.look(each.old, job)) {
+            sftp_.rename(each.old, each.real, job);
+        } else if (sftp_.look(each.none, job)) {
+            sftp_.remove(each.real, job);
+            sftp_.remove(each.none, job);
         }
-        for (const std::string& name : {names.fresh, names.part}) sftp_.remove(name, job);
+        for (const std::string& name : {each.fresh, each.part}) sftp_.remove(name, job);
     }
 }
 
 void SftpSide::forget(const certcast::Job& job) {
-    for (const FarTarget& file : task().files) {
-        const Names names = names_of(file, job);
-        for (const std::string& name : {names.fresh, names.part, names.old, names.none}) {
+    for (const Names& each : names(job)) {
+        for (const std::string& name : {each.fresh, each.part, each.old, each.none}) {
             sftp_.remove(name, job);
         }
     }

@@ -30,13 +30,16 @@ private:
         std::string part;  ///< of old, where it is a copy
         std::string none;
     };
+    /// Of all files, looked up once.
+    const std::vector<Names>& names(const certcast::Job& job);
     Names names_of(const FarTarget& file, const certcast::Job& job);
     FarFile look_at(const FarTarget& file, const certcast::Job& job);
-    void stage(const FarTarget& file, const certcast::Job& job);
-    void keep(const FarTarget& file, const certcast::Job& job);
+    void stage(const FarTarget& file, const Names& names, const certcast::Job& job);
+    void keep(const Names& names, const certcast::Job& job);
 
     Connection connection_;
     Sftp sftp_;
+    std::vector<Names> names_;
 };
 
 }  // namespace ssh

@@ -1,15 +1,14 @@
 #include "plugins/ssh/ssh_config.hpp"
 
+#include "plugins/ssh/words.hpp"
+
 #include <certcast/errors.hpp>
 #include <certcast/files.hpp>
 
-#include <fnmatch.h>
 #include <glob.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
-#include <charconv>
 #include <new>
 #include <sstream>
 #include <string_view>
@@ -22,13 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* system_config = "/etc/ssh/ssh_config";
-
-std::string lower(std::string_view text) {
-    std::string small(text);
-    std::transform(small.begin(), small.end(), small.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return small;
-}
+constexpr std::uint16_t usual_port = 22;
 
 std::vector<std::string> parts_of(const std::string& list) {
     std::vector<std::string> parts;
@@ -38,13 +31,11 @@ std::vector<std::string> parts_of(const std::string& list) {
 }
 
 /// One of the patterns fits, and none that begins with '!'.
-bool fits(const std::string& text, const std::vector<std::string>& patterns) {
+bool fits_one_of(const std::string& text, const std::vector<std::string>& patterns) {
     bool found = false;
     for (const std::string& pattern : patterns) {
         const bool is_negated = pattern.starts_with('!');
-        if (::fnmatch(pattern.c_str() + (is_negated ? 1 : 0), text.c_str(), FNM_NOESCAPE) != 0) {
-            continue;
-        }
+        if (!fits(text, pattern.substr(is_negated ? 1 : 0))) continue;
         if (is_negated) return false;
         found = true;
     }
@@ -124,11 +115,8 @@ public:
     void read(const fs::path& file, const fs::path& beside) { include(file, beside, true, 0); }
 
     HostConfig config() {
-        const std::string port =
-            std::to_string(config_.port != 0 ? config_.port : std::uint16_t{22});
-        const std::string user = user_.empty() ? config_.user : user_;
         const auto expand = [&](const std::string& text, const std::string& what) {
-            return expanded(text, what, port, user);
+            return expanded(text, [&](char letter) { return meaning_of(letter, text, what); });
         };
         config_.host_name = host_name();
         for (fs::path& path : config_.identity_files) {
@@ -155,7 +143,7 @@ private:
             if (line.keyword.empty()) continue;
             if (line.rest.empty()) place.fail(line.keyword + " says nothing");
             if (line.keyword == "host") {
-                applies = is_meant && fits(host_, words_of(line.rest, place));
+                applies = is_meant && fits_one_of(host_, words_of(line.rest, place));
             } else if (line.keyword == "match") {
                 applies = is_meant && matches(words_of(line.rest, place), place);
             } else if (line.keyword == "include" && applies) {
@@ -207,10 +195,10 @@ private:
                            "deployment in place of ssh_folder, it can be told");
             }
             if (++i == words.size()) place.fail("'Match " + what + "' says nothing");
-            const std::string& subject = what == "user"   ? (user_.empty() ? config_.user : user_)
+            const std::string& subject = what == "user"   ? user()
                                          : what == "host" ? host_name()
                                                           : host_;
-            if (fits(subject, parts_of(words[i])) == is_negated) return false;
+            if (fits_one_of(subject, parts_of(words[i])) == is_negated) return false;
         }
         return true;
     }
@@ -237,11 +225,9 @@ private:
         if (word == "user") set(config_.user);
         if (word == "hostkeyalias") set(config_.known_as);
         if (word == "port" && config_.port == 0) {
-            const char* const end = value.data() + value.size();
-            const auto [stop, error] = std::from_chars(value.data(), end, config_.port);
-            if (error != std::errc() || stop != end || config_.port == 0) {
-                place.fail("'" + value + "' is no port");
-            }
+            const auto port = port_in(value);
+            if (!port) place.fail("'" + value + "' is no port");
+            config_.port = *port;
         }
         if (word == "identityfile") config_.identity_files.emplace_back(value);
         if (word == "userknownhostsfile" && config_.known_hosts.empty()) {
@@ -252,50 +238,32 @@ private:
 
     std::string host_name() const {
         if (config_.host_name.empty()) return host_;
-        std::string name;
-        for (std::size_t i = 0; i < config_.host_name.size(); ++i) {
-            const std::string_view token = std::string_view(config_.host_name).substr(i, 2);
-            name += token == "%h" ? host_ : token == "%%" ? "%" : std::string(token.substr(0, 1));
-            if (token == "%h" || token == "%%") ++i;
-        }
-        return name;
+        return expanded(config_.host_name, [this](char letter) {
+            return letter == 'h' ? std::optional(host_) : std::nullopt;
+        });
     }
 
-    std::string expanded(const std::string& text, const std::string& what, const std::string& port,
-                         const std::string& user) const {
-        std::string result;
-        for (std::size_t i = 0; i < text.size(); ++i) {
-            if (text[i] != '%') {
-                result += text[i];
-                continue;
-            }
-            switch (i + 1 < text.size() ? text[++i] : '\0') {
-                case '%':
-                    result += '%';
-                    break;
-                case 'd':
-                    result += folder_.parent_path().string();
-                    break;
-                case 'h':
-                    result += config_.host_name;
-                    break;
-                case 'n':
-                    result += host_;
-                    break;
-                case 'p':
-                    result += port;
-                    break;
-                case 'r':
-                    result += user;
-                    break;
-                default:
-                    throw certcast::config_error(what + " '" + text + "' of " + host_ +
-                                                 " has more than %%, %d, %h, %n, %p and %r, which "
-                                                 "is not understood here");
-            }
+    /// The meaning of a letter in `text`, which is the value of `what`.
+    std::string meaning_of(char letter, const std::string& text, const std::string& what) const {
+        switch (letter) {
+            case 'd':
+                return folder_.parent_path().string();
+            case 'h':
+                return config_.host_name;
+            case 'n':
+                return host_;
+            case 'p':
+                return std::to_string(config_.port != 0 ? config_.port : usual_port);
+            case 'r':
+                return user();
+            default:
+                throw certcast::config_error(what + " '" + text + "' of " + host_ +
+                                             " has more than %%, %d, %h, %n, %p and %r, which "
+                                             "is not understood here");
         }
-        return result;
     }
+
+    const std::string& user() const { return user_.empty() ? config_.user : user_; }
 
     fs::path at_home(const std::string& path) const {
         if (!path.starts_with("~/")) return path;

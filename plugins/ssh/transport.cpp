@@ -1,5 +1,7 @@
 #include "plugins/ssh/transport.hpp"
 
+#include "plugins/ssh/words.hpp"
+
 #include <certcast/errors.hpp>
 
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <system_error>
 
 namespace ssh {
@@ -55,33 +58,19 @@ void keep_alive(int fd) {
     set(IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-std::string expanded(const std::string& word, const Login& login) {
-    std::string result;
-    for (std::size_t i = 0; i < word.size(); ++i) {
-        const char next = word[i] == '%' && i + 1 < word.size() ? word[i + 1] : '\0';
-        switch (next) {
-            case '%':
-                result += '%';
-                break;
-            case 'h':
-                result += login.address;
-                break;
-            case 'n':
-                result += login.host;
-                break;
-            case 'p':
-                result += std::to_string(login.port);
-                break;
-            case 'r':
-                result += login.user;
-                break;
-            default:
-                result += word[i];
-                continue;
-        }
-        ++i;
+std::optional<std::string> meaning_of(char letter, const Login& login) {
+    switch (letter) {
+        case 'h':
+            return login.address;
+        case 'n':
+            return login.host;
+        case 'p':
+            return std::to_string(login.port);
+        case 'r':
+            return login.user;
+        default:
+            return std::nullopt;
     }
-    return result;
 }
 
 }  // namespace
@@ -137,15 +126,10 @@ OpenFile connected(const Login& login, Deadline until, const certcast::Job& job)
 }
 
 OpenFile through_proxy_command(const Login& login) {
-    int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-        throw std::system_error(errno, std::generic_category(), "socketpair");
-    }
-    OpenFile ours(ends[0]);
-    ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
-    const OpenFile theirs(ends[1]);
+    auto [ours, theirs] = socket_pair();
+    const auto meaning = [&login](char letter) { return meaning_of(letter, login); };
     std::vector<std::string> words;
-    for (const std::string& word : login.proxy_command) words.push_back(expanded(word, login));
+    for (const std::string& word : login.proxy_command) words.push_back(expanded(word, meaning));
     std::vector<char*> argv;
     argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
@@ -161,7 +145,16 @@ OpenFile through_proxy_command(const Login& login) {
         throw std::system_error(error, std::generic_category(),
                                 login.text() + ": cannot start 'proxy_command' (" + words[0] + ")");
     }
-    return ours;
+    return std::move(ours);
+}
+
+std::pair<OpenFile, OpenFile> socket_pair() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        throw std::system_error(errno, std::generic_category(), "socketpair");
+    }
+    ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    return {OpenFile(ends[0]), OpenFile(ends[1])};
 }
 
 }  // namespace ssh

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ssh {
@@ -37,6 +38,9 @@ void wait_for(int fd, short events, Deadline until, const std::string& what,
 /// A connection to the login's address and port: of several addresses the first that answers; one
 /// that says nothing gets its share of the time.
 certcast::detail::OpenFile connected(const Login& login, Deadline until, const certcast::Job& job);
+
+/// Two connected ends, of which the first does not block.
+std::pair<certcast::detail::OpenFile, certcast::detail::OpenFile> socket_pair();
 
 /// The input and output of the login's proxy_command, which has begun.
 certcast::detail::OpenFile through_proxy_command(const Login& login);

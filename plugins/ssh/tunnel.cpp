@@ -3,22 +3,8 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <cerrno>
-#include <system_error>
 
 namespace ssh {
-
-namespace {
-
-std::pair<certcast::detail::OpenFile, certcast::detail::OpenFile> socket_pair() {
-    int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
-        throw std::system_error(errno, std::generic_category(), "socketpair");
-    }
-    return {certcast::detail::OpenFile(ends[0]), certcast::detail::OpenFile(ends[1])};
-}
-
-}  // namespace
 
 Tunnel::Tunnel(const Login& jump, const Login& target, Deadline patience, const certcast::Job& job)
     : Tunnel(jump, target, socket_pair(), patience, job) {}

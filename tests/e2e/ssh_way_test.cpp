@@ -139,6 +139,8 @@ TEST_CASE("ssh's configuration is read as ssh reads it") {
     write(file,
           "# of all\n"
           "hostkeyalias=\"an alias\"\n\n"
+          "Host [i]nner i\\nner\n"
+          "    Port 1\n"
           "Host !outer* *.example inner\n"
           "\tHostName %h.internal\n"
           "    IdentityFile = \"/keys/with space\" # of it\n"
