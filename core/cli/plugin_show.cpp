@@ -65,21 +65,26 @@ private:
         struct Right {
             std::uint64_t need;
             std::uint64_t flag;  ///< of parameters that are granted it where they are given
+            ParameterType type;  ///< of these
             std::string_view granted;
             std::string_view refused;
         };
         constexpr Right all[] = {
-            {CERTCAST_NEEDS_NETWORK, 0, "connect to any address and listen", "use the network"},
-            {CERTCAST_NEEDS_UNIX_SOCKETS, CERTCAST_CONNECTS,
+            {CERTCAST_NEEDS_NETWORK, 0, {}, "connect to any address and listen", "use the network"},
+            {CERTCAST_NEEDS_UNIX_SOCKETS, CERTCAST_CONNECTS, ParameterType::path,
              "connect to the sockets of local services", "connect to local services"},
-            {CERTCAST_NEEDS_EXEC, CERTCAST_STARTS, "run the system's programs", "run programs"},
-            {CERTCAST_NEEDS_SIGNALS, 0, "send signals to other processes",
+            {CERTCAST_NEEDS_EXEC, CERTCAST_STARTS, ParameterType::text, "run the system's programs",
+             "run programs"},
+            {CERTCAST_NEEDS_SIGNALS,
+             0,
+             {},
+             "send signals to other processes",
              "send signals to other processes"},
-            {CERTCAST_NEEDS_KEY, 0, "ask for the private key", "ask for the private key"},
+            {CERTCAST_NEEDS_KEY, 0, {}, "ask for the private key", "ask for the private key"},
         };
         std::cout << "its sandbox lets it:\n";
         for (const Right& right : all) {
-            const std::string given = names_with(right.flag);
+            const std::string given = names_with(right.flag, right.type);
             if (deployer_.needs_flag(right.need)) {
                 std::cout << "    " << right.granted << '\n';
             } else if (!given.empty()) {
@@ -95,12 +100,12 @@ private:
     }
 
     void paths(std::uint64_t flag, std::string_view what) const {
-        const std::string names = names_with(flag);
+        const std::string names = names_with(flag, ParameterType::path);
         if (!names.empty()) std::cout << "    " << what << ' ' << filter_.line(names) << '\n';
     }
 
-    /// Of files and parameters.
-    std::string names_with(std::uint64_t flag) const {
+    /// Of files, and of parameters of this type or lists of it.
+    std::string names_with(std::uint64_t flag, ParameterType type) const {
         std::string names;
         const auto add = [&names](const std::string& name) {
             names += (names.empty() ? "" : ", ") + name;
@@ -108,16 +113,17 @@ private:
         for (const FileGrant& file : deployer_.files) {
             if ((file.flags & flag) != 0) add(file.path);
         }
-        gather(flag, deployer_.params, {}, add);
+        gather(flag, type, deployer_.params, {}, add);
         return names;
     }
 
     template <typename Add>
-    static void gather(std::uint64_t flag, const std::vector<Parameter>& params,
+    static void gather(std::uint64_t flag, ParameterType type, const std::vector<Parameter>& params,
                        const std::string& path, const Add& add) {
         for (const Parameter& param : params) {
-            if (param.has(flag)) add(path + param.name);
-            gather(flag, param.fields, path + param.name + ".", add);
+            const bool is_meant = param.type == type || param.element_type == type;
+            if (is_meant && param.has(flag)) add(path + param.name);
+            gather(flag, type, param.fields, path + param.name + ".", add);
         }
     }
 

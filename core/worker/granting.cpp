@@ -47,14 +47,14 @@ public:
 
 private:
     void parameter(const Value& value, const Parameter& param) {
-        const bool is_list = value.type == ParameterType::list;
-        if (value.type == ParameterType::none || (is_list && value.entries.empty())) return;
         Rights& rights = grants_.rights;
-        if (param.has(CERTCAST_CONNECTS)) rights.unix_sockets = rights.keeps_user = true;
-        if (param.has(CERTCAST_STARTS)) rights.exec = true;
         switch (value.type) {
             case ParameterType::path:
+                if (param.has(CERTCAST_CONNECTS)) rights.unix_sockets = rights.keeps_user = true;
                 return path(value.text, param.flags);
+            case ParameterType::text:
+                if (param.has(CERTCAST_STARTS)) rights.exec = true;
+                return;
             case ParameterType::object:
                 return object(value, param.fields);
             case ParameterType::list:
@@ -64,7 +64,6 @@ private:
             case ParameterType::none:
             case ParameterType::boolean:
             case ParameterType::integer:
-            case ParameterType::text:
             case ParameterType::secret:
             case ParameterType::duration:
             case ParameterType::choice:
