@@ -290,18 +290,23 @@ fleet() {  # FILE NAME COUNT MAX_PARALLEL [LINE...]: one deployment for each of 
     seq "$count" >"$work/$name.txt"
 }
 
+against_fleet() {  # COMMAND...: prints the seconds that it takes for 200 hosts; in turn with ours
+    local theirs ours
+    fleet "$work/fleet.toml" fleet 200 32
+    for _ in 1 2 3; do
+        theirs=$("$@")
+        find "$work/fleet" -type f -delete
+        ours=$(seconds run "$work/fleet.toml")
+        calculate "$theirs / $ours"
+        echo
+    done | median
+}
+
 measure_ssh_floor() {
     start_sshd
     hosts bare 200
-    fleet "$work/fleet.toml" fleet 200 32
-    value_of[ssh_floor_ratio]=$(for _ in 1 2 3; do
-        bare=$("$programs/ssh_floor" "$ssh_port" root "$work/user_key" "$work/bare.txt" 32 \
-            "$work/cert.pem" "$work/key.pem")
-        find "$work/fleet" -type f -delete
-        ours=$(seconds run "$work/fleet.toml")
-        calculate "$bare / $ours"
-        echo
-    done | median)
+    value_of[ssh_floor_ratio]=$(against_fleet "$programs/ssh_floor" "$ssh_port" root "$work/user_key" \
+        "$work/bare.txt" 32 "$work/cert.pem" "$work/key.pem")
 }
 
 scp_all() {
@@ -312,14 +317,7 @@ scp_all() {
 measure_ssh_scp() {
     start_sshd
     hosts scp 200
-    fleet "$work/fleet.toml" fleet 200 32
-    value_of[ssh_scp_ratio]=$(for _ in 1 2 3; do
-        theirs=$(seconds scp_all)
-        find "$work/fleet" -type f -delete
-        ours=$(seconds run "$work/fleet.toml")
-        calculate "$theirs / $ours"
-        echo
-    done | median)
+    value_of[ssh_scp_ratio]=$(against_fleet seconds scp_all)
 }
 
 # Host by host, as an operator writes it: two tasks of the copy module.
