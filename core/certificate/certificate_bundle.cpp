@@ -59,7 +59,10 @@ Result<CertificateBundle> CertificateBundle::from(CertificateParts parts,
         if (parts.keys.empty() && parts.missed) return std::move(*parts.missed);
         auto key = take_matching_key(parts.keys, leaf, parts.where);
         if (key.has_value()) {
+            auto pem = key_pem(**key);
+            if (pem.has_error()) return pem.error();
             bundle.key_ = std::move(*key);
+            bundle.key_pem_ = std::move(*pem);
         } else if (rules.allow_wrong_key) {
             bundle.warnings_.push_back("it goes without a private key: " + key.error().message);
         } else {
@@ -119,7 +122,7 @@ Result<Secret> CertificateBundle::material(std::uint32_t kind, std::string_view 
                          "add it to the certificate's source",
                          {}};
         case CERTCAST_KEY_PEM:
-            return key_pem(*key_);
+            return Secret(key_pem_.text());
         case CERTCAST_KEY_DER:
             return key_der(*key_);
         case CERTCAST_PKCS12:

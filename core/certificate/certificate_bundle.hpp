@@ -90,6 +90,7 @@ private:
     std::vector<X509Ptr> chain_;
     X509Ptr root_;
     KeyPtr key_;
+    Secret key_pem_;
     Sha256 sha256_{};
     Sha256 spki_sha256_{};
     std::string subject_;

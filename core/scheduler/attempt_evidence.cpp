@@ -5,7 +5,6 @@
 #include <certcast/plugin.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 
 namespace certcast {
@@ -27,17 +26,20 @@ std::string hex_of(std::span<const std::byte> bytes) {
     return to_hex(digest);
 }
 
-Serving serving_of(const Live& live, std::string seen_by) {
+/// Where it is what was wanted, it has been parsed before.
+Serving serving_of(const Live& live, std::string seen_by, const CertificateBundle* wanted) {
     Serving serving{.not_after = live.not_after, .seen_by = std::move(seen_by)};
     if (live.presence != CERTCAST_PRESENT) return serving;
     if (live.evidence_kind == CERTCAST_EVIDENCE_SHA256) serving.sha256 = hex_of(live.evidence);
     if (live.evidence_kind != CERTCAST_EVIDENCE_DER) return serving;
-    const Result<Secret> digest = material_of_der(live.evidence, CERTCAST_SHA256);
-    if (digest.has_value()) serving.sha256 = hex_of(digest->bytes());
-    const Result<Secret> not_after = material_of_der(live.evidence, CERTCAST_NOT_AFTER);
-    if (not_after.has_value()) {
-        const std::string_view text = not_after->text();
-        std::from_chars(text.data(), text.data() + text.size(), serving.not_after);
+    const Sha256 digest =
+        sha256_of({reinterpret_cast<const char*>(live.evidence.data()), live.evidence.size()});
+    if (wanted != nullptr && digest == wanted->sha256()) {
+        serving.sha256 = to_hex(digest);
+        serving.not_after = std::chrono::system_clock::to_time_t(wanted->not_after());
+    } else if (const Result<LeafFacts> facts = facts_of_der(live.evidence)) {
+        serving.sha256 = to_hex(digest);
+        serving.not_after = std::chrono::system_clock::to_time_t(facts->not_after);
     }
     return serving;
 }
@@ -115,7 +117,7 @@ std::string Attempt::why_it_changes() const {
         if (live == nullptr || live->presence == CERTCAST_PRESENCE_UNKNOWN) return "unknown";
         if (live->as_wanted) continue;
         if (live->presence == CERTCAST_ABSENT) return "absent";
-        const std::int64_t not_after = serving_of(*live, "inspect").not_after;
+        const std::int64_t not_after = serving_of(*live, "inspect", nullptr).not_after;
         return not_after != 0 && not_after <= now ? "expired" : "differs";
     }
     return "differs";
@@ -160,14 +162,15 @@ void Attempt::note_what_is_served() {
     const bool as_before =
         undone || (!proven_ && untouched && result_.rollback == RollbackState::none);
     for (std::uint64_t i = 0; i < deployment_.certificates.size(); ++i) {
+        const CertificateBundle* wanted = services_.certificates.find(deployment_.certificates[i]);
         Serving serving;
         if (const Live* seen = find(probed_, i)) {
-            serving = serving_of(*seen, "probe");
+            serving = serving_of(*seen, "probe", wanted);
         } else if (const Live* verified = find(facts.verified, i); verified && proven_) {
-            serving = serving_of(*verified, "verify");
+            serving = serving_of(*verified, "verify", wanted);
         } else if (const Live* before = find(undone ? former_ : facts.inspected, i);
                    before && as_before) {
-            serving = serving_of(*before, "inspect");
+            serving = serving_of(*before, "inspect", wanted);
         }
         result_.serving.push_back(std::move(serving));
     }
