@@ -139,7 +139,8 @@ void SftpSide::undo(const certcast::Job& job) {
             sftp_.remove(each.real, job);
             sftp_.remove(each.none, job);
         }
-        for (const std::string& name : {each.fresh, each.part}) sftp_.remove(name, job);
+        // A name of a file that has it already is renamed to nothing, and stays.
+        for (const std::string& name : {each.fresh, each.part, each.old}) sftp_.remove(name, job);
     }
 }
 

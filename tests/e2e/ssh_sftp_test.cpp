@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 using namespace certcast::testing;
@@ -90,6 +91,41 @@ TEST_CASE("what SFTP has switched is undone where it is not proven") {
     CHECK(read_text(host.key()) == key);
     CHECK(mode_of(host.key()) == 0600);
     CHECK(host.has_only_the_pair());
+}
+
+TEST_CASE("a connection that is cut anywhere while SFTP writes leaves a pair, and nothing else") {
+    if (!is_there(sshd)) return;
+    const TemporaryFolder folder;
+    const fs::path sftp = folder / "sftp";
+    const std::string next = (folder / "next").string();  // taken by the first that connects
+    const std::string taken = (folder / "taken").string();
+    std::ofstream(sftp) << "#!/bin/sh\nmv " << next << " " << taken
+                        << " || exec /usr/lib/openssh/sftp-server\n"
+                        << "dd bs=1 count=\"$(cat " << taken
+                        << ")\" | /usr/lib/openssh/sftp-server\n";
+    fs::permissions(sftp, fs::perms(0755));
+    const Host host({.settings = "Subsystem sftp " + sftp.string() + "\n"});
+    const Run first = host.run(alone, "former");
+    CAPTURE(first.output);
+    REQUIRE(first.text("far", "status") == "changed");
+    int cuts = 0;
+    for (int at = 40;; at += 150) {
+        CAPTURE(at);
+        std::ofstream(next) << at;
+        const Run run = host.run(alone);
+        CAPTURE(run.output);
+        // What had still to be put away is put away by the next run.
+        if (run.text("far", "status") == "changed") break;
+        CHECK(host.has_only_the_pair());
+        ++cuts;
+        CHECK(run.text("far", "status") == "failed");
+        CHECK(says(read_text(host.crt()), host.pem("former")));
+        CHECK(host.run(alone, "former").text("far", "status") == "unchanged");
+    }
+    CHECK(cuts > 5);
+    CHECK(host.run(alone).text("far", "status") == "unchanged");
+    CHECK(host.has_only_the_pair());
+    CHECK(says(read_text(host.crt()), host.pem("newer")));
 }
 
 TEST_CASE("what SFTP cannot write leaves all as it was") {
