@@ -76,7 +76,7 @@ Outcome outcome_of(const WorkerExit& exit, bool started, const Limits& limits, S
     if (exit.status == exit_protocol) {
         return internal(
             Ended::protocol_error, stage,
-            "the worker found its connection to certcast disturbed; its output says why");
+            "the worker found its connection to certcast disturbed; its output may say why");
     }
     if (exit.status == exit_host_gone) {
         return internal(Ended::protocol_error, stage,
