@@ -67,8 +67,9 @@ fi
 cmake --build "$build" --target bench >&2
 
 work=$(mktemp -d)
+far=$(mktemp -d -p /dev/shm)  # what is on other hosts: each has a disk of its own, and here they would share one
 server=  # an sshd of our own
-trap 'if [[ -n $server ]]; then kill "$server"; fi; rm -rf "$work"' EXIT
+trap 'if [[ -n $server ]]; then kill "$server"; fi; rm -rf "$work" "$far"' EXIT
 export XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run
 mkdir -m 0700 "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR"
 export CERTCAST_PLUGIN_PATH=$build/tests/bench/plugins
@@ -273,8 +274,9 @@ END
     echo "[127.0.0.1]:$ssh_port $(<"$work/host_key.pub")" >"$work/known_hosts"
 }
 
-hosts() {  # NAME COUNT: a folder for each, and a list of them
-    seq -f "$work/$1/%g" "$2" >"$work/$1.txt"
+hosts() {  # NAME COUNT: an empty folder for each, and a list of them
+    rm -rf "${far:?}/$1"
+    seq -f "$far/$1/%g" "$2" >"$work/$1.txt"
     xargs mkdir -p <"$work/$1.txt"
 }
 
@@ -285,17 +287,18 @@ fleet() {  # FILE NAME COUNT MAX_PARALLEL [LINE...]: one deployment for each of 
     pipeline "$file" "$parallel"
     entry "$file" "$name" ssh "$count" "[deploy.$name.config]" 'host = "127.0.0.1"' "port = $ssh_port" \
         'user = "root"' "known_hosts = \"$work/known_hosts\"" "key_file = \"$work/user_key\"" \
-        "files = [{ form = \"fullchain\", path = \"$work/$name/\${target.name}/crt\" }, { form = \"key\", path = \"$work/$name/\${target.name}/key\" }]" \
+        "files = [{ form = \"fullchain\", path = \"$far/$name/\${target.name}/crt\" }, { form = \"key\", path = \"$far/$name/\${target.name}/key\" }]" \
         "$@"
     seq "$count" >"$work/$name.txt"
 }
 
-against_fleet() {  # COMMAND...: prints the seconds that it takes for 200 hosts; in turn with ours
-    local theirs ours
-    fleet "$work/fleet.toml" fleet 200 32
-    for _ in 1 2 3; do
+against_fleet() {  # NAME COMMAND...: prints the seconds that it takes for $work/NAME.txt; in turn with ours
+    local name=$1 theirs ours
+    shift
+    for _ in 1 2 3 4 5; do
+        hosts "$name" 200
+        fleet "$work/fleet.toml" fleet 200 32
         theirs=$("$@")
-        find "$work/fleet" -type f -delete
         ours=$(seconds run "$work/fleet.toml")
         calculate "$theirs / $ours"
         echo
@@ -304,8 +307,7 @@ against_fleet() {  # COMMAND...: prints the seconds that it takes for 200 hosts;
 
 measure_ssh_floor() {
     start_sshd
-    hosts bare 200
-    value_of[ssh_floor_ratio]=$(against_fleet "$programs/ssh_floor" "$ssh_port" root "$work/user_key" \
+    value_of[ssh_floor_ratio]=$(against_fleet bare "$programs/ssh_floor" "$ssh_port" root "$work/user_key" \
         "$work/bare.txt" 32 "$work/cert.pem" "$work/key.pem")
 }
 
@@ -316,8 +318,7 @@ scp_all() {
 
 measure_ssh_scp() {
     start_sshd
-    hosts scp 200
-    value_of[ssh_scp_ratio]=$(against_fleet seconds scp_all)
+    value_of[ssh_scp_ratio]=$(against_fleet scp seconds scp_all)
 }
 
 # Host by host, as an operator writes it: two tasks of the copy module.
