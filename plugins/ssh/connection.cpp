@@ -46,6 +46,15 @@ std::string methods_in(int list) {
     return text.empty() ? "nothing" : text;
 }
 
+/// What the libraries set up at their first use is set up when this one is loaded, and so for all
+/// attempts that are forked from there.
+const bool is_set_up = [] {
+    ssh_key raw = nullptr;
+    const bool is_made = ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &raw) == SSH_OK;
+    const Key key(raw);
+    return is_made;
+}();
+
 }  // namespace
 
 Connection::Connection(const Login& login, const certcast::Job& job)
@@ -398,7 +407,7 @@ certcast::Sensitive Channel::bytes_until(std::string_view end, const certcast::J
 
 certcast::Sensitive Channel::bytes(std::size_t count, const certcast::Job& job) {
     while (received_->text.size() < count) {
-        if (!await_more(job)) throw certcast::network_error("the host sent less than it announced");
+        if (!await_more(job)) throw certcast::network_error("the host ended within an answer");
     }
     certcast::Sensitive taken(received_->text.text().substr(0, count));
     received_->text = certcast::Sensitive(received_->text.text().substr(count));

@@ -118,9 +118,10 @@ void FarSide::await_ready(const certcast::Job& job) {
             throw certcast::timeout_error(std::string(error.what()) + ", after it said: " + said);
         }
         if (become_.program.empty()) {
-            throw certcast::remote_error("the host's shell ended without an answer: " + said +
-                                         "; if the account has SFTP alone, 'without_shell' is for "
-                                         "it");
+            throw certcast::remote_error(
+                "the host's shell ended without an answer: " + said +
+                "; it has to be one like sh, and if the account has SFTP alone, 'without_shell' is "
+                "for it");
         }
         throw certcast::auth_error(
             become_.program + " there does not do it: " +
@@ -128,11 +129,19 @@ void FarSide::await_ready(const certcast::Job& job) {
     }
 }
 
-void FarSide::ask(std::string_view action, const certcast::Job& job) {
+void FarSide::ask(std::string_view action, const certcast::Job& job,
+                  const certcast::Sensitive& contents) {
     said_.clear();
-    // So that an answer still comes in time where another deployment goes on for ever.
-    const auto patience = std::chrono::duration_cast<std::chrono::seconds>(job.remaining() / 2);
-    channel_.write(std::string(action) + " " + std::to_string(patience.count()) + "\n", job);
+    // So that an answer still comes in time where another deployment, or a command, goes on for
+    // ever.
+    using std::chrono::seconds;
+    const auto left = job.remaining();
+    const auto patience = std::chrono::duration_cast<seconds>(left / 2);
+    limit_ = std::max(std::chrono::duration_cast<seconds>(left * 9 / 10), seconds(1));
+    asked_ = std::chrono::steady_clock::now();
+    const std::string line = std::string(action) + " " + std::to_string(patience.count()) + " " +
+                             std::to_string(limit_.count()) + "\n";
+    channel_.write(certcast::Sensitive(line) + contents.text(), job);
 }
 
 FarSide::Answer FarSide::answer(const certcast::Job& job) {
@@ -172,17 +181,26 @@ void FarSide::throw_refusal(const Answer& answer) const {
     }
     if (word == "busy") throw certcast::conflict_error(why);
     if (word == "refused") {
-        throw certcast::config_error(
-            "'check' refuses the new files, so the former ones are back (it ended with status " +
-            why + "): " + said_)
+        const std::string back = ", so the former files are back: ";
+        throw_if_endless("check", back);
+        throw certcast::config_error("'check' refuses the new files (it ended with status " + why +
+                                     ")" + back + said_)
             .permanent();
     }
     throw certcast::remote_error("the host answered '" + word + " " + why + "'");
 }
 
+/// Whatever its status is: it is one of timeout's, or of a signal, as timeout pleases.
+void FarSide::throw_if_endless(const std::string& command, const std::string& so) const {
+    if (std::chrono::steady_clock::now() < asked_ + limit_) return;
+    throw certcast::timeout_error("'" + command + "' did not end within " +
+                                  std::to_string(limit_.count()) + " s" + so + said_);
+}
+
 void FarSide::expect_reloaded(const Answer& answer, const certcast::Job& job) const {
     if (answer.first != "reloaded") throw_refusal(answer);
     if (answer.second != "0") {
+        throw_if_endless("reload", ": ");
         throw certcast::remote_error("'reload' ended with status " + answer.second + ": " + said_);
     }
     std::istringstream lines(said_);
@@ -216,8 +234,9 @@ std::vector<FarFile> FarSide::look(const certcast::Job& job) {
 void FarSide::replace(const certcast::Job& job) {
     // Before anything is sent it is sure who takes it.
     if (!is_ready_) await_ready(job);
-    ask("deploy", job);
-    for (const FarTarget& file : task().files) channel_.write(file.contents, job);
+    certcast::Sensitive contents;
+    for (const FarTarget& file : task().files) contents += file.contents.text();
+    ask("deploy", job, contents);
     Answer found = answer(job);
     if (found.first == "staged") {
         job.step("replace files", pack(task()));
@@ -229,10 +248,8 @@ void FarSide::replace(const certcast::Job& job) {
         found = answer(job);
     }
     expect_reloaded(found, job);
-    certcast::Sensitive expected;
-    for (const FarTarget& file : task().files) expected += file.contents.text();
     const certcast::Sensitive read = channel_.bytes_until(end_of_file(), job);
-    set_proven(channel_.line(job) == "0" && read == expected);
+    set_proven(channel_.line(job) == "0" && read == contents);
 }
 
 void FarSide::undo(const certcast::Job& job) {

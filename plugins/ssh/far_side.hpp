@@ -5,6 +5,7 @@
 
 #include <certcast/job.hpp>
 
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string>
@@ -44,11 +45,13 @@ private:
     std::string end_of_file() const;
     /// Gives the password to nobody but who asks for it by our own words.
     void await_ready(const certcast::Job& job);
-    void ask(std::string_view action, const certcast::Job& job);
+    void ask(std::string_view action, const certcast::Job& job,
+             const certcast::Sensitive& contents = {});
     Answer answer(const certcast::Job& job);
     certcast::Sensitive sized_text(const std::string& size_text, const certcast::Job& job);
     FarFile file_from(const Answer& answer, const certcast::Job& job);
     [[noreturn]] void throw_refusal(const Answer& answer) const;
+    void throw_if_endless(const std::string& command, const std::string& so) const;
     void expect_reloaded(const Answer& answer, const certcast::Job& job) const;
 
     Become become_;
@@ -56,8 +59,10 @@ private:
     bool is_looking_;    ///< without being asked, once
     Connection connection_;
     Channel channel_;
-    bool is_ready_ = false;  ///< it has answered
-    std::string said_;       ///< by the latest command, for the end of a message
+    bool is_ready_ = false;          ///< it has answered
+    std::string said_;               ///< by the latest command, for the end of a message
+    std::chrono::seconds limit_{0};  ///< of a command there
+    Deadline asked_;                 ///< when the latest was asked for
 };
 
 }  // namespace ssh

@@ -1,13 +1,16 @@
 # Runs on the far side, under any POSIX sh, as
 #     sh -c THIS certcast TOKEN CHECK RELOAD FIRST [PATH MODE OWNER GROUP SIZE LINES]..
-# and does what it is asked by lines on standard input: "deploy PATIENCE", "settle", "rollback
-# PATIENCE", "inspect", which FIRST may be too, to save a round trip. With "deploy" come the contents
-# of the files, one after the other, and, once they are staged, the line "commit"; LINES is "" where
-# they are no plain lines. After a deployment that went well all files are read back. What an attempt
-# leaves lies beside each file: .NAME.certcast-TOKEN.new is not switched to yet, .old is what was replaced, .none says that nothing
-# was there. Answers are lines on standard output. It goes on when the connection breaks: what it
-# has begun it brings to an end. A text without single quotes, because it is quoted by them.
-# Programs and subshells are what it spends its time on, so the shell does what it can itself.
+# and does what it is asked by lines on standard input: "deploy PATIENCE LIMIT", "settle", "rollback
+# PATIENCE LIMIT", "inspect", which FIRST may be too, to save a round trip; PATIENCE is for others who
+# deploy, LIMIT for each command, in seconds. With "deploy" come the contents of the files, one after
+# the other, and, once they are staged, the line "commit"; LINES is "" where they are no plain lines.
+# After a deployment that went well all files are read back. Answers are lines on standard output. It
+# goes on when the connection breaks: what it has begun it brings to an end.
+# What an attempt leaves lies beside each file: .NAME.certcast-TOKEN.new is not switched to yet, or,
+# where nothing was before, a second name of the file; .none says that where it has no second name;
+# .old is what was replaced.
+# A text without single quotes, because it is quoted by them. Programs and subshells are what it
+# spends its time on, so the shell does what it can itself.
 # shellcheck shell=sh disable=SC2012,SC3013,SC3067 # the first words of ls -l, -ef, -O, -G are there everywhere
 set -u
 unset text line  # what has been exported stays so, and files with keys go through these
@@ -22,6 +25,9 @@ newline="
 "
 
 say() { printf "certcast %s\n" "$*"; }
+
+# A substitution costs as much as a program: only what has failed is asked why, by doing it again.
+try() { "$@" >/dev/null 2>&1 || error=$("$@" 2>&1); }  # COMMAND..
 
 # Each PATH MODE .. becomes PATH REAL MODE .., where its symlinks lead.
 todo=$#
@@ -101,7 +107,7 @@ is_alive() {  # HOLDER
 # One deployment after the other. Who is gone holds it no more.
 take_lock() {
     lock=$beside-lock waited=0 missed=0
-    until error=$(ln -s "$$ $boot" "$lock" 2>&1); do
+    until try ln -s "$$ $boot" "$lock"; do
         if holder=$(readlink "$lock" 2>/dev/null); then
             refusal=busy error="another deployment holds $lock (process ${holder%% *})"
             if ! is_alive "$holder" && mv -f "$lock" "$lock-$$" 2>/dev/null; then
@@ -150,12 +156,14 @@ own() {
 }
 
 stage() {
+    error="it is the same file as another of them"
+    [ ! -e "$new" ] || return 1
     for gone in "$beside"-*.new "$beside"-*.said; do  # of somebody who was killed
         if [ -e "$gone" ]; then rm -f "$gone"; fi
     done
     if [ -n "$lines" ]; then take_lines; else take_bytes; fi || return 1
     if [ -n "$owner$group" ] || [ -e "$real" ]; then error=$(own 2>&1) || return 1; fi
-    error=$(chmod "$mode" "$new" 2>&1)
+    try chmod "$mode" "$new"
 }
 
 take_lines() {
@@ -186,22 +194,26 @@ take_bytes() {
 }
 
 # Where sync takes no names, it does it all.
-sync_all() { error=$(sync "$@" 2>&1) || { ! sync / && sync; } 2>/dev/null; }
+sync_all() { try sync "$@" || { ! sync / && sync; } 2>/dev/null; }
 
 # Another name for a file, or a copy where the system permits none.
 copy() {  # FROM TO
     ln "$1" "$2" 2>/dev/null || { cp -p "$1" "$2-part" && mv -f "$2-part" "$2"; }
 }
 
-keep() {
-    if [ -e "$real" ]; then
-        error=$(copy "$real" "$old" 2>&1)
-    else
-        { echo >"$none"; } 2>/dev/null || error=$( (: >"$none") 2>&1)
-    fi
-}
+keep() { if [ -e "$real" ]; then try copy "$real" "$old"; fi; }
 
-switch() { error=$(mv -f "$new" "$real" 2>&1); }
+say_none() { { echo >"$none"; } 2>/dev/null || error=$( (: >"$none") 2>&1); }
+
+switch() {
+    if [ ! -e "$old" ]; then
+        ln "$new" "$real" 2>/dev/null && return 0
+        error="somebody else has just made it"
+        [ ! -e "$real" ] || return 1
+        say_none || return 1
+    fi
+    try mv -f "$new" "$real"
+}
 
 # What was there stays known until nothing needs it any more.
 restore() {
@@ -209,14 +221,14 @@ restore() {
         restored=yes
         if [ "$old" -ef "$real" ]; then return 0; fi
         rm -f "$new"
-        error=$(copy "$old" "$new" 2>&1) && error=$(mv -f "$new" "$real" 2>&1) || return 1
-    elif [ -e "$none" ]; then
+        try copy "$old" "$new" && switch || return 1
+    elif [ -e "$none" ] || [ "$new" -ef "$real" ]; then
         restored=yes
-        error=$(rm -f "$real" 2>&1) || return 1
+        say_none && remove "$real" "$new" || return 1
     fi
 }
 
-remove() { error=$(rm -f "$@" 2>&1); }
+remove() { try rm -f "$@"; }
 forget() {  # FILE..
     together remove "\"\$new\" \"\$new-part\" \"\$old\" \"\$old-part\" \"\$none\"" "$@"
 }
@@ -237,12 +249,14 @@ fail() {  # FILE..
 }
 
 # A command of the operator, with signals as a program expects them. What it says goes through a
-# file, so that nobody waits for a background process that keeps its output open.
+# file, so that nobody waits for a background process that keeps its output open. Where there is no
+# timeout, or an old one, it may take as long as it likes.
 run() {
     (
         trap - HUP INT PIPE TERM
         exec >"$said" 2>&1 </dev/null
         umask "$usual"
+        if timeout -k 5 5 true 2>/dev/null; then exec timeout -k 5 "$limit" sh -c "$1"; fi
         exec sh -c "$1"
     )
     status=$?
@@ -274,9 +288,11 @@ deploy() {  # FILE..
             return
         fi
     fi
-    say switched
     status=0
-    [ -z "$reload" ] || run "$reload"
+    if [ -n "$reload" ]; then
+        say switched
+        run "$reload"
+    fi
     answer reloaded "$status"
     [ "$status" -ne 0 ] || together show "\"\$real\"" "$@"
 }
@@ -293,7 +309,7 @@ rollback() {  # FILE..
 locked=""
 printf "\ncertcast ready\n"  # behind whatever a shell says when somebody logs in
 if [ "$first" = inspect ]; then each look "$@"; fi
-while IFS=" " read -r action patience; do
+while IFS=" " read -r action patience limit; do
     case $action in
         inspect) each look "$@" ;;
         settle)

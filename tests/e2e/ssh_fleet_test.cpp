@@ -61,8 +61,8 @@ private:
     std::uint16_t port_ = 0;
 };
 
-/// A line to a port on which everything takes its time in both directions. Counts how often the
-/// client had to wait for an answer.
+/// A line to a port on which everything takes its time in both directions. Counts the longest chain
+/// of what was asked after what was heard.
 class SlowLine {
 public:
     SlowLine(std::uint16_t port, std::chrono::milliseconds delay)
@@ -75,6 +75,7 @@ private:
     struct Piece {
         steady_clock::time_point due;
         std::string bytes;
+        int asked;  ///< how often, in this chain
     };
     struct Direction {
         int from;
@@ -93,7 +94,7 @@ private:
     }
 
     void relay(Direction out, Direction back, std::chrono::milliseconds delay) {
-        bool has_heard = false;
+        int asked = 0;
         while (out.is_open && back.is_open) {
             auto next = steady_clock::now() + std::chrono::seconds(60);
             for (Direction* one : {&out, &back}) {
@@ -101,8 +102,9 @@ private:
                        one->under_way.front().due <= steady_clock::now()) {
                     const std::string& bytes = one->under_way.front().bytes;
                     ::send(one->to, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+                    if (one == &out) asked = one->under_way.front().asked;
+                    if (one == &back) turns_ = one->under_way.front().asked;
                     one->under_way.pop_front();
-                    if (one == &back) has_heard = true;
                 }
                 if (!one->under_way.empty()) next = std::min(next, one->under_way.front().due);
             }
@@ -118,10 +120,8 @@ private:
                 one.is_open = got > 0;
                 if (got <= 0) continue;
                 bytes.resize(static_cast<std::size_t>(got));
-                one.under_way.push_back({steady_clock::now() + delay, std::move(bytes)});
-                // What is on its way already was asked for before.
-                if (&one == &out && has_heard && back.under_way.empty()) ++turns_;
-                if (&one == &out) has_heard = false;
+                one.under_way.push_back({steady_clock::now() + delay, std::move(bytes),
+                                         &one == &out ? turns_ + 1 : asked});
             }
         }
     }

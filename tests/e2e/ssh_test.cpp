@@ -143,6 +143,36 @@ TEST_CASE("a check that fails leaves the former pair in place, and nothing is re
     CHECK(host.has_only_the_pair());
 }
 
+TEST_CASE("a command that does not come to an end is ended over there, before its deployment is") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    REQUIRE(host.run({}, "former").text("far", "status") == "changed");
+    const fs::path program = host.workspace / "endless";
+    const std::string limit = "[deploy.far.timeouts]\ndeploy = \"4s\"\n";
+    // What it starts ends with it.
+    const std::string endless = sh("sleep 1000 & echo $! > " + program.string() + "; wait");
+    SUBCASE("a check") {
+        const Run run = host.workspace.run(host.pipeline("check = " + endless) + limit);
+        CAPTURE(run.output);
+        CHECK(says(run.message("far"), "'check' did not end within 3 s, so the former files"));
+    }
+    SUBCASE("a reload, but the one of the rollback") {
+        const std::string first = "test -e " + program.string() + " || ";
+        const Run run =
+            host.workspace.run(host.pipeline("reload = " + sh(first + "{ sleep 1000 & echo $! > " +
+                                                              program.string() + "; wait; }")) +
+                               limit);
+        CAPTURE(run.output);
+        CHECK(says(run.message("far"), "'reload' did not end within 3 s"));
+        CHECK(run.text("far", "rollback") == "done");
+    }
+    const pid_t process = std::stoi(read_text(program));
+    wait_until("it has been ended",
+               [&] { return state_of(process) == 0 || state_of(process) == 'Z'; });
+    CHECK(says(read_text(host.crt()), host.pem("former")));
+    CHECK(host.has_only_the_pair());
+}
+
 TEST_CASE("a reload that fails is undone, and what was there before is loaded again") {
     if (!is_there(sshd)) return;
     const Host host;
@@ -173,6 +203,30 @@ TEST_CASE("a reload that fails is undone, and what was there before is loaded ag
     CHECK(says(read_text(host.crt()), host.pem("former")));
     CHECK(mode_of(host.crt()) == 0640);
     CHECK(read_text(loaded) == read_text(host.crt()));
+    CHECK(host.has_only_the_pair());
+}
+
+TEST_CASE("where a file cannot have two names its copy is kept") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    host.server.install_program("ln", "[ \"$1\" = -s ] && exec /bin/ln \"$@\"\nexit 1\n");
+    const std::string newer = (host.workspace / "newer.pem").string();
+    const std::string reload =
+        "reload = " + sh("! grep -qF \"$(sed -n 2p " + newer + ")\" " + host.crt().string());
+    const Run gone = host.run(reload);
+    CAPTURE(gone.output);
+    CHECK(says(gone.message("far"), "'reload' ended with status 1"));
+    CHECK(gone.text("far", "rollback") == "done");
+    CHECK(host.names().empty());
+
+    REQUIRE(host.run({}, "former").text("far", "status") == "changed");
+    CHECK(host.has_only_the_pair());
+    fs::permissions(host.crt(), fs::perms(0640));
+    const Run back = host.run(reload);
+    CAPTURE(back.output);
+    CHECK(back.text("far", "rollback") == "done");
+    CHECK(says(read_text(host.crt()), host.pem("former")));
+    CHECK(mode_of(host.crt()) == 0640);
     CHECK(host.has_only_the_pair());
 }
 
@@ -345,6 +399,17 @@ TEST_CASE("a symlink stays one, and the file behind it is replaced") {
     CHECK(fs::is_symlink(host.crt()));
     CHECK(says(read_text(host.workspace / "archive/one.crt"), host.pem("newer")));
     CHECK(host.run().text("far", "status") == "unchanged");
+}
+
+TEST_CASE("two files that are one by a symlink are told") {
+    if (!is_there(sshd)) return;
+    const Host host;
+    fs::create_symlink("shop.crt", host.key());
+    const Run run = host.run();
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "failed");
+    CHECK(says(run.message("far"), host.key().string() + ": it is the same file as another"));
+    CHECK(host.names() == std::vector<std::string>{"shop.key"});
 }
 
 TEST_CASE("what cannot be written is told, and nothing is left of it") {
