@@ -60,7 +60,7 @@ done
 
 if [[ -z $build ]]; then
     build=$root/build/release
-    tests/install_packages.sh build test bench >&2
+    tests/install_packages.sh build test >&2
     cmake --preset release --log-level=WARNING >&2
     cmake --build --preset release >&2
 fi

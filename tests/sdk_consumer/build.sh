@@ -18,7 +18,7 @@ done
 rm -rf "$work"
 mkdir -p "$work"
 cmake --install "$build" --component sdk --prefix "$work/prefix"
-for sample in deployer_cpp deployer_c; do
+for sample in deployer_cpp deployer_c deployer_http; do
     cmake -S "$samples/$sample" -B "$work/$sample" -G Ninja \
         -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_INSTALL_PREFIX="$work/prefix" \
         -DCMAKE_C_FLAGS="-Wall -Wextra -Werror" -DCMAKE_CXX_FLAGS="-Wall -Wextra -Werror"

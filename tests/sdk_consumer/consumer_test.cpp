@@ -79,3 +79,15 @@ TEST_CASE("the deployers of the samples deploy, stay and roll back") {
         check_deployer("keyfile.so", true);
     }
 }
+
+TEST_CASE("the deployer of the samples that talks to an API looks for it") {
+    const certcast_plugin& plugin =
+        load_plugin(std::string(CERTCAST_CONSUMER_PLUGINS) + "/upload.so");
+    FakeHost host(plugin.deployers[0]);
+    host.config["url"] = "https://127.0.0.1:1/certificate";
+    host.config["token"] = "token";
+    host.secrets["token"] = "s3cret";
+    const FakeOutcome outcome = host.inspect();
+    CHECK(outcome.category == CERTCAST_NETWORK_ERROR);
+    CHECK(outcome.message.find("GET https://127.0.0.1:1/certificate: ") == 0);
+}

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <curl/curl.h>
+#include <certcast/errors.hpp>
+#include <certcast/http.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace certcast::http {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+template <auto Free>
+struct FreeWith {
+    template <typename T>
+    void operator()(T* object) const {
+        Free(object);
+    }
+};
+
+/// Lines of headers, some of which are secret.
+void wipe(curl_slist* list) {
+    for (curl_slist* line = list; line != nullptr; line = line->next) {
+        ::explicit_bzero(line->data, std::strlen(line->data));
+    }
+    curl_slist_free_all(list);
+}
+
+using Url = std::unique_ptr<CURLU, FreeWith<curl_url_cleanup>>;
+using List = std::unique_ptr<curl_slist, FreeWith<wipe>>;
+
+/// Set up when this is loaded, and so for all attempts that are forked from there.
+const CURLcode set_up = curl_global_init(CURL_GLOBAL_DEFAULT);
+
+void append(List& list, const Sensitive& line) {
+    curl_slist* const longer =
+        curl_slist_append(list.get(), (line + std::string_view("\0", 1)).data());
+    if (longer == nullptr) throw std::bad_alloc();
+    (void)list.release();
+    list.reset(longer);
+}
+
+Url parsed(const std::string& url) {
+    Url parts(curl_url());
+    if (!parts) throw std::bad_alloc();
+    const CURLUcode status = curl_url_set(parts.get(), CURLUPART_URL, url.c_str(), 0);
+    if (status != CURLUE_OK) {
+        throw config_error(shown(url) + " is no URL: " + curl_url_strerror(status));
+    }
+    return parts;
+}
+
+/// Empty where it has none.
+std::string part_of(const Url& url, CURLUPart part) {
+    char* text = nullptr;
+    if (curl_url_get(url.get(), part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
+    const std::unique_ptr<char, FreeWith<curl_free>> owner(text);
+    return text;
+}
+
+std::string origin_of(const Url& url) {
+    return part_of(url, CURLUPART_SCHEME) + "://" + part_of(url, CURLUPART_HOST) + ":" +
+           part_of(url, CURLUPART_PORT);
+}
+
+/// By names that vendors use for tokens, keys and signatures.
+bool may_be_secret(std::string name) {
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    static constexpr std::array words{"auth", "cookie", "token", "key", "secret", "signature"};
+    return std::any_of(words.begin(), words.end(),
+                       [&](const char* word) { return name.find(word) != std::string::npos; });
+}
+
+void log_headers(const std::vector<Header>& headers, std::string_view direction, const Job& job) {
+    for (const Header& header : headers) {
+        const std::string value =
+            may_be_secret(header.name) ? "***" : std::string(header.value.text());
+        job.debug(std::string(direction) + " " + header.name + ": " + value);
+    }
+}
+
+[[noreturn]] void throw_failure(CURLcode status, const std::string& message) {
+    switch (status) {
+        case CURLE_OPERATION_TIMEDOUT:
+            throw timeout_error(message);
+        case CURLE_OUT_OF_MEMORY:
+            throw std::bad_alloc();
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_SSL_CERTPROBLEM:
+        case CURLE_SSL_ISSUER_ERROR:
+        case CURLE_UNSUPPORTED_PROTOCOL:
+        case CURLE_URL_MALFORMAT:
+            throw config_error(message);
+        case CURLE_WEIRD_SERVER_REPLY:
+        case CURLE_BAD_CONTENT_ENCODING:
+            throw remote_error(message);
+        default:
+            throw network_error(message);
+    }
+}
+
+curl_blob blob_of(std::string_view bytes) {
+    return {const_cast<char*>(bytes.data()), bytes.size(), CURL_BLOB_COPY};
+}
+
+}  // namespace
+
+/// One connection pool, and the request that is under way.
+class Client::Transfer {
+public:
+    explicit Transfer(Settings settings)
+        : settings_(std::move(settings)), easy_(curl_easy_init()), multi_(curl_multi_init()) {
+        if (set_up != CURLE_OK || !easy_ || !multi_) throw std::bad_alloc();
+    }
+
+    Response send(const Request& request, const Job& job) {
+        constexpr int most_redirects = 5;
+        const std::string what = request.method + " " + shown(request.url);
+        std::string url = request.url;
+        for (int redirects = 0;; ++redirects) {
+            Response response = exchange(request, url, what, job);
+            char* target = nullptr;
+            curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &target);
+            if (target == nullptr) return response;
+            const std::string next = target;
+            const std::string text = what + ": the server redirects to " + shown(next);
+            if (request.method != "GET" && request.method != "HEAD") {
+                throw remote_error(text + ", which is followed for GET and HEAD alone").permanent();
+            }
+            if (origin_of(parsed(next)) != origin_of(parsed(url))) {
+                throw remote_error(text + ", which is another server").permanent();
+            }
+            if (redirects == most_redirects) throw remote_error(text + ", and so on").permanent();
+            url = next;
+        }
+    }
+
+private:
+    /// While it lives the request is under way.
+    class UnderWay {
+    public:
+        UnderWay(CURLM* multi, CURL* easy) : multi_(multi), easy_(easy) {
+            if (curl_multi_add_handle(multi_, easy_) != CURLM_OK) throw std::bad_alloc();
+        }
+        UnderWay(const UnderWay&) = delete;
+        UnderWay& operator=(const UnderWay&) = delete;
+        ~UnderWay() { curl_multi_remove_handle(multi_, easy_); }
+
+    private:
+        CURLM* multi_;
+        CURL* easy_;
+    };
+
+    template <typename T>
+    void set(CURLoption option, T value) {
+        const CURLcode status = curl_easy_setopt(easy_.get(), option, value);
+        if (status != CURLE_OK) throw_failure(status, curl_easy_strerror(status));
+    }
+
+    Response exchange(const Request& request, const std::string& url, const std::string& what,
+                      const Job& job) {
+        curl_easy_reset(easy_.get());
+        response_ = {};
+        is_too_large_ = false;
+        error_.fill('\0');
+        const std::string host = set_way(url);
+        set_identity();
+        set_limits(job);
+        const List lines = lines_of(request, host);
+        set(CURLOPT_HTTPHEADER, lines.get());
+        set_body(request);
+        const auto begun = steady_clock::now();
+        job.debug(request.method + " " + shown(url) + ", " + std::to_string(request.body.size()) +
+                  " bytes");
+        log_headers(request.headers, ">", job);
+        const CURLcode status = carried_out(what, job);
+        if (is_too_large_) {
+            throw remote_error(what + ": the answer is larger than " +
+                               std::to_string(settings_.largest_answer) + " bytes")
+                .permanent();
+        }
+        if (status != CURLE_OK) {
+            throw_failure(
+                status, what + ": " +
+                            (error_.front() != '\0' ? error_.data() : curl_easy_strerror(status)));
+        }
+        curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &response_.status);
+        const auto taken =
+            std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begun);
+        job.debug(std::to_string(response_.status) + ", " + std::to_string(response_.body.size()) +
+                  " bytes in " + std::to_string(taken.count()) + " ms");
+        log_headers(response_.headers, "<", job);
+        return std::exchange(response_, {});
+    }
+
+    /// Gives the Host header that it takes, or nothing where it is the usual one.
+    std::string set_way(const std::string& url) {
+        set(CURLOPT_PROTOCOLS_STR, settings_.allows_plain ? "https,http" : "https");
+        set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+        // Empty: not what the environment says, either.
+        set(CURLOPT_PROXY, std::string(settings_.proxy.text()).c_str());
+        const Url parts = parsed(url);
+        if (!part_of(parts, CURLUPART_USER).empty() ||
+            !part_of(parts, CURLUPART_PASSWORD).empty()) {
+            throw config_error(shown(part_of(parts, CURLUPART_HOST)) +
+                               ": a URL is to have no user or password in it");
+        }
+        if (settings_.server_name.empty()) {
+            set(CURLOPT_URL, url.c_str());
+            return {};
+        }
+        const std::string port = part_of(parts, CURLUPART_PORT);
+        const std::string host = part_of(parts, CURLUPART_HOST);
+        const std::string way = settings_.server_name + ":" + port + ":" + host + ":" + port;
+        way_.reset(curl_slist_append(nullptr, way.c_str()));
+        set(CURLOPT_CONNECT_TO, way_.get());
+        if (curl_url_set(parts.get(), CURLUPART_HOST, settings_.server_name.c_str(), 0) !=
+            CURLUE_OK) {
+            throw config_error("'" + settings_.server_name + "' is no name of a server");
+        }
+        set(CURLOPT_URL, part_of(parts, CURLUPART_URL).c_str());
+        return host + ":" + port;
+    }
+
+    void set_identity() {
+        set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+        set(CURLOPT_SSL_VERIFYPEER, 1L);
+        set(CURLOPT_SSL_VERIFYHOST, 2L);
+        if (!settings_.ca_pem.empty()) {
+            const curl_blob ca = blob_of(settings_.ca_pem);
+            set(CURLOPT_CAINFO_BLOB, &ca);
+            set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // else the system's count, too
+        }
+        if (!settings_.certificate_pem.empty()) {
+            const curl_blob certificate = blob_of(settings_.certificate_pem);
+            const curl_blob key = blob_of(settings_.key_pem.text());
+            set(CURLOPT_SSLCERT_BLOB, &certificate);
+            set(CURLOPT_SSLKEY_BLOB, &key);
+        }
+    }
+
+    void set_limits(const Job& job) {
+        const auto left = std::max(job.remaining(), std::chrono::milliseconds(1));
+        set(CURLOPT_TIMEOUT_MS, static_cast<long>(left.count()));
+        set(CURLOPT_CONNECTTIMEOUT_MS,
+            static_cast<long>(std::min(left, settings_.connect_timeout).count()));
+        set(CURLOPT_NOSIGNAL, 1L);
+        // A name that is still being looked up keeps nobody waiting.
+        set(CURLOPT_QUICK_EXIT, 1L);
+        set(CURLOPT_ERRORBUFFER, error_.data());
+        set(CURLOPT_WRITEFUNCTION, &Transfer::take_body);
+        set(CURLOPT_WRITEDATA, this);
+        set(CURLOPT_HEADERFUNCTION, &Transfer::take_header);
+        set(CURLOPT_HEADERDATA, this);
+    }
+
+    static List lines_of(const Request& request, const std::string& host) {
+        List lines;
+        bool has_type = false;
+        for (const Header& header : request.headers) {
+            const bool is_clean = header.name.find_first_of("\r\n:") == std::string::npos &&
+                                  header.value.text().find_first_of(
+                                      std::string_view("\r\n\0", 3)) == std::string_view::npos;
+            if (!is_clean) throw config_error("the header " + header.name + " is more than a line");
+            has_type = has_type || ::strcasecmp(header.name.c_str(), "content-type") == 0;
+            append(lines, (header.name + ": ") + header.value);
+        }
+        if (!host.empty()) append(lines, Sensitive("Host: " + host));
+        // What libcurl would add of its own accord.
+        append(lines, Sensitive("Expect:"));
+        if (!has_type) append(lines, Sensitive("Content-Type:"));
+        return lines;
+    }
+
+    void set_body(const Request& request) {
+        const std::string& method = request.method;
+        const bool may_have_one = method == "POST" || method == "PUT" || method == "PATCH";
+        if (method == "HEAD") {
+            set(CURLOPT_NOBODY, 1L);
+        } else if (may_have_one || !request.body.empty()) {
+            set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+            set(CURLOPT_POSTFIELDS, request.body.empty() ? "" : request.body.data());
+        }
+        set(CURLOPT_CUSTOMREQUEST, method.c_str());
+    }
+
+    CURLcode carried_out(const std::string& what, const Job& job) {
+        const UnderWay under_way(multi_.get(), easy_.get());
+        for (int running = 1;;) {
+            job.throw_if_cancelled();
+            if (job.remaining().count() == 0) {
+                throw timeout_error(what + ": the server did not answer in time");
+            }
+            CURLMcode status = curl_multi_perform(multi_.get(), &running);
+            if (running == 0) break;
+            curl_waitfd cancel{job.cancel_fd(), CURL_WAIT_POLLIN, 0};
+            const auto left = std::min(job.remaining(), std::chrono::milliseconds(60'000));
+            if (status == CURLM_OK) {
+                status = curl_multi_poll(multi_.get(), &cancel, 1, static_cast<int>(left.count()),
+                                         nullptr);
+            }
+            if (status != CURLM_OK) throw network_error(what + ": " + curl_multi_strerror(status));
+        }
+        int left = 0;
+        const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left);
+        return message != nullptr ? message->data.result : CURLE_RECV_ERROR;
+    }
+
+    static std::size_t take_body(const char* data, std::size_t, std::size_t size, void* self) {
+        auto& transfer = *static_cast<Transfer*>(self);
+        Sensitive& body = transfer.response_.body;
+        transfer.is_too_large_ = size > transfer.settings_.largest_answer - body.size();
+        if (transfer.is_too_large_) return 0;
+        body += std::string_view(data, size);
+        return size;
+    }
+
+    static std::size_t take_header(const char* data, std::size_t, std::size_t size, void* self) {
+        auto& headers = static_cast<Transfer*>(self)->response_.headers;
+        std::string_view line(data, size);
+        while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
+        constexpr std::size_t most_headers = 1000;
+        if (line.starts_with("HTTP/")) headers.clear();  // of a 100, or of a proxy
+        if (headers.size() == most_headers) return 0;
+        const std::size_t colon = line.find(':');
+        if (colon == std::string_view::npos) return size;
+        const std::size_t value = std::min(line.find_first_not_of(" \t", colon + 1), line.size());
+        headers.emplace_back(std::string(line.substr(0, colon)), line.substr(value));
+        return size;
+    }
+
+    Settings settings_;
+    std::unique_ptr<CURL, FreeWith<curl_easy_cleanup>> easy_;
+    std::unique_ptr<CURLM, FreeWith<curl_multi_cleanup>> multi_;
+    List way_;
+    Response response_;
+    bool is_too_large_ = false;
+    std::array<char, CURL_ERROR_SIZE> error_{};
+};
+
+Client::Client(Settings settings) : transfer_(std::make_unique<Transfer>(std::move(settings))) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() = default;
+
+Response Client::send(const Request& request, const Job& job) {
+    return transfer_->send(request, job);
+}
+
+}  // namespace certcast::http
