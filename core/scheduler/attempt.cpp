@@ -228,8 +228,7 @@ asio::awaitable<void> Attempt::wind_up() {
         if (went_well && result_.outcome.succeeded() && !end.succeeded()) result_.outcome = end;
     }
     session_.reset();
-    // What could not be put away is tried once more by the next run.
-    if (proven_ && !result_.is_held && !has_left_something_) {
+    if (proven_ && !result_.is_held) {
         const Result<void> forgotten = co_await services_.memory.settle(key_);
         if (forgotten.has_error()) warn("not recorded as settled: " + forgotten.error().text());
     }
@@ -245,7 +244,6 @@ asio::awaitable<void> Attempt::wind_up() {
 }
 
 asio::awaitable<bool> Attempt::settle() {
-    has_left_something_ = false;
     if (!has(Stage::settle)) co_return true;
     // What would undo it goes now, so nobody may want to undo it any more.
     const Result<void> recorded = co_await services_.memory.prove(key_);
@@ -259,7 +257,6 @@ asio::awaitable<bool> Attempt::settle() {
         outcome.ended == Ended::timed_out || outcome.ended == Ended::cancelled;
     if (only_too_slow || outcome.ended == Ended::failed) {
         warn("deployed, but what it replaced was not cleaned up: " + reason_of(outcome));
-        has_left_something_ = true;
     } else {
         result_.outcome = std::move(outcome);
     }

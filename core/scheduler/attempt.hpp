@@ -81,7 +81,6 @@ private:
     bool unknown_ = false;         ///< an earlier one was begun, and what became of it nobody knows
     bool touched_ = false;         ///< deploy was begun: what was seen before says nothing any more
     bool proven_ = false;          ///< from here on nothing is undone
-    bool has_left_something_ = false;  ///< settle did not put away all that it had to
     bool late_ = false;
 };
 
