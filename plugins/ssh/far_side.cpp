@@ -138,7 +138,7 @@ void FarSide::ask(std::string_view action, const certcast::Job& job,
     const auto left = job.remaining();
     const auto patience = std::chrono::duration_cast<seconds>(left / 2);
     limit_ = std::max(std::chrono::duration_cast<seconds>(left * 9 / 10), seconds(1));
-    asked_ = std::chrono::steady_clock::now();
+    command_begun_.reset();
     const std::string line = std::string(action) + " " + std::to_string(patience.count()) + " " +
                              std::to_string(limit_.count()) + "\n";
     channel_.write(certcast::Sensitive(line) + contents.text(), job);
@@ -192,7 +192,7 @@ void FarSide::throw_refusal(const Answer& answer) const {
 
 /// Whatever its status is: it is one of timeout's, or of a signal, as timeout pleases.
 void FarSide::throw_if_endless(const std::string& command, const std::string& so) const {
-    if (std::chrono::steady_clock::now() < asked_ + limit_) return;
+    if (!command_begun_ || std::chrono::steady_clock::now() < *command_begun_ + limit_) return;
     throw certcast::timeout_error("'" + command + "' did not end within " +
                                   std::to_string(limit_.count()) + " s" + so + said_);
 }
@@ -240,11 +240,13 @@ void FarSide::replace(const certcast::Job& job) {
     Answer found = answer(job);
     if (found.first == "staged") {
         job.step("replace files", pack(task()));
+        command_begun_ = std::chrono::steady_clock::now();
         channel_.write("commit\n", job);
         found = answer(job);
     }
     if (found.first == "switched") {
         job.progress(700, "reloading");
+        command_begun_ = std::chrono::steady_clock::now();
         found = answer(job);
     }
     expect_reloaded(found, job);

@@ -59,10 +59,10 @@ private:
     bool is_looking_;    ///< without being asked, once
     Connection connection_;
     Channel channel_;
-    bool is_ready_ = false;          ///< it has answered
-    std::string said_;               ///< by the latest command, for the end of a message
-    std::chrono::seconds limit_{0};  ///< of a command there
-    Deadline asked_;                 ///< when the latest was asked for
+    bool is_ready_ = false;                  ///< it has answered
+    std::string said_;                       ///< by the latest command, for the end of a message
+    std::chrono::seconds limit_{0};          ///< of a command there
+    std::optional<Deadline> command_begun_;  ///< where that is known
 };
 
 }  // namespace ssh

@@ -97,7 +97,9 @@ show() {  # FILE..
 }
 
 # A link that names its holder is made at once or not at all.
-{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || boot=$(sysctl -n kern.boottime 2>/dev/null)
+on_linux=yes
+{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null ||
+    { on_linux="" && boot=$(sysctl -n kern.boottime 2>/dev/null); }
 
 is_alive() {  # HOLDER
     [ "${1#* }" = "$boot" ] && [ "${1%% *}" != $$ ] &&
@@ -159,7 +161,7 @@ stage() {
     error="it is the same file as another of them"
     [ ! -e "$new" ] || return 1
     for gone in "$beside"-*.new "$beside"-*.said; do  # of somebody who was killed
-        if [ -e "$gone" ]; then rm -f "$gone"; fi
+        if [ -e "$gone" ] && ! [ "$gone" -ef "$real" ]; then rm -f "$gone"; fi
     done
     if [ -n "$lines" ]; then take_lines; else take_bytes; fi || return 1
     if [ -n "$owner$group" ] || [ -e "$real" ]; then error=$(own 2>&1) || return 1; fi
@@ -193,21 +195,32 @@ take_bytes() {
     return 1
 }
 
-# Where sync takes no names, it does it all.
-sync_all() { try sync "$@" || { ! sync / && sync; } 2>/dev/null; }
+# What the disk refused is told once: asked again, all is well. Where sync takes no names, it does it
+# all.
+sync_all() {
+    sync "$@" >/dev/null 2>&1 && return 0
+    error=$(sync "$@" 2>&1) && error="it could not be synced"
+    { ! sync / && sync; } 2>/dev/null
+}
 
 # Another name for a file, or a copy where the system permits none.
 copy() {  # FROM TO
-    ln "$1" "$2" 2>/dev/null || { cp -p "$1" "$2-part" && mv -f "$2-part" "$2"; }
+    ln "$1" "$2" 2>/dev/null ||
+        { rm -f "$2-part" && cp -p "$1" "$2-part" && mv -f "$2-part" "$2"; }
 }
 
 keep() { if [ -e "$real" ]; then try copy "$real" "$old"; fi; }
 
-say_none() { { echo >"$none"; } 2>/dev/null || error=$( (: >"$none") 2>&1); }
+say_none() {
+    [ -e "$none" ] || error=$( (set -C && echo >"$none") 2>&1)
+}
 
 switch() {
     if [ ! -e "$old" ]; then
-        ln "$new" "$real" 2>/dev/null && return 0
+        if ln "$new" "$real" 2>/dev/null; then
+            [ "$new" -ef "$real" ] || say_none  # some file systems number each name apart
+            return
+        fi
         error="somebody else has just made it"
         [ ! -e "$real" ] || return 1
         say_none || return 1
@@ -250,13 +263,18 @@ fail() {  # FILE..
 
 # A command of the operator, with signals as a program expects them. What it says goes through a
 # file, so that nobody waits for a background process that keeps its output open. Where there is no
-# timeout, or an old one, it may take as long as it likes.
+# timeout, or an old one, it may take as long as it likes; also on FreeBSD, whose timeout waits for
+# the daemons that a command has started, and ends them.
 run() {
     (
         trap - HUP INT PIPE TERM
+        set -C  # it is written to nothing that is there
         exec >"$said" 2>&1 </dev/null
+        set +C
         umask "$usual"
-        if timeout -k 5 5 true 2>/dev/null; then exec timeout -k 5 "$limit" sh -c "$1"; fi
+        if [ -n "$on_linux" ] && timeout -k 5 5 true 2>/dev/null; then
+            exec timeout -k 5 "$limit" sh -c "$1"
+        fi
         exec sh -c "$1"
     )
     status=$?

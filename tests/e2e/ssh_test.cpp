@@ -330,6 +330,85 @@ TEST_CASE("what the login has exported does not take a key along") {
     CHECK(!says(read_text(seen), "line="));
 }
 
+/// The script of the far side for one file, as that shell runs it with these lines.
+class Script {
+public:
+    Script(std::vector<std::string> shell, fs::path file)
+        : shell_(std::move(shell)), file_(std::move(file)) {}
+
+    std::string check;
+    std::string reload;
+    std::string path = "/usr/bin:/bin";
+
+    std::string says(const std::string& token, const std::string& lines,
+                     std::size_t size = 0) const {
+        std::string script;
+        for (const std::string& word : shell_) script += word + " ";
+        script += "-c \"$(cat " CERTCAST_FAR_SIDE ")\" certcast " + token + " '" + check + "' '" +
+                  reload + "' '' " + file_.string() + " 0644 '' '' " + std::to_string(size) + " ''";
+        Process bash({"/bin/bash", "-c", "printf '" + lines + "' | " + script}, {{"PATH", path}});
+        bash.wait();
+        return bash.output();
+    }
+
+private:
+    std::vector<std::string> shell_;
+    fs::path file_;
+};
+
+TEST_CASE("a deployment that another one came across is undone all the same") {
+    const auto shell = each_shell();
+    if (!shell) return;
+    const TemporaryFolder folder;
+    const fs::path file = folder / "file";
+    Script script(*shell, file);
+    CHECK(says(script.says("first", "deploy 1 9\\nfirstcommit\\n", 5), "reloaded 0"));
+    script.check = "false";
+    CHECK(says(script.says("second", "deploy 1 9\\notherscommit\\n", 6), "refused 1"));
+    CHECK(read_text(file) == "first");
+    CHECK(says(script.says("first", "rollback 1 9\\n"), "reloaded 0"));
+    CHECK(fs::is_empty(folder.path()));
+}
+
+TEST_CASE("a disk that fails once is not believed afterwards") {
+    const auto shell = each_shell();
+    if (!shell) return;
+    const TemporaryFolder folder;
+    const fs::path failed = folder.write("failed", "");
+    fs::create_directory(folder / "bin");
+    const fs::path sync =
+        folder.write("bin/sync", "#!/bin/sh\n[ -e " + failed.string() + " ] || exit 0\nrm " +
+                                     failed.string() + "\nexit 1\n");
+    fs::permissions(sync, fs::perms(0755));
+    Script script(*shell, folder / "file");
+    script.path = (folder / "bin").string() + ":/usr/bin:/bin";
+    const std::string said = script.says("token", "deploy 1 9\\nnewercommit\\n", 5);
+    CHECK(says(said, "failed " + (folder / "file").string()));
+    CHECK(says(said, "it could not be synced"));
+    CHECK_FALSE(fs::exists(folder / "file"));
+}
+
+TEST_CASE("nothing is written to where somebody else's link leads") {
+    const auto shell = each_shell();
+    if (!shell) return;
+    for (const bool is_rollback : {false, true}) {
+        CAPTURE(is_rollback);
+        const TemporaryFolder folder;
+        const fs::path victim = folder.write("victim", "of another");
+        Script script(*shell, folder / "file");
+        if (is_rollback) {
+            CHECK(says(script.says("token", "deploy 1 9\\nnewercommit\\n", 5), "reloaded 0"));
+            fs::create_symlink(victim, folder / ".file.certcast-token.none");
+            CHECK(says(script.says("token", "rollback 1 9\\n"), "reloaded 0"));
+        } else {
+            script.reload = "echo words";
+            fs::create_symlink(victim, folder / ".file.certcast-token.said");
+            script.says("token", "deploy 1 9\\nnewercommit\\n", 5);
+        }
+        CHECK(read_text(victim) == "of another");
+    }
+}
+
 TEST_CASE("the script keeps to what it was told, though nobody hears it any more") {
     const auto shell = each_shell();
     if (!shell) return;
