@@ -53,7 +53,7 @@ private:
                 if (param.has(CERTCAST_CONNECTS)) rights.unix_sockets = rights.keeps_user = true;
                 return path(value.text, param.flags);
             case ParameterType::text:
-                if (param.has(CERTCAST_STARTS)) rights.exec = true;
+                if (param.has(CERTCAST_STARTS)) rights.exec = rights.keeps_user = true;
                 return;
             case ParameterType::object:
                 return object(value, param.fields);

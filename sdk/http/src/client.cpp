@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -63,9 +64,35 @@ Url parsed(const std::string& url) {
 /// Empty where it has none.
 std::string part_of(const Url& url, CURLUPart part) {
     char* text = nullptr;
-    if (curl_url_get(url.get(), part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
+    const unsigned flags = part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0;
+    if (curl_url_get(url.get(), part, &text, flags) != CURLUE_OK) return {};
     const std::unique_ptr<char, FreeWith<curl_free>> owner(text);
     return text;
+}
+
+/// libcurl would show a proxy that it does not understand, with its password.
+void expect_proxy(const std::string& proxy) {
+    const Url parts(curl_url());
+    if (!parts) throw std::bad_alloc();
+    static constexpr std::array known{"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+    const bool is_url = curl_url_set(parts.get(), CURLUPART_URL, proxy.c_str(),
+                                     CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+    if (is_url &&
+        std::find(known.begin(), known.end(), part_of(parts, CURLUPART_SCHEME)) != known.end()) {
+        return;
+    }
+    throw config_error("the proxy is no URL of one: http://[USER:PASSWORD@]HOST:PORT");
+}
+
+/// Where an answer leads to; empty where nowhere.
+std::string target_of(const Response& response, const std::string& url) {
+    const std::optional<std::string_view> to = response.header("Location");
+    if (!to || response.status < 301 || response.status > 308 || response.status == 304) return {};
+    const Url parts = parsed(url);
+    if (curl_url_set(parts.get(), CURLUPART_URL, std::string(*to).c_str(), 0) != CURLUE_OK) {
+        throw remote_error(shown(url) + " redirects to what is no URL").permanent();
+    }
+    return part_of(parts, CURLUPART_URL);
 }
 
 std::string origin_of(const Url& url) {
@@ -77,15 +104,16 @@ std::string origin_of(const Url& url) {
 bool may_be_secret(std::string name) {
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    static constexpr std::array words{"auth", "cookie", "token", "key", "secret", "signature"};
+    static constexpr std::array words{"auth",   "cookie",    "token", "key",
+                                      "secret", "signature", "pass",  "credential"};
     return std::any_of(words.begin(), words.end(),
                        [&](const char* word) { return name.find(word) != std::string::npos; });
 }
 
 void log_headers(const std::vector<Header>& headers, std::string_view direction, const Job& job) {
     for (const Header& header : headers) {
-        const std::string value =
-            may_be_secret(header.name) ? "***" : std::string(header.value.text());
+        // Some values are URLs.
+        const std::string value = may_be_secret(header.name) ? "***" : shown(header.value.text());
         job.debug(std::string(direction) + " " + header.name + ": " + value);
     }
 }
@@ -131,10 +159,8 @@ public:
         std::string url = request.url;
         for (int redirects = 0;; ++redirects) {
             Response response = exchange(request, url, what, job);
-            char* target = nullptr;
-            curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &target);
-            if (target == nullptr) return response;
-            const std::string next = target;
+            const std::string next = target_of(response, url);
+            if (next.empty()) return response;
             const std::string text = what + ": the server redirects to " + shown(next);
             if (request.method != "GET" && request.method != "HEAD") {
                 throw remote_error(text + ", which is followed for GET and HEAD alone").permanent();
@@ -210,7 +236,9 @@ private:
         set(CURLOPT_PROTOCOLS_STR, settings_.allows_plain ? "https,http" : "https");
         set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
         // Empty: not what the environment says, either.
-        set(CURLOPT_PROXY, std::string(settings_.proxy.text()).c_str());
+        const std::string proxy(settings_.proxy.text());
+        if (!proxy.empty()) expect_proxy(proxy);
+        set(CURLOPT_PROXY, proxy.c_str());
         const Url parts = parsed(url);
         if (!part_of(parts, CURLUPART_USER).empty() ||
             !part_of(parts, CURLUPART_PASSWORD).empty()) {
@@ -248,6 +276,7 @@ private:
             const curl_blob key = blob_of(settings_.key_pem.text());
             set(CURLOPT_SSLCERT_BLOB, &certificate);
             set(CURLOPT_SSLKEY_BLOB, &key);
+            set(CURLOPT_KEYPASSWD, "");  // libcurl crashes over a key that has one, else
         }
     }
 

@@ -63,8 +63,14 @@ void expect_good(const Response& response, std::string_view what, std::string_vi
 
 std::string shown(std::string_view url) {
     const std::size_t query = url.find('?');
-    if (query == std::string_view::npos) return std::string(url);
-    return std::string(url.substr(0, query)) + "?..";
+    std::string text(url.substr(0, query));
+    if (query != std::string_view::npos) text += "?..";
+    // A user and a password, which may have an '@' of their own.
+    const std::size_t scheme = text.find("://");
+    const std::size_t begin = scheme != std::string::npos ? scheme + 3 : 0;
+    const std::size_t user = text.rfind('@');
+    if (user != std::string::npos && user >= begin) text.erase(begin, user + 1 - begin);
+    return text;
 }
 
 }  // namespace certcast::http

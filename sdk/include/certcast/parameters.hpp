@@ -76,7 +76,8 @@ public:
     constexpr Param device() const requires is_path { return with_flag(CERTCAST_DEVICE); }
     /// A local service's socket. Only who gives it is granted UNIX_SOCKETS, and keeps its user.
     constexpr Param connects() const requires is_path { return with_flag(CERTCAST_CONNECTS); }
-    /// A program that the deployer itself starts. Only who gives it is granted EXEC.
+    /// A program that the deployer itself starts. Only who gives it is granted EXEC, and keeps its
+    /// user.
     constexpr Param starts() const requires(single_type == CERTCAST_TEXT) {
         return with_flag(CERTCAST_STARTS);
     }

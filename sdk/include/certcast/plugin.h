@@ -139,7 +139,7 @@ enum {
      *  is granted what NEEDS_UNIX_SOCKETS grants, and keeps its user, whom the service knows. */
     CERTCAST_CONNECTS = 1u << 10,
     /** Of a TEXT, or a LIST of it: a program that the plugin itself starts. A deployment that gives
-     *  it is granted what NEEDS_EXEC grants. */
+     *  it is granted what NEEDS_EXEC grants, and keeps its user. */
     CERTCAST_STARTS = 1u << 11
 };
 

@@ -82,7 +82,7 @@ private:
 /// retried, not before Retry-After. `what`: what was asked for. `why`: the server's own words.
 void expect_good(const Response& response, std::string_view what, std::string_view why = {});
 
-/// A URL as it may be shown: without its query, whose values may be secret.
+/// A URL as it may be shown: without its query, whose values may be secret, and without a user.
 std::string shown(std::string_view url);
 
 }  // namespace certcast::http
