@@ -137,7 +137,8 @@ asio::awaitable<Outcome> Attempt::go_forward() {
 
 asio::awaitable<Outcome> Attempt::inspect_and_deploy() {
     const bool force = services_.force || unknown_;
-    const std::uint64_t flags = force ? std::uint64_t{CERTCAST_JOB_FORCE} : 0;
+    std::uint64_t flags = force ? std::uint64_t{CERTCAST_JOB_FORCE} : 0;
+    if (services_.dry_run) flags |= CERTCAST_JOB_DRY_RUN;
     if (has(Stage::inspect)) {
         Outcome outcome = co_await run_stage(Stage::inspect, flags);
         if (outcome.succeeded()) outcome = failed_by_findings(Stage::inspect);

@@ -44,14 +44,15 @@ public:
     posix_spawnattr_t attributes{};
 };
 
+constexpr const char* passed_on[] = {"HOME", "USER", "LOGNAME", "TZ",
+                                     // Where a pod finds its cluster.
+                                     "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT",
 #ifdef __SANITIZE_ADDRESS__
-constexpr const char* passed_on[] = {"HOME", "USER",         "LOGNAME",
-                                     "TZ",   "ASAN_OPTIONS", "UBSAN_OPTIONS"};
-#else
-constexpr const char* passed_on[] = {"HOME", "USER", "LOGNAME", "TZ"};
+                                     "ASAN_OPTIONS", "UBSAN_OPTIONS"
 #endif
+};
 
-// A plugin sees who it runs for and nothing else of the operator's environment.
+// A plugin sees who it runs for, and where, and nothing else of the operator's environment.
 std::vector<std::string> clean_environment() {
     std::vector<std::string> variables{
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",

@@ -4,6 +4,7 @@
 #include "tests/unit/fake_host.hpp"
 
 #include <doctest/doctest.h>
+#include <openssl/pem.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <certcast/deployer.hpp>
@@ -105,35 +106,34 @@ std::string answer_with(const std::string& status, const std::string& headers = 
     return "HTTP/1.1 " + status + "\r\n" + headers + "Content-Length: 0\r\n\r\n";
 }
 
-/// nginx under several names, each with a certificate of its own.
+/// nginx under two names, each with a certificate of its own, of which one has expired.
 class Site {
 public:
     Site() {
-        add("shop.example", {.names = {"DNS:shop.example", "IP:127.0.0.1"}});
-        add("expired.example",
-            {.names = {"DNS:expired.example"}, .begins_in = -48h, .ends_in = -1h});
-    }
-    http::Settings settings() const { return {.ca_pem = read_text(workspace / "authority.pem")}; }
-    std::string url(const std::string& path) const {
-        return "https://" + server().address() + path;
-    }
-    const NginxServer& server() const { return *server_; }
-
-    Workspace workspace;
-
-private:
-    void add(const std::string& host, CertificateWish wish) {
-        install(workspace, "site", workspace.issue(host, std::move(wish)), host);
-        if (host != "expired.example") return;
-        workspace.folder().write("authority.pem", pem(workspace.authority().certificate));
+        const std::vector<std::string> hosts{"shop.example", "expired.example"};
+        install(workspace_, "site",
+                workspace_.issue("shop", {.names = {"DNS:shop.example", "IP:127.0.0.1"}}),
+                hosts[0]);
+        install(
+            workspace_, "site",
+            workspace_.issue("expired",
+                             {.names = {"DNS:expired.example"}, .begins_in = -48h, .ends_in = -1h}),
+            hosts[1]);
         server_.emplace(
-            workspace, "site", std::vector<std::string>{"shop.example", host},
+            workspace_, "site", hosts,
             "location /fine { return 200 '$http_host $connection'; }\n"
             "location /there { return 302 /fine; }\n"
             "location /loop { return 302 /loop; }\n"
             "location /elsewhere { return 302 https://other.example/secret?token=1; }\n");
     }
+    http::Settings settings() const { return {.ca_pem = pem(workspace_.authority().certificate)}; }
+    std::string url(const std::string& path) const {
+        return "https://" + server().address() + path;
+    }
+    const NginxServer& server() const { return *server_; }
 
+private:
+    Workspace workspace_;
     std::optional<NginxServer> server_;
 };
 
@@ -203,6 +203,16 @@ TEST_CASE("a client shows its certificate") {
     settings.key_pem = certcast::Sensitive(pem(own.key));
     REQUIRE(caller.gets(settings, "https://" + server.address() + "/").ok);
     CHECK(caller.response.body == "SUCCESS");
+    // One that wants a passphrase.
+    BIO* const out = BIO_new(BIO_s_mem());
+    REQUIRE(PEM_write_bio_PKCS8PrivateKey(out, own.key.get(), EVP_aes_256_cbc(), "word", 4, nullptr,
+                                          nullptr) == 1);
+    char* text = nullptr;
+    const long size = BIO_get_mem_data(out, &text);
+    settings.key_pem = certcast::Sensitive(std::string_view(text, static_cast<std::size_t>(size)));
+    BIO_free(out);
+    CHECK(caller.gets(settings, "https://" + server.address() + "/").category ==
+          CERTCAST_CONFIG_ERROR);
     settings.key_pem = certcast::Sensitive("no key");
     CHECK(caller.gets(settings, "https://" + server.address() + "/").category ==
           CERTCAST_CONFIG_ERROR);
@@ -227,8 +237,12 @@ TEST_CASE("a connection is kept for what comes next") {
 TEST_CASE("a redirect is followed where nothing of it could reach anybody else") {
     const Site site;
     Caller caller;
-    REQUIRE(caller.gets(site.settings(), site.url("/there")).ok);
-    CHECK(caller.response.status == 200);
+    http::Settings settings = site.settings();
+    for (const char* name : {"", "shop.example"}) {
+        settings.server_name = name;
+        REQUIRE(caller.gets(settings, site.url("/there")).ok);
+        CHECK(caller.response.status == 200);
+    }
 
     const auto refused = [&](const http::Request& request, const std::string& why) {
         const FakeOutcome outcome = caller.sends(site.settings(), request);
@@ -369,10 +383,25 @@ TEST_CASE("what is sent is what was said, and the log does not show what is secr
         request.headers = {{"X-Name", "one\r\nX-Other: two"}};
         CHECK(caller.sends(plain, request).category == CERTCAST_CONFIG_ERROR);
     }
-    SUBCASE("a URL has no password in it") {
-        const FakeOutcome outcome = caller.gets(plain, "http://user:s3cret@127.0.0.1/");
-        CHECK(outcome.category == CERTCAST_CONFIG_ERROR);
-        CHECK(outcome.message.find("s3cret") == std::string::npos);
+    SUBCASE("a URL has no password in it, and a proxy's is not shown") {
+        for (const char* url : {"http://user:s3cret@127.0.0.1/", "http://user:s3cret@host:99999/",
+                                "http://user:s3 cret@host/", "user:s3cret@host"}) {
+            CAPTURE(url);
+            const FakeOutcome outcome = caller.gets(plain, url);
+            CHECK_FALSE(outcome.ok);
+            CHECK(outcome.message.find("cret") == std::string::npos);
+        }
+        for (const char* proxy :
+             {"http://user:s3cret@host:99999", "ftp://user:s3cret@host", "http://user:s3#cret@host",
+              "http://user:s3/cret@host", "http://user:s3 cret@host"}) {
+            CAPTURE(proxy);
+            http::Settings settings = plain;
+            settings.proxy = certcast::Sensitive(proxy);
+            const FakeOutcome outcome = caller.gets(settings, server.url());
+            CAPTURE(outcome.message);
+            CHECK(outcome.category == CERTCAST_CONFIG_ERROR);
+            CHECK(outcome.message.find("cret") == std::string::npos);
+        }
     }
 }
 

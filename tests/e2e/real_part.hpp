@@ -1,5 +1,7 @@
 #pragma once
 
+#include "tests/worker/process.hpp"
+
 #include <doctest/doctest.h>
 #include <unistd.h>
 
@@ -17,6 +19,15 @@ inline bool is_there(const std::string& program) {
     const bool is_required = wanted != nullptr && std::string(wanted) == "required";
     CHECK_MESSAGE(!is_required, program, " is not there; tests/install_packages.sh real");
     if (!is_required) MESSAGE("skipped: ", program, " is not there");
+    return false;
+}
+
+/// Root may, where it is no container's.
+inline bool may_mount() {
+    Process tried({"unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"},
+                  {{"PATH", "/usr/bin:/bin"}});
+    if (tried.wait().status == 0) return true;
+    MESSAGE("skipped: nothing can be mounted here");
     return false;
 }
 

@@ -103,13 +103,4 @@ private:
     int fd_ = -1;
 };
 
-/// Root may, where it is no container's.
-inline bool may_mount() {
-    Process tried({"unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"},
-                  {{"PATH", "/usr/bin:/bin"}});
-    if (tried.wait().status == 0) return true;
-    MESSAGE("skipped: nothing can be mounted here");
-    return false;
-}
-
 }  // namespace certcast::testing

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <certcast/http.hpp>
+#include <certcast/job.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kubernetes {
+
+/// A program that gives a credential (client.authentication.k8s.io).
+struct ExecPlugin {
+    std::string command;  ///< a path, or a name to be found in PATH
+    std::vector<std::string> arguments;
+    std::vector<std::string> variables;  ///< "NAME=VALUE"
+    std::string api_version;
+    bool wants_cluster = false;  ///< to be told which cluster it is for
+    std::string install_hint;
+    std::string where;  ///< it is asked for
+};
+
+/// How an API server is reached, and as whom.
+struct Access {
+    std::string server;  ///< "https://HOST[:PORT][/PATH]"
+    certcast::http::Settings http;
+    certcast::Sensitive token;  ///< shown as a bearer's; empty: none
+    std::filesystem::path
+        token_file;                  ///< where the token came from, which may be another one by now
+    std::optional<ExecPlugin> exec;  ///< who gives token or client certificate
+    /// Asks for the token once more; empty: that cannot be.
+    std::function<certcast::Sensitive(const certcast::Job&)> fresh_token;
+    std::string name_space = "default";
+    std::string text;  ///< for messages: whose access it is
+};
+
+/// As a pod has it: from its service account.
+Access in_cluster();
+
+/// A file that holds a credential, whole. Throws config_error: what it is for, and where that was
+/// asked for.
+certcast::Sensitive read_credential(const std::filesystem::path& file, const std::string& what_for);
+
+/// For http::Settings. Throws config_error where there is no certificate in it, because then
+/// whoever the system trusts would count.
+std::string authorities_in(const certcast::Sensitive& pem, const std::string& where);
+
+/// A token without the line break at its end.
+certcast::Sensitive read_token(const std::filesystem::path& file, const std::string& what_for);
+
+}  // namespace kubernetes

@@ -1,0 +1,77 @@
+#include "plugins/kubernetes/contents.hpp"
+
+#include "plugins/kubernetes/base64.hpp"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <certcast/pem.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace kubernetes {
+
+namespace {
+
+template <auto Free>
+struct FreeWith {
+    template <typename T>
+    void operator()(T* object) const {
+        Free(object);
+    }
+};
+using Bio = std::unique_ptr<BIO, FreeWith<BIO_free>>;
+using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
+
+/// The public half of the key in a PEM text, as DER; empty where there is none.
+std::string public_half(std::string_view pem) {
+    const std::size_t begin = pem.find("PRIVATE KEY-----");
+    if (begin == std::string_view::npos) return {};
+    const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    // One that is encrypted cannot be read, and nobody is asked for a passphrase.
+    const auto nobody = [](char*, int, int, void*) { return -1; };
+    const Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nobody, nullptr));
+    ERR_clear_error();
+    if (!key) return {};
+    unsigned char* der = nullptr;
+    const int size = i2d_PUBKEY(key.get(), &der);
+    if (size <= 0) return {};
+    std::string bytes(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
+    OPENSSL_free(der);
+    return bytes;
+}
+
+}  // namespace
+
+Contents contents_of(const boost::json::object& secret) {
+    Contents contents;
+    const boost::json::value* const data = secret.if_contains("data");
+    if (data == nullptr || !data->is_object()) return contents;
+    for (const auto& [name, value] : data->get_object()) {
+        const boost::json::string* const text = value.if_string();
+        std::optional<certcast::Sensitive> bytes;
+        if (text != nullptr) bytes = from_base64({text->data(), text->size()});
+        contents[std::string(name)] = std::move(bytes).value_or(certcast::Sensitive());
+    }
+    return contents;
+}
+
+boost::json::object as_data(const Contents& contents) {
+    boost::json::object data;
+    for (const auto& [name, bytes] : contents) data[name] = to_base64(bytes.text()).text();
+    return data;
+}
+
+bool is_same_pem(std::string_view left, std::string_view right) {
+    if (left == right) return true;
+    const auto certificates = certcast::certificates_in(left);
+    const std::string key = public_half(left);
+    return (!certificates.empty() || !key.empty()) &&
+           certificates == certcast::certificates_in(right) && key == public_half(right);
+}
+
+}  // namespace kubernetes

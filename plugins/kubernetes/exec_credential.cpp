@@ -1,0 +1,211 @@
+#include "plugins/kubernetes/exec_credential.hpp"
+
+#include "plugins/kubernetes/base64.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <certcast/errors.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace kubernetes {
+
+namespace json = boost::json;
+
+namespace {
+
+class Fd {
+public:
+    explicit Fd(int fd) : fd_(fd) {
+        if (fd < 0) throw std::system_error(errno, std::generic_category(), "a descriptor");
+    }
+    Fd(const Fd&) = delete;
+    Fd& operator=(const Fd&) = delete;
+    ~Fd() { ::close(fd_); }
+
+    int get() const { return fd_; }
+
+private:
+    int fd_;
+};
+
+std::string exec_info(const Access& access) {
+    json::object spec{{"interactive", false}};
+    if (access.exec->wants_cluster) {
+        json::object cluster{{"server", access.server}};
+        if (!access.http.server_name.empty()) cluster["tls-server-name"] = access.http.server_name;
+        if (!access.http.ca_pem.empty()) {
+            cluster["certificate-authority-data"] = to_base64(access.http.ca_pem).text();
+        }
+        spec["cluster"] = std::move(cluster);
+    }
+    return json::serialize(json::object{{"apiVersion", access.exec->api_version},
+                                        {"kind", "ExecCredential"},
+                                        {"spec", std::move(spec)}});
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+    std::vector<char*> all;
+    for (std::string& text : texts) all.push_back(text.data());
+    all.push_back(nullptr);
+    return all;
+}
+
+/// The process, whose standard output is `output`.
+pid_t started(const Access& access, int output) {
+    const ExecPlugin& plugin = *access.exec;
+    std::vector<std::string> words{plugin.command};
+    words.insert(words.end(), plugin.arguments.begin(), plugin.arguments.end());
+    std::vector<std::string> variables = plugin.variables;
+    variables.push_back("KUBERNETES_EXEC_INFO=" + exec_info(access));
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        const std::string inherited = *variable;
+        const std::string name = inherited.substr(0, inherited.find('=') + 1);
+        const bool is_given =
+            std::any_of(variables.begin(), variables.end(),
+                        [&](const std::string& other) { return other.starts_with(name); });
+        if (!is_given) variables.push_back(inherited);
+    }
+
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    pid_t process = 0;
+    const int failure = posix_spawnp(&process, plugin.command.c_str(), &actions, nullptr,
+                                     pointers(words).data(), pointers(variables).data());
+    posix_spawn_file_actions_destroy(&actions);
+    if (failure == 0) return process;
+    throw certcast::config_error(plugin.where + ": '" + plugin.command +
+                                 "' cannot be run: " + std::generic_category().message(failure) +
+                                 (plugin.install_hint.empty() ? "" : "; " + plugin.install_hint));
+}
+
+/// A program that has been started, and does not outlive this.
+class Program {
+public:
+    explicit Program(pid_t process)
+        : process_(process), handle_(static_cast<int>(::syscall(SYS_pidfd_open, process, 0))) {}
+    Program(const Program&) = delete;
+    Program& operator=(const Program&) = delete;
+    ~Program() {
+        if (process_ == 0) return;
+        const bool is_killed = ::kill(process_, SIGKILL) == 0;
+        ::waitpid(process_, nullptr, is_killed ? 0 : WNOHANG);
+    }
+
+    int handle() const { return handle_.get(); }  ///< readable once it has ended
+    /// As waitpid gives it.
+    int status() {
+        int status = 0;
+        if (::waitpid(std::exchange(process_, 0), &status, 0) < 0) {
+            throw std::system_error(errno, std::generic_category(), "waitpid");
+        }
+        return status;
+    }
+
+private:
+    pid_t process_;
+    Fd handle_;
+};
+
+/// What it has written once it has ended with status 0.
+certcast::Sensitive output_of(const Access& access, const certcast::Job& job) {
+    const std::string what = access.exec->where + ": '" + access.exec->command + "'";
+    constexpr std::size_t most = 1024 * 1024;
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+        throw std::system_error(errno, std::generic_category(), "pipe2");
+    }
+    const Fd near(ends[0]);
+    std::optional<Program> program;
+    {
+        const Fd far(ends[1]);
+        program.emplace(started(access, far.get()));
+    }
+    ::fcntl(near.get(), F_SETFL, O_NONBLOCK);
+    certcast::Sensitive output;
+    for (bool has_ended = false; !has_ended;) {
+        job.throw_if_cancelled();
+        if (job.remaining().count() == 0)
+            throw certcast::timeout_error(what + " did not end in time");
+        std::array<pollfd, 3> polled{{{near.get(), POLLIN, 0},
+                                      {program->handle(), POLLIN, 0},
+                                      {job.cancel_fd(), POLLIN, 0}}};
+        ::poll(polled.data(), polled.size(), static_cast<int>(job.remaining().count()));
+        // Somebody whom it has left behind may keep the pipe open, so its own end counts.
+        has_ended = polled[1].revents != 0;
+        std::array<char, 4096> piece{};
+        ssize_t got = 0;
+        while ((got = ::read(near.get(), piece.data(), piece.size())) > 0) {
+            output += std::string_view(piece.data(), static_cast<std::size_t>(got));
+            if (output.size() > most) throw certcast::config_error(what + " says too much");
+        }
+        if (got == 0 && !has_ended) {
+            // It has closed its output; what is left is to wait for its end.
+            pollfd end{program->handle(), POLLIN, 0};
+            ::poll(&end, 1, static_cast<int>(std::min<std::int64_t>(job.remaining().count(), 50)));
+        }
+    }
+    const int status = program->status();
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return output;
+    throw certcast::auth_error(what +
+                               (WIFEXITED(status)
+                                    ? " ended with status " + std::to_string(WEXITSTATUS(status))
+                                    : " was ended by signal " + std::to_string(WTERMSIG(status))) +
+                               "; what it said is in the log");
+}
+
+}  // namespace
+
+void take_exec_credential(Access& access, const certcast::Job& job) {
+    const std::string what = access.exec->where + ": '" + access.exec->command + "'";
+    const certcast::Sensitive output = output_of(access, job);
+    json::error_code error;
+    const json::value parsed = json::parse(output.text(), error);
+    const json::object* const answer = error ? nullptr : parsed.if_object();
+    const auto text_in = [](const json::object* object, std::string_view key) {
+        const json::value* const found = object != nullptr ? object->if_contains(key) : nullptr;
+        return found != nullptr && found->is_string() ? std::string_view(found->get_string())
+                                                      : std::string_view();
+    };
+    if (text_in(answer, "kind") != "ExecCredential") {
+        throw certcast::config_error(what + " gives no ExecCredential");
+    }
+    if (text_in(answer, "apiVersion") != access.exec->api_version) {
+        throw certcast::config_error(what + " gives an ExecCredential of '" +
+                                     std::string(text_in(answer, "apiVersion")) +
+                                     "', and was asked for '" + access.exec->api_version + "'");
+    }
+    const json::value* const found = answer->if_contains("status");
+    const json::object* const status = found != nullptr ? found->if_object() : nullptr;
+    const std::string_view token = text_in(status, "token");
+    const std::string_view certificate = text_in(status, "clientCertificateData");
+    const std::string_view key = text_in(status, "clientKeyData");
+    if (certificate.empty() != key.empty() || (token.empty() && key.empty())) {
+        throw certcast::config_error(what +
+                                     " gives neither a token nor a certificate with its key");
+    }
+    access.token = certcast::Sensitive(token);
+    access.http.certificate_pem = certificate;
+    access.http.key_pem = certcast::Sensitive(key);
+}
+
+}  // namespace kubernetes
