@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 /// A part of a file, which knows where it is.
 class Entry {
 public:
-    Entry(fs::path file, YAML::Node node) : file_(std::move(file)), node_(std::move(node)) {}
+    Entry(fs::path file, const YAML::Node& node) : file_(std::move(file)), node_(node) {}
 
     std::string where() const {
         return file_.string() + ":" + std::to_string(node_.Mark().line + 1);
@@ -104,7 +104,7 @@ public:
 
     std::string current_context() const {
         for (const Entry& file : files_) {
-            const std::string name = file.text("current-context");
+            std::string name = file.text("current-context");
             if (!name.empty()) return name;
         }
         throw certcast::config_error(text_ +

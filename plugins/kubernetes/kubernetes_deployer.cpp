@@ -342,8 +342,8 @@ private:
     /// The entries that are written here.
     static kubernetes::Contents own_entries(const json::object& secret) {
         kubernetes::Contents own;
-        for (auto& [name, bytes] : kubernetes::contents_of(secret)) {
-            if (name == "tls.crt" || name == "tls.key") own[name] = bytes;
+        for (const auto& [entry, bytes] : kubernetes::contents_of(secret)) {
+            if (entry == "tls.crt" || entry == "tls.key") own[entry] = bytes;
         }
         return own;
     }

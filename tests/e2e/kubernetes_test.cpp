@@ -462,6 +462,21 @@ TEST_CASE("a server that is not whom it should be gets nothing") {
     CHECK(space.run({}, "newer", login + known).text("far", "status") == "unchanged");
 }
 
+TEST_CASE("a token that is refused is asked for once more") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    const fs::path asked = Space::cluster().workspace / "asked";
+    const std::string access = "server = \"" + Space::server().url() + "\"\nca_file = \"" +
+                               Space::server().authority().string() +
+                               "\"\ntoken = { command = [\"sh\", \"-c\", \"echo again >> " +
+                               asked.string() + "; [ $(wc -l < " + asked.string() +
+                               ") -gt 1 ] && echo admin-token || echo wrong\"] }\n";
+    const Run run = space.run({}, "newer", access);
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "changed");
+    CHECK(read_text(asked) == "again\nagain\n");
+}
+
 TEST_CASE("a plan asks the server what it would do, and writes nothing") {
     if (!cluster_is_there()) return;
     const Space space;
