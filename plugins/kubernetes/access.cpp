@@ -45,6 +45,13 @@ certcast::Sensitive read_token(const std::filesystem::path& file, const std::str
     return token;
 }
 
+void take_token(Access& access, const std::filesystem::path& file, const std::string& what_for) {
+    access.token = read_token(file, what_for);
+    access.renew = [file, what_for](Access& own, const certcast::Job&) {
+        own.token = read_token(file, what_for);
+    };
+}
+
 Access in_cluster() {
     const char* const host = std::getenv("KUBERNETES_SERVICE_HOST");
     const char* const port = std::getenv("KUBERNETES_SERVICE_PORT");
@@ -55,8 +62,7 @@ Access in_cluster() {
     if (address.find(':') != std::string::npos) address = "[" + address + "]";
     access.server = "https://" + address + ":" + (port != nullptr ? port : "443");
     const std::filesystem::path folder = account;
-    access.token_file = folder / "token";
-    access.token = read_token(access.token_file, "the token of a pod's service account");
+    take_token(access, folder / "token", "the token of a pod's service account");
     access.http.ca_pem =
         authorities_in(read_credential(folder / "ca.crt", "what a pod knows the API server by"),
                        (folder / "ca.crt").string());

@@ -26,12 +26,11 @@ struct ExecPlugin {
 struct Access {
     std::string server;  ///< "https://HOST[:PORT][/PATH]"
     certcast::http::Settings http;
-    certcast::Sensitive token;  ///< shown as a bearer's; empty: none
-    std::filesystem::path
-        token_file;                  ///< where the token came from, which may be another one by now
+    certcast::Sensitive token;       ///< shown as a bearer's; empty: none
     std::optional<ExecPlugin> exec;  ///< who gives token or client certificate
-    /// Asks for the token once more; empty: that cannot be.
-    std::function<certcast::Sensitive(const certcast::Job&)> fresh_token;
+    /// Gets its token or client certificate once more, where the former was refused; empty: there
+    /// is no other.
+    std::function<void(Access&, const certcast::Job&)> renew;
     std::string name_space = "default";
     std::string text;  ///< for messages: whose access it is
 };
@@ -49,5 +48,8 @@ std::string authorities_in(const certcast::Sensitive& pem, const std::string& wh
 
 /// A token without the line break at its end.
 certcast::Sensitive read_token(const std::filesystem::path& file, const std::string& what_for);
+
+/// Takes it from a file, which may hold another one when it is refused.
+void take_token(Access& access, const std::filesystem::path& file, const std::string& what_for);
 
 }  // namespace kubernetes

@@ -1,6 +1,6 @@
 #include "plugins/kubernetes/api.hpp"
 
-#include "plugins/kubernetes/exec_credential.hpp"
+#include "plugins/kubernetes/parts.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -32,12 +32,6 @@ struct Status {
     bool is_of_secret = false;    ///< of the secret itself
 };
 
-std::string text_in(const json::object& object, std::string_view key) {
-    const json::value* const value = object.if_contains(key);
-    const json::string* const text = value != nullptr ? value->if_string() : nullptr;
-    return text != nullptr ? std::string(*text) : std::string();
-}
-
 /// Empty where it is no Status, as of a proxy or when the server is overloaded.
 Status status_in(const http::Response& response) {
     Status status;
@@ -45,16 +39,12 @@ Status status_in(const http::Response& response) {
     const json::value parsed = json::parse(response.body.text(), error);
     const json::object* const object = error ? nullptr : parsed.if_object();
     if (object == nullptr || text_in(*object, "kind") != "Status") return status;
-    status.reason = text_in(*object, "reason");
-    status.message = text_in(*object, "message");
-    const json::value* const details = object->if_contains("details");
-    if (details == nullptr || !details->is_object()) return status;
-    status.is_of_secret = text_in(details->get_object(), "kind") == "secrets";
-    const json::value* const causes = details->get_object().if_contains("causes");
-    if (causes == nullptr || !causes->is_array()) return status;
-    for (const json::value& cause : causes->get_array()) {
-        if (!cause.is_object()) continue;
-        const std::string reason = text_in(cause.get_object(), "reason");
+    status.reason = text_in(*object, "reason").value_or("");
+    status.message = text_in(*object, "message").value_or("");
+    const json::object& details = part_of(*object, "details");
+    status.is_of_secret = text_in(details, "kind") == "secrets";
+    for (const json::object* const cause : parts_of(details, "causes")) {
+        const auto reason = text_in(*cause, "reason");
         if (reason == "NamespaceTerminating") status.is_terminating = true;
         if (reason == "FieldManagerConflict") status.has_managers = true;
     }
@@ -77,38 +67,20 @@ Api::Api(Access access) : access_(std::move(access)), client_(access_.http) {
 http::Response Api::send(std::string method, const std::string& path, const std::string& type,
                          const json::object* body, const certcast::Job& job) {
     http::Request request{.method = std::move(method), .url = access_.server + path};
-    request.headers = {{"Accept", plain_json}};
-    if (body != nullptr) {
-        request.headers.emplace_back("Content-Type", type);
-        request.body = certcast::Sensitive(json::serialize(*body));
-    }
-    if (!access_.token.empty()) {
-        request.headers.emplace_back("Authorization", "Bearer " + access_.token);
-    }
-    http::Response response = client_.send(request, job);
-    if (response.status != 401 || !has_fresh_credential(job)) return response;
-    if (request.headers.back().name == "Authorization") request.headers.pop_back();
-    if (!access_.token.empty()) {
-        request.headers.emplace_back("Authorization", "Bearer " + access_.token);
-    }
-    return client_.send(request, job);
-}
-
-/// One that may be right where the former was refused.
-bool Api::has_fresh_credential(const certcast::Job& job) {
-    if (access_.exec) {
-        take_exec_credential(access_, job);
-        client_ = http::Client(access_.http);
-        return true;
-    }
-    if (access_.fresh_token) {
-        access_.token = access_.fresh_token(job);
-    } else if (!access_.token_file.empty()) {
-        access_.token = read_token(access_.token_file, "the token of " + access_.text);
-    } else {
-        return false;
-    }
-    return true;
+    if (body != nullptr) request.body = certcast::Sensitive(json::serialize(*body));
+    const auto answer = [&] {
+        request.headers = {{"Accept", plain_json}};
+        if (body != nullptr) request.headers.emplace_back("Content-Type", type);
+        if (!access_.token.empty()) {
+            request.headers.emplace_back("Authorization", "Bearer " + access_.token);
+        }
+        return client_.send(request, job);
+    };
+    http::Response response = answer();
+    if (response.status != 401 || !access_.renew) return response;
+    access_.renew(access_, job);
+    client_ = http::Client(access_.http);
+    return answer();
 }
 
 void Api::throw_refusal(const http::Response& response, const std::string& what) const {
@@ -198,10 +170,7 @@ void Api::expect_may(std::initializer_list<std::string_view> verbs, const Secret
                  &review, job);
         if (!response.is_good()) throw_refusal(response, what);
         const json::object answer = object_in(response, what);
-        const json::value* const status = answer.if_contains("status");
-        const json::value* const allowed = status != nullptr && status->is_object()
-                                               ? status->get_object().if_contains("allowed")
-                                               : nullptr;
+        const json::value* const allowed = part_of(answer, "status").if_contains("allowed");
         if (allowed != nullptr && allowed->is_bool() && allowed->get_bool()) continue;
         missing += (missing.empty() ? "'" : ", '") + std::string(verb) + "'";
     }

@@ -47,7 +47,6 @@ private:
     certcast::http::Response send(std::string method, const std::string& path,
                                   const std::string& type, const boost::json::object* body,
                                   const certcast::Job& job);
-    bool has_fresh_credential(const certcast::Job& job);
     [[noreturn]] void throw_refusal(const certcast::http::Response& response,
                                     const std::string& what) const;
 

@@ -1,6 +1,7 @@
 #include "plugins/kubernetes/contents.hpp"
 
 #include "plugins/kubernetes/base64.hpp"
+#include "plugins/kubernetes/parts.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -49,9 +50,7 @@ std::string public_half(std::string_view pem) {
 
 Contents contents_of(const boost::json::object& secret) {
     Contents contents;
-    const boost::json::value* const data = secret.if_contains("data");
-    if (data == nullptr || !data->is_object()) return contents;
-    for (const auto& [name, value] : data->get_object()) {
+    for (const auto& [name, value] : part_of(secret, "data")) {
         const boost::json::string* const text = value.if_string();
         std::optional<certcast::Sensitive> bytes;
         if (text != nullptr) bytes = from_base64({text->data(), text->size()});

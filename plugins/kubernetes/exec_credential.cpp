@@ -1,6 +1,7 @@
 #include "plugins/kubernetes/exec_credential.hpp"
 
 #include "plugins/kubernetes/base64.hpp"
+#include "plugins/kubernetes/parts.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <certcast/errors.hpp>
+#include <certcast/files.hpp>
 
 #include <algorithm>
 #include <array>
@@ -31,20 +33,7 @@ namespace json = boost::json;
 
 namespace {
 
-class Fd {
-public:
-    explicit Fd(int fd) : fd_(fd) {
-        if (fd < 0) throw std::system_error(errno, std::generic_category(), "a descriptor");
-    }
-    Fd(const Fd&) = delete;
-    Fd& operator=(const Fd&) = delete;
-    ~Fd() { ::close(fd_); }
-
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
+using certcast::detail::OpenFile;
 
 std::string exec_info(const Access& access) {
     json::object spec{{"interactive", false}};
@@ -103,7 +92,11 @@ pid_t started(const Access& access, int output) {
 class Program {
 public:
     explicit Program(pid_t process)
-        : process_(process), handle_(static_cast<int>(::syscall(SYS_pidfd_open, process, 0))) {}
+        : process_(process), handle_(static_cast<int>(::syscall(SYS_pidfd_open, process, 0))) {
+        if (handle_.get() < 0) {
+            throw std::system_error(errno, std::generic_category(), "pidfd_open");
+        }
+    }
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
     ~Program() {
@@ -124,7 +117,7 @@ public:
 
 private:
     pid_t process_;
-    Fd handle_;
+    OpenFile handle_;
 };
 
 /// What it has written once it has ended with status 0.
@@ -135,10 +128,10 @@ certcast::Sensitive output_of(const Access& access, const certcast::Job& job) {
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
         throw std::system_error(errno, std::generic_category(), "pipe2");
     }
-    const Fd near(ends[0]);
+    const OpenFile near(ends[0]);
     std::optional<Program> program;
     {
-        const Fd far(ends[1]);
+        const OpenFile far(ends[1]);
         program.emplace(started(access, far.get()));
     }
     ::fcntl(near.get(), F_SETFL, O_NONBLOCK);
@@ -181,25 +174,20 @@ void take_exec_credential(Access& access, const certcast::Job& job) {
     const certcast::Sensitive output = output_of(access, job);
     json::error_code error;
     const json::value parsed = json::parse(output.text(), error);
-    const json::object* const answer = error ? nullptr : parsed.if_object();
-    const auto text_in = [](const json::object* object, std::string_view key) {
-        const json::value* const found = object != nullptr ? object->if_contains(key) : nullptr;
-        return found != nullptr && found->is_string() ? std::string_view(found->get_string())
-                                                      : std::string_view();
-    };
+    const json::object none;
+    const json::object& answer = !error && parsed.is_object() ? parsed.get_object() : none;
     if (text_in(answer, "kind") != "ExecCredential") {
         throw certcast::config_error(what + " gives no ExecCredential");
     }
-    if (text_in(answer, "apiVersion") != access.exec->api_version) {
-        throw certcast::config_error(what + " gives an ExecCredential of '" +
-                                     std::string(text_in(answer, "apiVersion")) +
+    const std::string_view version = text_in(answer, "apiVersion").value_or("");
+    if (version != access.exec->api_version) {
+        throw certcast::config_error(what + " gives an ExecCredential of '" + std::string(version) +
                                      "', and was asked for '" + access.exec->api_version + "'");
     }
-    const json::value* const found = answer->if_contains("status");
-    const json::object* const status = found != nullptr ? found->if_object() : nullptr;
-    const std::string_view token = text_in(status, "token");
-    const std::string_view certificate = text_in(status, "clientCertificateData");
-    const std::string_view key = text_in(status, "clientKeyData");
+    const json::object& status = part_of(answer, "status");
+    const std::string_view token = text_in(status, "token").value_or("");
+    const std::string_view certificate = text_in(status, "clientCertificateData").value_or("");
+    const std::string_view key = text_in(status, "clientKeyData").value_or("");
     if (certificate.empty() != key.empty() || (token.empty() && key.empty())) {
         throw certcast::config_error(what +
                                      " gives neither a token nor a certificate with its key");

@@ -192,9 +192,9 @@ void take_user(const Entry& user, Access& access) {
         access.http.certificate_pem = certificate->text();
         access.http.key_pem = *key;
     }
-    access.token_file = user.path("tokenFile");
-    if (!access.token_file.empty()) {
-        access.token = read_token(access.token_file, "'tokenFile' of " + user.where());
+    const fs::path token_file = user.path("tokenFile");
+    if (!token_file.empty()) {
+        take_token(access, token_file, "'tokenFile' of " + user.where());
     } else {
         access.token = certcast::Sensitive(user.text("token"));
     }

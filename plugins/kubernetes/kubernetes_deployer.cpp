@@ -2,6 +2,7 @@
 #include "plugins/kubernetes/contents.hpp"
 #include "plugins/kubernetes/exec_credential.hpp"
 #include "plugins/kubernetes/kubeconfig.hpp"
+#include "plugins/kubernetes/parts.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -18,6 +19,9 @@
 namespace {
 
 namespace json = boost::json;
+using kubernetes::part_of;
+using kubernetes::parts_of;
+using kubernetes::text_in;
 
 /// Keeps a certificate in a TLS secret of Kubernetes.
 class Kubernetes {
@@ -181,7 +185,8 @@ private:
                                              access.exec->command + "'; exec = \"" +
                                              access.exec->command + "\" permits it");
             }
-            kubernetes::take_exec_credential(access, job);
+            access.renew = kubernetes::take_exec_credential;
+            access.renew(access, job);
         }
         api_ = std::make_unique<kubernetes::Api>(std::move(access));
         return *api_;
@@ -195,7 +200,6 @@ private:
         kubernetes::Access access;
         access.text = "what the pipeline says";
         access.server = *job[server];
-        while (access.server.ends_with('/')) access.server.pop_back();
         if (const auto file = job[ca_file]) {
             access.http.ca_pem = kubernetes::authorities_in(
                 kubernetes::read_credential(*file, "'ca_file'"), file->string());
@@ -204,8 +208,8 @@ private:
         if (auto given = job.secret(proxy)) access.http.proxy = *std::move(given);
         if (auto given = job.secret(token)) {
             access.token = *std::move(given);
-            access.fresh_token = [](const certcast::Job& now) {
-                return now.fresh_secret(token).value_or(certcast::Sensitive());
+            access.renew = [](kubernetes::Access& own, const certcast::Job& now) {
+                own.token = now.fresh_secret(token).value_or(certcast::Sensitive());
             };
         }
         if (const auto file = job[client_certificate]) {
@@ -239,10 +243,15 @@ private:
     }
 
     static json::object wanted(const certcast::Job& job) {
-        json::object metadata;
-        if (const auto texts = job[labels]) metadata["labels"] = object_of(*texts);
-        if (const auto texts = job[annotations]) metadata["annotations"] = object_of(*texts);
-        return secret_of(kubernetes::as_data(wanted_contents(job)), std::move(metadata), job);
+        return secret_of(kubernetes::as_data(wanted_contents(job)), wanted_texts(job), job);
+    }
+
+    /// Of its metadata.
+    static json::object wanted_texts(const certcast::Job& job) {
+        json::object texts;
+        if (const auto given = job[labels]) texts["labels"] = object_of(*given);
+        if (const auto given = job[annotations]) texts["annotations"] = object_of(*given);
+        return texts;
     }
 
     template <typename Texts>
@@ -252,44 +261,20 @@ private:
         return object;
     }
 
-    using Text = std::optional<std::string_view>;
-
-    static Text text_at(const json::object& object, std::string_view key) {
-        const json::value* const found = object.if_contains(key);
-        if (found == nullptr || !found->is_string()) return std::nullopt;
-        return std::string_view(found->get_string());
-    }
-    static Text text_at(const json::object& object, std::string_view part, std::string_view key) {
-        const json::object* const inner = part_of(object, part);
-        return inner != nullptr ? text_at(*inner, key) : std::nullopt;
-    }
-    /// Nothing where it is not there.
-    static const json::object* part_of(const json::object& object, std::string_view part) {
-        const json::value* const found = object.if_contains(part);
-        return found != nullptr ? found->if_object() : nullptr;
-    }
-
-    static json::object metadata_of(const json::object& secret) {
-        const json::object* const found = part_of(secret, "metadata");
-        return found != nullptr ? *found : json::object();
-    }
-
     static std::string version_of(const json::object& secret) {
-        return std::string(text_at(secret, "metadata", "resourceVersion").value_or(""));
+        return std::string(text_in(part_of(secret, "metadata"), "resourceVersion").value_or(""));
     }
 
     static bool is_as_wanted(const json::object& now, const certcast::Job& job) {
-        const json::object metadata = metadata_of(now);
-        const auto has_all = [&](std::string_view part, const auto& texts) {
+        if (text_in(now, "type") != tls_type || !holds_wanted(now, job)) return false;
+        const json::object wanted = wanted_texts(job);
+        return std::all_of(wanted.begin(), wanted.end(), [&](const auto& part) {
+            const json::object& found = part_of(part_of(now, "metadata"), part.key());
+            const json::object& texts = part.value().as_object();
             return std::all_of(texts.begin(), texts.end(), [&](const auto& text) {
-                return text_at(metadata, part, text.first) == text.second;
+                return text_in(found, text.key()) == std::string_view(text.value().as_string());
             });
-        };
-        const auto labelled = job[labels];
-        const auto annotated = job[annotations];
-        return text_at(now, "type") == tls_type && holds_wanted(now, job) &&
-               (!labelled || has_all("labels", *labelled)) &&
-               (!annotated || has_all("annotations", *annotated));
+        });
     }
 
     static bool holds_wanted(const json::object& now, const certcast::Job& job) {
@@ -303,8 +288,8 @@ private:
     }
 
     void refuse_managed_by_others(const json::object& now, const certcast::Job& job) {
-        const json::object metadata = metadata_of(now);
-        const Text owner = text_at(metadata, "annotations", "cert-manager.io/certificate-name");
+        const auto owner = text_in(part_of(part_of(now, "metadata"), "annotations"),
+                                   "cert-manager.io/certificate-name");
         if (!owner || job[takeover]) return;
         throw certcast::conflict_error("the secret " + secret(job).text() +
                                        " belongs to cert-manager's certificate '" +
@@ -332,7 +317,7 @@ private:
                           {"written", job.fullchain_pem()}};
         if (before) {
             undo["before"] = {{"version", version_of(*before)},
-                              {"type", text_at(*before, "type").value_or(tls_type)},
+                              {"type", text_in(*before, "type").value_or(tls_type)},
                               {"data", kubernetes::as_data(own_entries(*before))},
                               {"metadata", former_texts(*before, job)}};
         }
@@ -351,30 +336,23 @@ private:
     /// The labels and annotations that applying changes: those that are wanted, and those that we
     /// have applied before, which go where they are not wanted any more.
     static json::object former_texts(const json::object& before, const certcast::Job& job) {
-        const json::object metadata = metadata_of(before);
+        const json::object& metadata = part_of(before, "metadata");
         json::object former;
-        const auto keep = [&](const char* part, std::string_view key) {
+        const auto keep = [&](std::string_view part, std::string_view key) {
             json::value& kept = former[part];
             if (!kept.is_object()) kept.emplace_object();
-            if (const Text was = text_at(metadata, part, key)) kept.get_object()[key] = *was;
+            const auto was = text_in(part_of(metadata, part), key);
+            if (was) kept.get_object()[key] = *was;
         };
-        if (const auto texts = job[labels]) {
-            for (const auto& text : *texts) keep("labels", text.first);
+        for (const auto& part : wanted_texts(job)) {
+            for (const auto& text : part.value().as_object()) keep(part.key(), text.key());
         }
-        if (const auto texts = job[annotations]) {
-            for (const auto& text : *texts) keep("annotations", text.first);
-        }
-        for (const json::object* const manager : managers_of(metadata)) {
-            const bool is_ours = text_at(*manager, "manager") == own_manager &&
-                                 text_at(*manager, "operation") == "Apply";
-            const json::object* const fields = is_ours ? part_of(*manager, "fieldsV1") : nullptr;
-            const json::object* const own =
-                fields != nullptr ? part_of(*fields, "f:metadata") : nullptr;
+        for (const json::object* const manager : parts_of(metadata, "managedFields")) {
+            if (text_in(*manager, "manager") != own_manager) continue;
+            if (text_in(*manager, "operation") != "Apply") continue;
+            const json::object& own = part_of(part_of(*manager, "fieldsV1"), "f:metadata");
             for (const char* part : {"labels", "annotations"}) {
-                const json::object* const keys =
-                    own != nullptr ? part_of(*own, "f:" + std::string(part)) : nullptr;
-                if (keys == nullptr) continue;
-                for (const auto& key : *keys) {
+                for (const auto& key : part_of(own, "f:" + std::string(part))) {
                     if (key.key().starts_with("f:")) keep(part, key.key().substr(2));
                 }
             }
@@ -382,37 +360,24 @@ private:
         return former;
     }
 
-    static std::vector<const json::object*> managers_of(const json::object& metadata) {
-        std::vector<const json::object*> managers;
-        const json::value* const found = metadata.if_contains("managedFields");
-        if (found == nullptr || !found->is_array()) return managers;
-        for (const json::value& one : found->get_array()) {
-            if (one.is_object()) managers.push_back(&one.get_object());
-        }
-        return managers;
-    }
-
     void undo(const json::object& step, const certcast::Job& job) {
         const kubernetes::SecretName place = secret(job);
-        if (text_at(step, "server") != api(job).access().server ||
-            text_at(step, "namespace") != place.name_space) {
+        if (text_in(step, "server") != api(job).access().server ||
+            text_in(step, "namespace") != place.name_space) {
             throw certcast::config_error(
                 "what is to be undone is a secret of the namespace " +
-                std::string(text_at(step, "namespace").value_or("")) + " at " +
-                std::string(text_at(step, "server").value_or("")) + ", and the pipeline leads to " +
+                std::string(text_in(step, "namespace").value_or("")) + " at " +
+                std::string(text_in(step, "server").value_or("")) + ", and the pipeline leads to " +
                 place.name_space + " at " + api(job).access().server);
         }
         const std::optional<json::object> now = api(job).get(place, job);
-        const json::object* const before = part_of(step, "before");
-        const bool is_refused =
-            before != nullptr && now && text_at(*before, "version") == version_of(*now);
+        const bool was_there = step.contains("before");
+        const json::object& before = part_of(step, "before");
+        const bool is_refused = was_there && now && text_in(before, "version") == version_of(*now);
         if (!now || is_refused || !holds_written(*now, step)) return;  // nothing of ours is there
-        if (before == nullptr) return remove(place, *now, job);
-        const json::object* const data = part_of(*before, "data");
-        const json::object* const metadata = part_of(*before, "metadata");
-        json::object body = secret_of(data != nullptr ? *data : json::object(),
-                                      metadata != nullptr ? *metadata : json::object(), job);
-        body["type"] = text_at(*before, "type").value_or(tls_type);
+        if (!was_there) return remove(place, *now, job);
+        json::object body = secret_of(part_of(before, "data"), part_of(before, "metadata"), job);
+        body["type"] = text_in(before, "type").value_or(tls_type);
         api(job).apply(place, body, true, job);
     }
 
@@ -421,17 +386,17 @@ private:
         const auto certificate = found.find("tls.crt");
         return certificate != found.end() &&
                kubernetes::is_same_pem(certificate->second.text(),
-                                       text_at(step, "written").value_or(""));
+                                       text_in(step, "written").value_or(""));
     }
 
     void remove(const kubernetes::SecretName& place, const json::object& now,
                 const certcast::Job& job) {
-        const json::object metadata = metadata_of(now);
-        for (const json::object* const manager : managers_of(metadata)) {
-            if (text_at(*manager, "manager") == own_manager) continue;
+        for (const json::object* const manager :
+             parts_of(part_of(now, "metadata"), "managedFields")) {
+            if (text_in(*manager, "manager") == own_manager) continue;
             throw certcast::conflict_error(
                 "the secret " + place.text() + " was not there before, and " +
-                std::string(text_at(*manager, "manager").value_or("somebody")) +
+                std::string(text_in(*manager, "manager").value_or("somebody")) +
                 " has written to it since: it is left as it is")
                 .permanent();
         }

@@ -1,0 +1,32 @@
+#include "plugins/kubernetes/parts.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
+
+namespace kubernetes {
+
+namespace json = boost::json;
+
+std::optional<std::string_view> text_in(const json::object& object, std::string_view key) {
+    const json::value* const found = object.if_contains(key);
+    if (found == nullptr || !found->is_string()) return std::nullopt;
+    return std::string_view(found->get_string());
+}
+
+const json::object& part_of(const json::object& object, std::string_view key) {
+    static const json::object none;
+    const json::value* const found = object.if_contains(key);
+    return found != nullptr && found->is_object() ? found->get_object() : none;
+}
+
+std::vector<const json::object*> parts_of(const json::object& object, std::string_view key) {
+    std::vector<const json::object*> parts;
+    const json::value* const found = object.if_contains(key);
+    if (found == nullptr || !found->is_array()) return parts;
+    for (const json::value& one : found->get_array()) {
+        if (one.is_object()) parts.push_back(&one.get_object());
+    }
+    return parts;
+}
+
+}  // namespace kubernetes

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace kubernetes {
+
+/// Nothing where it is not there, or no text.
+std::optional<std::string_view> text_in(const boost::json::object& object, std::string_view key);
+/// An empty one where it is not there, or no object.
+const boost::json::object& part_of(const boost::json::object& object, std::string_view key);
+/// Those that are objects, of a list.
+std::vector<const boost::json::object*> parts_of(const boost::json::object& object,
+                                                 std::string_view key);
+
+}  // namespace kubernetes
