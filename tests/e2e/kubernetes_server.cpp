@@ -17,13 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string said_by(const std::vector<std::string>& program, const Environment& environment) {
-    Process process(program, environment);
-    const Ending ending = process.wait();
-    if (ending.status != 0) throw std::runtime_error(program.front() + ": " + process.errors());
-    return process.output();
-}
-
 void end(std::unique_ptr<Process>& process) {
     if (!process) return;
     process->signal(SIGTERM);

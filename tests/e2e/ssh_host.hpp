@@ -103,4 +103,26 @@ private:
     int fd_ = -1;
 };
 
+/// The shells that the script has to run under, one in each subcase; nothing: it is not there.
+inline std::optional<std::vector<std::string>> each_shell() {
+    std::optional<std::vector<std::string>> shell;
+    SUBCASE("under dash") {
+        shell = {"/bin/dash"};
+    }
+    SUBCASE("under bash") {
+        shell = {"/bin/bash", "--posix"};
+    }
+    SUBCASE("under busybox") {
+        if (is_there("/bin/busybox")) shell = {"/bin/busybox", "sh"};
+    }
+    return shell;
+}
+
+/// Who holds a lock over there, as the lock names it.
+inline std::string holder(pid_t process) {
+    std::string boot = read_text("/proc/sys/kernel/random/boot_id");
+    boot.erase(boot.find('\n'));
+    return std::to_string(process) + " " + boot;
+}
+
 }  // namespace certcast::testing

@@ -17,14 +17,6 @@ namespace fs = std::filesystem;
 
 const Environment system_paths{{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}};
 
-std::string said_by(const std::vector<std::string>& program) {
-    Process process(program, system_paths);
-    const Ending ending = process.wait();
-    CAPTURE(process.errors());
-    REQUIRE(ending.status == 0);
-    return process.output();
-}
-
 void append(const fs::path& file, const std::string& text) {
     std::ofstream(file, std::ios::app) << text;
 }
@@ -33,7 +25,8 @@ void append(const fs::path& file, const std::string& text) {
 
 void make_ssh_key(const fs::path& file, std::string_view type, std::string_view passphrase) {
     said_by({"ssh-keygen", "-q", "-t", std::string(type), "-N", std::string(passphrase), "-f",
-             file.string()});
+             file.string()},
+            system_paths);
 }
 
 SshServer::SshServer(const Workspace& workspace, const SshServerWish& wish)
@@ -89,7 +82,8 @@ SshServer::~SshServer() {
 }
 
 std::string SshServer::fingerprint() const {
-    const std::string words = said_by({"ssh-keygen", "-l", "-f", (folder_ / "host.pub").string()});
+    const std::string words =
+        said_by({"ssh-keygen", "-l", "-f", (folder_ / "host.pub").string()}, system_paths);
     const std::size_t begin = words.find("SHA256:");
     return words.substr(begin, words.find(' ', begin) - begin);
 }

@@ -188,6 +188,13 @@ std::vector<pid_t> living_leftovers() {
 
 }  // namespace
 
+std::string said_by(const std::vector<std::string>& program, const Environment& environment) {
+    Process process(program, environment);
+    const Ending ending = process.wait();
+    if (ending.status != 0) throw std::runtime_error(program.front() + ": " + process.errors());
+    return process.output();
+}
+
 std::vector<std::string> leftovers() {
     std::vector<std::string> found;
     for (const pid_t process : living_leftovers())

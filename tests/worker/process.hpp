@@ -49,6 +49,9 @@ private:
     std::chrono::steady_clock::time_point started_;
 };
 
+/// What a program says that ends well; throws, with what it complains of, where it does not.
+std::string said_by(const std::vector<std::string>& program, const Environment& environment);
+
 /// Living processes that were left to this one by programs it started: "PID COMMAND".
 std::vector<std::string> leftovers();
 
