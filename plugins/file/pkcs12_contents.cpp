@@ -2,19 +2,14 @@
 
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
+#include <certcast/free_with.hpp>
 
 #include <memory>
 #include <utility>
 
 namespace {
 
-template <auto Free>
-struct FreeWith {
-    template <typename T>
-    void operator()(T* pointer) const {
-        Free(pointer);
-    }
-};
+using certcast::detail::FreeWith;
 
 template <auto Encode, typename T>
 certcast::Sensitive der_of(T* object) {

@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <certcast/free_with.hpp>
 #include <certcast/pem.hpp>
 
 #include <memory>
@@ -18,13 +19,8 @@ namespace kubernetes {
 
 namespace {
 
-template <auto Free>
-struct FreeWith {
-    template <typename T>
-    void operator()(T* object) const {
-        Free(object);
-    }
-};
+using certcast::detail::FreeWith;
+
 using Bio = std::unique_ptr<BIO, FreeWith<BIO_free>>;
 using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 

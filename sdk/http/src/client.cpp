@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <curl/curl.h>
 #include <certcast/errors.hpp>
+#include <certcast/free_with.hpp>
 #include <certcast/http.hpp>
 
 #include <algorithm>
@@ -19,15 +20,8 @@ namespace certcast::http {
 
 namespace {
 
+using detail::FreeWith;
 using std::chrono::steady_clock;
-
-template <auto Free>
-struct FreeWith {
-    template <typename T>
-    void operator()(T* object) const {
-        Free(object);
-    }
-};
 
 /// Lines of headers, some of which are secret.
 void wipe(curl_slist* list) {
