@@ -295,7 +295,13 @@ Result<void> Parser::block(PemBlock& block) {
         return sealed ? encrypted_key(*sealed) : damaged("the encrypted private key");
     }
     if (block.name.ends_with("PRIVATE KEY")) {
-        return add(KeyPtr(d2i_server_key(nullptr, &at, block.size)));
+        KeyPtr key(d2i_server_key(nullptr, &at, block.size));
+        // All that tells another passphrase here is the padding, which one of 256 gets right.
+        if (!key && cipher.cipher != nullptr) {
+            ERR_clear_error();
+            return not_decrypted("the private key");
+        }
+        return add(std::move(key));
     }
     return {};
 }

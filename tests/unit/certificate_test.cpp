@@ -336,6 +336,25 @@ TEST_CASE("a scheme within a scheme is not followed, since a file could nest the
     CHECK(password_rounds(*nested(*pbkdf2(50'000))) == 0);
 }
 
+namespace {
+
+/// A passphrase that is not the key's, and decrypts it to something with a padding.
+std::string mistakable_passphrase(const std::string& sealed_key) {
+    for (int i = 0;; ++i) {
+        std::string passphrase = "wrong" + std::to_string(i);
+        const BioPtr in(BIO_new_mem_buf(sealed_key.data(), static_cast<int>(sealed_key.size())));
+        unsigned char* data = nullptr;
+        long size = 0;
+        const int done = PEM_bytes_read_bio(&data, &size, nullptr, PEM_STRING_EVP_PKEY, in.get(),
+                                            nullptr, passphrase.data());
+        OPENSSL_free(data);
+        ERR_clear_error();
+        if (done == 1) return passphrase;
+    }
+}
+
+}  // namespace
+
 TEST_CASE("what would not serve is refused, and the message says why") {
     const std::string key = pem(ca().leaf.key);
     const std::string leaf = pem(ca().leaf.certificate);
@@ -429,6 +448,11 @@ TEST_CASE("what would not serve is refused, and the message says why") {
     SUBCASE("an encrypted key of old and another passphrase") {
         message =
             message_of(load_text(fullchain() + traditional_pem(ca().leaf.key, "pass"), "wrong"));
+        expected = "the passphrase does not open the private key";
+    }
+    SUBCASE("another passphrase that leaves what looks like an end") {
+        const std::string sealed = traditional_pem(ca().leaf.key, "pass");
+        message = message_of(load_text(fullchain() + sealed, mistakable_passphrase(sealed)));
         expected = "the passphrase does not open the private key";
     }
     SUBCASE("PKCS#12 without its passphrase") {
