@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tests/e2e/kubernetes_server.hpp"
+#include "tests/e2e/real_part.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,9 +14,8 @@ namespace certcast::testing {
 
 /// Whether there is an API server; where there is none the test is to return.
 inline bool cluster_is_there() {
-    if (!kubernetes_programs().empty()) return true;
-    MESSAGE("skipped: there is no kube-apiserver; tests/run.sh --kubernetes builds one");
-    return false;
+    return !kubernetes_programs().empty() ||
+           skip("there is no kube-apiserver; tests/run.sh --kubernetes builds one");
 }
 
 /// `text` with one word for another, wherever it stands.
