@@ -2,6 +2,7 @@
 
 #include <certcast/deployer.hpp>
 #include <certcast/file_parameters.hpp>
+#include <certcast/forms.hpp>
 #include <certcast/leaf_of_places.hpp>
 
 #include <algorithm>
@@ -37,19 +38,12 @@ public:
             .doc("Key, leaf and intermediates in one PEM file, as HAProxy reads it");
     static constexpr auto pkcs12 =
         certcast::path("pkcs12").writes().identity().doc("Everything as PKCS#12");
-    static constexpr auto pkcs12_password =
-        certcast::secret("pkcs12_password").doc("The password of the PKCS#12 file");
-    static constexpr auto pkcs12_profile =
-        certcast::choice("pkcs12_profile", "modern", "legacy")
-            .default_to("modern")
-            .doc("modern: AES-256; legacy: what old Java and Windows read");
-    static constexpr auto pkcs12_name =
-        certcast::text("pkcs12_name").doc("The friendly name in the PKCS#12 file");
     static constexpr auto after =
         certcast::command("after").doc("Run once the files are in place, such as a reload");
     static constexpr auto parameters = certcast::parameters(
-        fullchain, certificate, chain, key, combined, pkcs12, pkcs12_password, pkcs12_profile,
-        pkcs12_name, certcast::owner_parameter, certcast::group_parameter, certcast::mode_parameter,
+        fullchain, certificate, chain, key, combined, pkcs12, certcast::pkcs12_password_parameter,
+        certcast::pkcs12_profile_parameter, certcast::pkcs12_name_parameter,
+        certcast::owner_parameter, certcast::group_parameter, certcast::mode_parameter,
         certcast::key_mode_parameter, after);
 
     void validate(certcast::Job& job) {
@@ -71,7 +65,8 @@ public:
                          "give at least one of fullchain, certificate, chain, key, combined, "
                          "pkcs12");
         }
-        if (!job[pkcs12] && (job.has(pkcs12_password) || job.has(pkcs12_name))) {
+        if (!job[pkcs12] && (job.has(certcast::pkcs12_password_parameter) ||
+                             job.has(certcast::pkcs12_name_parameter))) {
             job.diagnose(certcast::Level::warning, "pkcs12_password",
                          "it is for a PKCS#12 file, but 'pkcs12' names none");
         }
@@ -87,7 +82,8 @@ public:
             if (file.path == job[chain] || file.path == job[key]) continue;
             auto leaf = certcast::first_certificate(now.text());
             if (now.present && file.path == wanted.pkcs12) {
-                if (const auto inside = read_pkcs12(now.text(), password(job))) leaf = inside->leaf;
+                if (const auto inside = read_pkcs12(now.text(), certcast::pkcs12_password(job)))
+                    leaf = inside->leaf;
             }
             found.add(now.present, std::move(leaf));
         }
@@ -146,14 +142,11 @@ private:
                    const certcast::FileImage& now) const {
             if (file.path != pkcs12) return certcast::is_as_wanted(now, file);
             if (!certcast::has_access(now, file.access)) return false;
-            const auto found = read_pkcs12(now.text(), password(job));
-            return found && found == read_pkcs12(file.contents.text(), password(job));
+            const auto found = read_pkcs12(now.text(), certcast::pkcs12_password(job));
+            return found &&
+                   found == read_pkcs12(file.contents.text(), certcast::pkcs12_password(job));
         }
     };
-
-    static certcast::Sensitive password(const certcast::Job& job) {
-        return job.secret(pkcs12_password).value_or(certcast::Sensitive());
-    }
 
     static Wanted wanted_of(const certcast::Job& job) {
         const certcast::FileAccess open = certcast::open_access(job);
@@ -171,7 +164,7 @@ private:
         add(
             combined, [&] { return job.key_pem() + job.fullchain_pem(); }, secret);
         add(
-            pkcs12, [&] { return pkcs12_of(job); }, secret);
+            pkcs12, [&] { return certcast::pkcs12_of(job); }, secret);
         add(
             fullchain, [&] { return text(job.fullchain_pem()); }, open);
         add(
@@ -180,12 +173,6 @@ private:
             chain, [&] { return text(job.chain_pem()); }, open);
         wanted.pkcs12 = job[pkcs12].value_or(std::filesystem::path());
         return wanted;
-    }
-
-    static certcast::Sensitive pkcs12_of(const certcast::Job& job) {
-        const auto format = job[pkcs12_profile] == "legacy" ? certcast::Pkcs12Format::legacy
-                                                            : certcast::Pkcs12Format::modern;
-        return job.pkcs12(password(job), job[pkcs12_name].value_or(""), format);
     }
 
     static bool same_contents(const certcast::FileImage& now, const certcast::FileImage& then) {

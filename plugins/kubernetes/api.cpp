@@ -1,6 +1,7 @@
 #include "plugins/kubernetes/api.hpp"
 
 #include "plugins/kubernetes/parts.hpp"
+#include "plugins/kubernetes/secret_object.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -19,17 +20,13 @@ namespace {
 
 constexpr const char* plain_json = "application/json";
 
-std::string path_of(const SecretName& secret) {
-    return "/api/v1/namespaces/" + secret.name_space + "/secrets/" + secret.name;
-}
-
 /// What the server says of a request that it refuses (meta/v1 Status).
 struct Status {
     std::string reason;
     std::string message;
     bool is_terminating = false;  ///< the namespace goes
     bool has_managers = false;    ///< others own fields of it
-    bool is_of_secret = false;    ///< of the secret itself
+    std::string plural;           ///< of the object's kind
 };
 
 /// Empty where it is no Status, as of a proxy or when the server is overloaded.
@@ -42,13 +39,22 @@ Status status_in(const http::Response& response) {
     status.reason = text_in(*object, "reason").value_or("");
     status.message = text_in(*object, "message").value_or("");
     const json::object& details = part_of(*object, "details");
-    status.is_of_secret = text_in(details, "kind") == "secrets";
+    status.plural = text_in(details, "kind").value_or("");
     for (const json::object* const cause : parts_of(details, "causes")) {
         const auto reason = text_in(*cause, "reason");
         if (reason == "NamespaceTerminating") status.is_terminating = true;
         if (reason == "FieldManagerConflict") status.has_managers = true;
     }
     return status;
+}
+
+/// A proxy or a wrong path say 404, too, and so does a namespace that is not there.
+bool is_missing(const http::Response& response, const ObjectName& object) {
+    return response.status == 404 && status_in(response).plural == object.plural;
+}
+
+std::string options_of(const certcast::Job& job) {
+    return "?fieldManager=" + std::string(field_manager) + (job.dry_run() ? "&dryRun=All" : "");
 }
 
 json::object object_in(const http::Response& response, const std::string& what) {
@@ -119,65 +125,100 @@ void Api::throw_refusal(const http::Response& response, const std::string& what)
     }
 }
 
-std::optional<json::object> Api::get(const SecretName& secret, const certcast::Job& job) {
-    const std::string what = "reading the secret " + secret.text();
-    const http::Response response = send("GET", path_of(secret), {}, nullptr, job);
-    // A proxy or a wrong path say 404, too.
-    if (response.status == 404 && status_in(response).is_of_secret) return std::nullopt;
+std::optional<json::object> Api::get(const ObjectName& object, const certcast::Job& job) {
+    const std::string what = "reading " + object.text();
+    const http::Response response = send("GET", object.path(), {}, nullptr, job);
+    if (is_missing(response, object)) return std::nullopt;
     if (!response.is_good()) throw_refusal(response, what);
     return object_in(response, what);
 }
 
-json::object Api::apply(const SecretName& secret, const json::object& wanted, bool takes_over,
+json::object Api::write(const ObjectName& secret, const json::object& wanted, bool takes_over,
                         const certcast::Job& job) {
-    const std::string what = "writing the secret " + secret.text();
-    const std::string options = std::string("?fieldManager=certcast") +
-                                (takes_over ? "&force=true" : "") +
-                                (job.dry_run() ? "&dryRun=All" : "");
+    const std::string what = "writing " + secret.text();
     const http::Response response =
-        send("PATCH", path_of(secret) + options, "application/apply-patch+yaml", &wanted, job);
-    if (!response.is_good()) throw_refusal(response, what);
-    return object_in(response, what);
+        send("PATCH", secret.path() + options_of(job) + (takes_over ? "&force=true" : ""),
+             "application/apply-patch+yaml", &wanted, job);
+    if (response.is_good()) return object_in(response, what);
+    const bool is_unknown = response.status == 415;
+    const bool is_forbidden = response.status == 403 && !status_in(response).is_terminating;
+    if (is_unknown || (is_forbidden && !may("patch", secret, job) && may("update", secret, job))) {
+        return replace(secret, wanted, takes_over, job);
+    }
+    throw_refusal(response, what);
 }
 
-void Api::remove(const SecretName& secret, const json::object& as_read, const certcast::Job& job) {
+json::object Api::replace(const ObjectName& secret, const json::object& wanted, bool takes_over,
+                          const certcast::Job& job) {
+    const std::string what = "writing " + secret.text();
+    for (int tries_left = 5;; --tries_left) {
+        const std::optional<json::object> now = get(secret, job);
+        const auto other = now ? manager_in_the_way(*now, wanted) : std::nullopt;
+        if (other && !takes_over) {
+            throw certcast::conflict_error(what + ": \"" + *other +
+                                           "\" has written what would be changed; takeover = true "
+                                           "takes it over")
+                .permanent();
+        }
+        const json::object body = now ? merged_secret(*now, wanted) : wanted;
+        const http::Response response = send(
+            now ? "PUT" : "POST", (now ? secret.path() : secret.collection()) + options_of(job),
+            plain_json, &body, job);
+        if (response.is_good()) return object_in(response, what);
+        // Somebody has written or made it in between.
+        if (response.status != 409 || tries_left == 1) throw_refusal(response, what);
+    }
+}
+
+void Api::patch(const ObjectName& object, const json::object& change, const certcast::Job& job) {
+    const http::Response response = send("PATCH", object.path() + options_of(job),
+                                         "application/merge-patch+json", &change, job);
+    if (!response.is_good()) throw_refusal(response, "changing " + object.text());
+}
+
+void Api::remove(const ObjectName& object, const json::object& as_read, const certcast::Job& job) {
     const json::object& metadata = as_read.at("metadata").as_object();
     const json::object body{
         {"kind", "DeleteOptions"},
         {"apiVersion", "v1"},
         {"preconditions",
          {{"uid", metadata.at("uid")}, {"resourceVersion", metadata.at("resourceVersion")}}}};
-    const http::Response response = send("DELETE", path_of(secret), plain_json, &body, job);
-    const bool is_gone = response.status == 404 && status_in(response).is_of_secret;
-    if (is_gone || response.is_good()) return;
-    throw_refusal(response, "removing the secret " + secret.text());
+    const http::Response response = send("DELETE", object.path(), plain_json, &body, job);
+    if (is_missing(response, object) || response.is_good()) return;
+    throw_refusal(response, "removing " + object.text());
 }
 
-void Api::expect_may(std::initializer_list<std::string_view> verbs, const SecretName& secret,
+bool Api::may(std::string_view verb, const ObjectName& object, const certcast::Job& job) {
+    json::object asked{{"namespace", object.name_space},
+                       {"verb", verb},
+                       {"group", object.group},
+                       {"resource", object.plural}};
+    // A Role that is limited by names grants the making of none.
+    if (verb != "create") asked["name"] = object.name;
+    const json::object review{{"apiVersion", "authorization.k8s.io/v1"},
+                              {"kind", "SelfSubjectAccessReview"},
+                              {"spec", {{"resourceAttributes", asked}}}};
+    const std::string what = "asking what may be done with " + object.text();
+    const http::Response response = send(
+        "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", plain_json, &review, job);
+    if (!response.is_good()) throw_refusal(response, what);
+    const json::object answer = object_in(response, what);
+    const json::value* const allowed = part_of(answer, "status").if_contains("allowed");
+    return allowed != nullptr && allowed->is_bool() && allowed->get_bool();
+}
+
+void Api::expect_may(std::initializer_list<std::string_view> verbs, const ObjectName& object,
                      const certcast::Job& job) {
     std::string missing;
     for (const std::string_view verb : verbs) {
-        json::object asked{
-            {"namespace", secret.name_space}, {"verb", verb}, {"resource", "secrets"}};
-        // A Role that is limited by names grants the making of none.
-        if (verb != "create") asked["name"] = secret.name;
-        const json::object review{{"apiVersion", "authorization.k8s.io/v1"},
-                                  {"kind", "SelfSubjectAccessReview"},
-                                  {"spec", {{"resourceAttributes", asked}}}};
-        const std::string what = "asking what may be done with the secret " + secret.text();
-        const http::Response response =
-            send("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", plain_json,
-                 &review, job);
-        if (!response.is_good()) throw_refusal(response, what);
-        const json::object answer = object_in(response, what);
-        const json::value* const allowed = part_of(answer, "status").if_contains("allowed");
-        if (allowed != nullptr && allowed->is_bool() && allowed->get_bool()) continue;
+        if (may(verb, object, job)) continue;
+        const bool has_another = verb == "patch" && object.kind == "secret";
+        if (has_another && may("update", object, job)) continue;
         missing += (missing.empty() ? "'" : ", '") + std::string(verb) + "'";
     }
     if (missing.empty()) return;
-    throw certcast::auth_error("the secret " + secret.text() + ": " + access_.text +
-                               " lacks the verb " + missing +
-                               " for secrets there; a Role has to grant it")
+    throw certcast::auth_error(object.text() + ": " + access_.text + " lacks the verb " + missing +
+                               " for " + object.plural + " there; a Role has to grant it")
         .code("Forbidden")
         .permanent();
 }

@@ -1,12 +1,17 @@
+#include "plugins/file/pkcs12_contents.hpp"
 #include "plugins/kubernetes/api.hpp"
+#include "plugins/kubernetes/base64.hpp"
 #include "plugins/kubernetes/contents.hpp"
 #include "plugins/kubernetes/exec_credential.hpp"
 #include "plugins/kubernetes/kubeconfig.hpp"
 #include "plugins/kubernetes/parts.hpp"
+#include "plugins/kubernetes/rollout.hpp"
+#include "plugins/kubernetes/secret_object.hpp"
+#include "plugins/kubernetes/undo.hpp"
 
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
+#include <boost/json/object.hpp>
 #include <certcast/deployer.hpp>
+#include <certcast/forms.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -20,7 +25,6 @@ namespace {
 
 namespace json = boost::json;
 using kubernetes::part_of;
-using kubernetes::parts_of;
 using kubernetes::text_in;
 
 /// Keeps a certificate in a TLS secret of Kubernetes.
@@ -76,6 +80,13 @@ public:
                                            .matching("[a-z0-9]([-a-z0-9]*[a-z0-9])?")
                                            .identity()
                                            .doc("Where it is; default: that of the context");
+    static constexpr auto type = certcast::text("type")
+                                     .default_to("kubernetes.io/tls")
+                                     .doc("Of the secret, which is for ever");
+    static constexpr auto key =
+        certcast::text("key").required().matching("[-._a-zA-Z0-9]+").doc("In the secret's data");
+    static constexpr auto entries = certcast::objects("entries", certcast::form_parameter, key)
+                                        .doc("What is in the secret beside tls.crt and tls.key");
     static constexpr auto labels = certcast::text_map("labels").doc("What it is labelled with");
     static constexpr auto annotations =
         certcast::text_map("annotations").doc("What it is annotated with");
@@ -83,10 +94,14 @@ public:
         certcast::boolean("takeover")
             .default_to("false")
             .doc("Also what others manage: fields of theirs, and secrets of cert-manager");
-    static constexpr auto parameters =
-        certcast::parameters(kubeconfig, context, credential_files, exec, in_cluster, server,
-                             ca_file, server_name, proxy, token, client_certificate, client_key,
-                             name, name_space, labels, annotations, takeover);
+    static constexpr auto restart = certcast::texts("restart").doc(
+        "What has its pods started anew when the secret has changed: \"deployment/NAME\", "
+        "\"statefulset/NAME\", \"daemonset/NAME\"");
+    static constexpr auto parameters = certcast::parameters(
+        kubeconfig, context, credential_files, exec, in_cluster, server, ca_file, server_name,
+        proxy, token, client_certificate, client_key, name, name_space, type, entries,
+        certcast::pkcs12_password_parameter, certcast::pkcs12_profile_parameter,
+        certcast::pkcs12_name_parameter, labels, annotations, takeover, restart);
     static constexpr auto other_files =
         certcast::other_files(certcast::reads("/etc/ssl/certs"),
                               certcast::reads("/var/run/secrets/kubernetes.io/serviceaccount"));
@@ -126,6 +141,23 @@ public:
                    {"proxy", job.has(proxy)},
                    {"token", job.has(token)},
                    {"client_certificate", job.has(client_certificate)}});
+        std::vector<std::string_view> keys{"tls.crt", "tls.key"};
+        for (const certcast::Object& entry :
+             job[entries].value_or(std::vector<certcast::Object>())) {
+            const std::string_view more = entry[key];
+            if (std::find(keys.begin(), keys.end(), more) != keys.end()) {
+                job.diagnose(certcast::Level::error, "entries",
+                             "\"" + std::string(more) + "\" is there already",
+                             "each entry needs a key of its own");
+            }
+            keys.push_back(more);
+        }
+        for (const std::string_view text : job[restart].value_or(std::vector<std::string_view>())) {
+            if (kubernetes::workload_named(text, {})) continue;
+            job.diagnose(certcast::Level::error, "restart",
+                         "\"" + std::string(text) + "\" names no workload",
+                         "expected deployment/NAME, statefulset/NAME or daemonset/NAME");
+        }
     }
 
     void inspect(certcast::Job& job) {
@@ -133,14 +165,17 @@ public:
         const bool as_wanted = now && is_as_wanted(*now, job);
         if (!as_wanted) {
             if (now) refuse_managed_by_others(*now, job);
-            // Where it is not there yet, applying creates it, and undoing that deletes it.
+            // Where it is not there yet, writing creates it, and undoing that deletes it.
             if (now) {
                 api(job).expect_may({"patch"}, secret(job), job);
             } else {
                 api(job).expect_may({"create", "patch", "delete"}, secret(job), job);
             }
+            for (const kubernetes::ObjectName& workload : workloads(job)) {
+                kubernetes::expect_can_restart(workload, api(job), job);
+            }
             // What would be refused is found out before anything is done.
-            if (job.dry_run()) api(job).apply(secret(job), wanted(job), job[takeover], job);
+            if (job.dry_run()) api(job).write(secret(job), wanted(job), job[takeover], job);
         }
         tell(now, as_wanted, job);
     }
@@ -148,29 +183,49 @@ public:
     void deploy(certcast::Job& job) {
         const std::optional<json::object> before = api(job).get(secret(job), job);
         if (before) refuse_managed_by_others(*before, job);
-        job.step("apply", undo_of(before, job));
-        const json::object after = api(job).apply(secret(job), wanted(job), job[takeover], job);
-        job.changed(0, !before || version_of(*before) != version_of(after));
+        const json::object body = wanted(job);
+        job.step(secret_step, kubernetes::undo_record(before, body, secret(job), api(job)));
+        const json::object after = api(job).write(secret(job), body, job[takeover], job);
+        const bool has_changed =
+            !before || kubernetes::version_of(*before) != kubernetes::version_of(after);
+        job.changed(0, has_changed);
+        if (!has_changed && !job.force()) return;
+        const std::vector<kubernetes::ObjectName> all = workloads(job);
+        for (const kubernetes::ObjectName& workload : all) {
+            job.step(restart_step, workload.kind + "/" + workload.name);
+            kubernetes::restart(workload, api(job), job);
+        }
+        for (const kubernetes::ObjectName& workload : all) {
+            kubernetes::await_rollout(workload, api(job), job);
+        }
     }
 
     void verify(certcast::Job& job) {
         if (job.recovering()) return;  // it was put back from the step
         const std::optional<json::object> now = api(job).get(secret(job), job);
         if (!now || !is_as_wanted(*now, job)) {
-            throw certcast::conflict_error(
-                "the secret " + secret(job).text() +
-                " is not as it was written: somebody else writes it, too");
+            throw certcast::conflict_error(secret(job).text() +
+                                           " is not as it was written: somebody else writes it, "
+                                           "too");
         }
         tell(now, true, job);
     }
 
+    /// The secret first: what is started anew is to find the former one.
     void rollback(certcast::Job& job) {
         std::vector<certcast::RecordedStep> steps = job.steps();
         std::reverse(steps.begin(), steps.end());
-        for (const certcast::RecordedStep& step : steps) {
-            if (step.undone) continue;
-            undo(json::parse(step.undo).as_object(), job);
-            job.step_undone(step);
+        for (const std::string_view label : {secret_step, restart_step}) {
+            for (const certcast::RecordedStep& step : steps) {
+                if (step.undone || step.label != label) continue;
+                if (label == secret_step) {
+                    kubernetes::undo(step.undo, secret(job), api(job), job);
+                } else if (const auto workload =
+                               kubernetes::workload_named(step.undo, secret(job).name_space)) {
+                    kubernetes::restart(*workload, api(job), job);
+                }
+                job.step_undone(step);
+            }
         }
     }
 
@@ -220,70 +275,86 @@ private:
         return access;
     }
 
-    kubernetes::SecretName secret(const certcast::Job& job) {
-        return {std::string(job[name_space].value_or(api(job).access().name_space)),
-                std::string(job[name])};
+    kubernetes::ObjectName secret(const certcast::Job& job) {
+        return kubernetes::secret_named(
+            std::string(job[name]),
+            std::string(job[name_space].value_or(api(job).access().name_space)));
     }
 
-    static kubernetes::Contents wanted_contents(const certcast::Job& job) {
-        kubernetes::Contents contents;
-        contents["tls.crt"] = certcast::Sensitive(job.fullchain_pem());
-        contents["tls.key"] = job.key_pem();
-        return contents;
+    std::vector<kubernetes::ObjectName> workloads(const certcast::Job& job) {
+        std::vector<kubernetes::ObjectName> all;
+        for (const std::string_view text : job[restart].value_or(std::vector<std::string_view>())) {
+            if (auto workload = kubernetes::workload_named(text, secret(job).name_space)) {
+                all.push_back(*std::move(workload));
+            }
+        }
+        return all;
     }
 
-    static json::object secret_of(json::object data, json::object metadata,
-                                  const certcast::Job& job) {
-        metadata["name"] = std::string(job[name]);
-        return {{"apiVersion", "v1"},
-                {"kind", "Secret"},
-                {"metadata", std::move(metadata)},
-                {"type", tls_type},
-                {"data", std::move(data)}};
+    static std::vector<kubernetes::Entry> wanted_entries(const certcast::Job& job) {
+        std::vector<kubernetes::Entry> wanted;
+        const auto add = [&](std::string_view entry, std::string_view form) {
+            wanted.push_back(
+                {std::string(entry), certcast::contents_in_form(form, job), form == "pkcs12"});
+        };
+        add("tls.crt", "fullchain");
+        add("tls.key", "key");
+        for (const certcast::Object& more :
+             job[entries].value_or(std::vector<certcast::Object>())) {
+            add(more[key], more[certcast::form_parameter]);
+        }
+        return wanted;
     }
 
+    /// The server stores anything, so what is sent is looked at here.
     static json::object wanted(const certcast::Job& job) {
-        return secret_of(kubernetes::as_data(wanted_contents(job)), wanted_texts(job), job);
-    }
-
-    /// Of its metadata.
-    static json::object wanted_texts(const certcast::Job& job) {
-        json::object texts;
-        if (const auto given = job[labels]) texts["labels"] = object_of(*given);
-        if (const auto given = job[annotations]) texts["annotations"] = object_of(*given);
-        return texts;
+        kubernetes::expect_pair(job.fullchain_pem(), job.key_pem());
+        json::object secret = kubernetes::bare_secret(job[name], job[type]);
+        for (const kubernetes::Entry& entry : wanted_entries(job)) {
+            if (entry.bytes.empty()) {
+                throw certcast::config_error("entries: \"" + entry.key +
+                                             "\" would be empty, because the certificate has no "
+                                             "intermediates; leave it away");
+            }
+            kubernetes::table_of(secret, kubernetes::Table::data)[entry.key] =
+                kubernetes::to_base64(entry.bytes.text()).text();
+        }
+        add_texts(secret, kubernetes::Table::labels, job[labels]);
+        add_texts(secret, kubernetes::Table::annotations, job[annotations]);
+        return secret;
     }
 
     template <typename Texts>
-    static json::object object_of(const Texts& texts) {
-        json::object object;
-        for (const auto& [key, value] : texts) object[key] = value;
-        return object;
+    static void add_texts(json::object& secret, kubernetes::Table table,
+                          const std::optional<Texts>& texts) {
+        if (!texts) return;
+        for (const auto& [key, value] : *texts) kubernetes::table_of(secret, table)[key] = value;
     }
 
-    static std::string version_of(const json::object& secret) {
-        return std::string(text_in(part_of(secret, "metadata"), "resourceVersion").value_or(""));
-    }
-
-    static bool is_as_wanted(const json::object& now, const certcast::Job& job) {
-        if (text_in(now, "type") != tls_type || !holds_wanted(now, job)) return false;
-        const json::object wanted = wanted_texts(job);
-        return std::all_of(wanted.begin(), wanted.end(), [&](const auto& part) {
-            const json::object& found = part_of(part_of(now, "metadata"), part.key());
-            const json::object& texts = part.value().as_object();
-            return std::all_of(texts.begin(), texts.end(), [&](const auto& text) {
-                return text_in(found, text.key()) == std::string_view(text.value().as_string());
-            });
+    template <typename Texts>
+    static bool has_texts(const json::object& secret, kubernetes::Table table,
+                          const std::optional<Texts>& texts) {
+        if (!texts) return true;
+        return std::all_of(texts->begin(), texts->end(), [&](const auto& text) {
+            return text_in(kubernetes::table_in(secret, table), text.first) ==
+                   std::string_view(text.second);
         });
     }
 
-    static bool holds_wanted(const json::object& now, const certcast::Job& job) {
+    static bool is_as_wanted(const json::object& now, const certcast::Job& job) {
+        if (text_in(now, "type") != job[type]) return false;
+        if (!has_texts(now, kubernetes::Table::labels, job[labels])) return false;
+        if (!has_texts(now, kubernetes::Table::annotations, job[annotations])) return false;
         const kubernetes::Contents found = kubernetes::contents_of(now);
-        const kubernetes::Contents wanted = wanted_contents(job);
-        return std::all_of(wanted.begin(), wanted.end(), [&](const auto& entry) {
-            const auto it = found.find(entry.first);
-            return it != found.end() &&
-                   kubernetes::is_same_pem(it->second.text(), entry.second.text());
+        const std::vector<kubernetes::Entry> wanted = wanted_entries(job);
+        return std::all_of(wanted.begin(), wanted.end(), [&](const kubernetes::Entry& entry) {
+            const auto it = found.find(entry.key);
+            if (it == found.end()) return false;
+            if (!entry.is_pkcs12)
+                return kubernetes::is_same_pem(it->second.text(), entry.bytes.text());
+            const auto inside = read_pkcs12(it->second.text(), certcast::pkcs12_password(job));
+            return inside &&
+                   inside == read_pkcs12(entry.bytes.text(), certcast::pkcs12_password(job));
         });
     }
 
@@ -291,120 +362,22 @@ private:
         const auto owner = text_in(part_of(part_of(now, "metadata"), "annotations"),
                                    "cert-manager.io/certificate-name");
         if (!owner || job[takeover]) return;
-        throw certcast::conflict_error("the secret " + secret(job).text() +
-                                       " belongs to cert-manager's certificate '" +
-                                       std::string(*owner) +
-                                       "', which would write it again; "
-                                       "takeover = true writes it all the same")
+        throw certcast::conflict_error(
+            secret(job).text() + " belongs to cert-manager's certificate '" + std::string(*owner) +
+            "', which would write it again; "
+            "takeover = true writes it all the same")
             .permanent();
     }
 
     void tell(const std::optional<json::object>& now, bool as_wanted, const certcast::Job& job) {
         if (!now) return job.live(std::nullopt, false);
-        const kubernetes::Contents contents = kubernetes::contents_of(*now);
-        const auto found = contents.find("tls.crt");
-        std::optional<std::string> leaf;
-        if (found != contents.end()) leaf = certcast::first_certificate(found->second.text());
+        const auto leaf = certcast::first_certificate(kubernetes::certificate_in(*now).text());
         if (!leaf) return job.live_unknown(0, as_wanted);
         job.live(leaf, as_wanted);
     }
 
-    /// Where what is about to be written is, which certificate that is, and what was there before
-    /// of the same fields.
-    std::string undo_of(const std::optional<json::object>& before, const certcast::Job& job) {
-        json::object undo{{"server", api(job).access().server},
-                          {"namespace", secret(job).name_space},
-                          {"written", job.fullchain_pem()}};
-        if (before) {
-            undo["before"] = {{"version", version_of(*before)},
-                              {"type", text_in(*before, "type").value_or(tls_type)},
-                              {"data", kubernetes::as_data(own_entries(*before))},
-                              {"metadata", former_texts(*before, job)}};
-        }
-        return json::serialize(undo);
-    }
-
-    /// The entries that are written here.
-    static kubernetes::Contents own_entries(const json::object& secret) {
-        kubernetes::Contents own;
-        for (const auto& [entry, bytes] : kubernetes::contents_of(secret)) {
-            if (entry == "tls.crt" || entry == "tls.key") own[entry] = bytes;
-        }
-        return own;
-    }
-
-    /// The labels and annotations that applying changes: those that are wanted, and those that we
-    /// have applied before, which go where they are not wanted any more.
-    static json::object former_texts(const json::object& before, const certcast::Job& job) {
-        const json::object& metadata = part_of(before, "metadata");
-        json::object former;
-        const auto keep = [&](std::string_view part, std::string_view key) {
-            json::value& kept = former[part];
-            if (!kept.is_object()) kept.emplace_object();
-            const auto was = text_in(part_of(metadata, part), key);
-            if (was) kept.get_object()[key] = *was;
-        };
-        for (const auto& part : wanted_texts(job)) {
-            for (const auto& text : part.value().as_object()) keep(part.key(), text.key());
-        }
-        for (const json::object* const manager : parts_of(metadata, "managedFields")) {
-            if (text_in(*manager, "manager") != own_manager) continue;
-            if (text_in(*manager, "operation") != "Apply") continue;
-            const json::object& own = part_of(part_of(*manager, "fieldsV1"), "f:metadata");
-            for (const char* part : {"labels", "annotations"}) {
-                for (const auto& key : part_of(own, "f:" + std::string(part))) {
-                    if (key.key().starts_with("f:")) keep(part, key.key().substr(2));
-                }
-            }
-        }
-        return former;
-    }
-
-    void undo(const json::object& step, const certcast::Job& job) {
-        const kubernetes::SecretName place = secret(job);
-        if (text_in(step, "server") != api(job).access().server ||
-            text_in(step, "namespace") != place.name_space) {
-            throw certcast::config_error(
-                "what is to be undone is a secret of the namespace " +
-                std::string(text_in(step, "namespace").value_or("")) + " at " +
-                std::string(text_in(step, "server").value_or("")) + ", and the pipeline leads to " +
-                place.name_space + " at " + api(job).access().server);
-        }
-        const std::optional<json::object> now = api(job).get(place, job);
-        const bool was_there = step.contains("before");
-        const json::object& before = part_of(step, "before");
-        const bool is_refused = was_there && now && text_in(before, "version") == version_of(*now);
-        if (!now || is_refused || !holds_written(*now, step)) return;  // nothing of ours is there
-        if (!was_there) return remove(place, *now, job);
-        json::object body = secret_of(part_of(before, "data"), part_of(before, "metadata"), job);
-        body["type"] = text_in(before, "type").value_or(tls_type);
-        api(job).apply(place, body, true, job);
-    }
-
-    static bool holds_written(const json::object& now, const json::object& step) {
-        const kubernetes::Contents found = own_entries(now);
-        const auto certificate = found.find("tls.crt");
-        return certificate != found.end() &&
-               kubernetes::is_same_pem(certificate->second.text(),
-                                       text_in(step, "written").value_or(""));
-    }
-
-    void remove(const kubernetes::SecretName& place, const json::object& now,
-                const certcast::Job& job) {
-        for (const json::object* const manager :
-             parts_of(part_of(now, "metadata"), "managedFields")) {
-            if (text_in(*manager, "manager") == own_manager) continue;
-            throw certcast::conflict_error(
-                "the secret " + place.text() + " was not there before, and " +
-                std::string(text_in(*manager, "manager").value_or("somebody")) +
-                " has written to it since: it is left as it is")
-                .permanent();
-        }
-        api(job).remove(place, now, job);
-    }
-
-    static constexpr std::string_view own_manager = "certcast";
-    static constexpr std::string_view tls_type = "kubernetes.io/tls";
+    static constexpr std::string_view secret_step = "apply";
+    static constexpr std::string_view restart_step = "restart";
 
     std::unique_ptr<kubernetes::Api> api_;
 };

@@ -4,6 +4,7 @@
 
 #include <sys/random.h>
 #include <certcast/deployer.hpp>
+#include <certcast/forms.hpp>
 #include <certcast/leaf_of_places.hpp>
 
 #include <algorithm>
@@ -97,12 +98,6 @@ public:
             .default_to("false")
             .doc("The account has no shell, only SFTP: nothing can be run there");
 
-    static constexpr auto form =
-        certcast::choice("form", "fullchain", "certificate", "chain", "key", "combined", "pkcs12")
-            .required()
-            .doc(
-                "What is in the file: all certificates, the leaf, the intermediates, the key, the "
-                "key and all certificates, or these as PKCS#12");
     static constexpr auto path = certcast::text("path")
                                      .required()
                                      .matching("/[^\\x00]*[^/\\x00]")
@@ -115,29 +110,20 @@ public:
     static constexpr auto mode = certcast::text("mode")
                                      .matching("0?[0-7]{3}")
                                      .doc("Octal; default: 0600 with a key, else 0644");
-    static constexpr auto files = certcast::objects("files", form, path, owner, group, mode)
-                                      .required()
-                                      .doc("The files to write");
-    static constexpr auto pkcs12_password = certcast::secret("pkcs12_password")
-                                                .doc(
-                                                    "The password of PKCS#12 files; default: an "
-                                                    "empty one");
-    static constexpr auto pkcs12_profile =
-        certcast::choice("pkcs12_profile", "modern", "legacy")
-            .default_to("modern")
-            .doc("How PKCS#12 files are encrypted; legacy is for old Java and Windows");
-    static constexpr auto pkcs12_name =
-        certcast::text("pkcs12_name").doc("The friendly name in PKCS#12 files");
+    static constexpr auto files =
+        certcast::objects("files", certcast::form_parameter, path, owner, group, mode)
+            .required()
+            .doc("The files to write");
     static constexpr auto check = certcast::texts("check").doc(
         "A program there and its arguments: with the new files in place, before anything loads "
         "them");
     static constexpr auto reload = certcast::texts("reload").doc(
         "A program there and its arguments: makes what serves the files load them");
-    static constexpr auto parameters =
-        certcast::parameters(host, port, user, ssh_folder, known_hosts, accept_new, host_key,
-                             key_file, passphrase, key_certificate, agent, password, proxy_jump,
-                             proxy_command, connect_timeout, become, become_password, without_shell,
-                             files, pkcs12_password, pkcs12_profile, pkcs12_name, check, reload);
+    static constexpr auto parameters = certcast::parameters(
+        host, port, user, ssh_folder, known_hosts, accept_new, host_key, key_file, passphrase,
+        key_certificate, agent, password, proxy_jump, proxy_command, connect_timeout, become,
+        become_password, without_shell, files, certcast::pkcs12_password_parameter,
+        certcast::pkcs12_profile_parameter, certcast::pkcs12_name_parameter, check, reload);
     static constexpr auto other_files = certcast::other_files(
         certcast::reads("/etc/ssh/ssh_config"), certcast::reads("/etc/ssh/ssh_config.d"),
         certcast::reads("/etc/ssh/ssh_known_hosts"));
@@ -197,12 +183,13 @@ public:
         certcast::LeafOfPlaces leaf;
         const std::vector<certcast::Object> all = job[files];
         for (std::size_t i = 0; i < found.size(); ++i) {
-            const std::string_view what = all[i][form];
+            const std::string_view what = all[i][certcast::form_parameter];
             all_right = all_right && is_as_wanted(found[i], there.task().files[i], what, job);
             if (what == "chain" || what == "key") continue;
             auto first = certcast::first_certificate(found[i].contents.text());
             if (what == "pkcs12") {
-                const auto inside = read_pkcs12(found[i].contents.text(), pkcs12_secret(job));
+                const auto inside =
+                    read_pkcs12(found[i].contents.text(), certcast::pkcs12_password(job));
                 if (inside) first = inside->leaf;
             }
             leaf.add(found[i].kind != ssh::FarFile::Kind::absent, std::move(first));
@@ -225,7 +212,7 @@ public:
         const std::vector<certcast::Object> all = job[files];
         for (std::size_t i = 0; i < found.size(); ++i) {
             const ssh::FarTarget& wanted = there.task().files[i];
-            if (is_as_wanted(found[i], wanted, all[i][form], job)) continue;
+            if (is_as_wanted(found[i], wanted, all[i][certcast::form_parameter], job)) continue;
             throw certcast::conflict_error(
                 wanted.path + " is not as it was written: somebody else writes it too");
         }
@@ -337,39 +324,23 @@ private:
                              std::string_view what, const certcast::Job& job) {
         if (!now.has_access) return false;
         if (what != "pkcs12") return now.contents == wanted.contents;
-        const certcast::Sensitive secret = pkcs12_secret(job);
+        const certcast::Sensitive secret = certcast::pkcs12_password(job);
         const auto inside = read_pkcs12(now.contents.text(), secret);
         return inside && inside == read_pkcs12(wanted.contents.text(), secret);
-    }
-
-    static certcast::Sensitive pkcs12_secret(const certcast::Job& job) {
-        return job.secret(pkcs12_password).value_or(certcast::Sensitive());
     }
 
     static std::vector<ssh::FarTarget> wanted_of(const certcast::Job& job) {
         std::vector<ssh::FarTarget> wanted;
         for (const certcast::Object& file : job[files]) {
-            const std::string_view what = file[form];
+            const std::string_view what = file[certcast::form_parameter];
             const bool has_key = what == "key" || what == "combined" || what == "pkcs12";
             wanted.push_back({std::string(file[path]),
                               std::string(file[mode].value_or(has_key ? "0600" : "0644")),
                               std::string(file[owner].value_or("")),
-                              std::string(file[group].value_or("")), contents_of(what, job)});
+                              std::string(file[group].value_or("")),
+                              certcast::contents_in_form(what, job)});
         }
         return wanted;
-    }
-
-    static certcast::Sensitive contents_of(std::string_view what, const certcast::Job& job) {
-        if (what == "key") return job.key_pem();
-        if (what == "combined") return job.key_pem() + job.fullchain_pem();
-        if (what == "pkcs12") {
-            const auto format = job[pkcs12_profile] == "legacy" ? certcast::Pkcs12Format::legacy
-                                                                : certcast::Pkcs12Format::modern;
-            return job.pkcs12(pkcs12_secret(job), job[pkcs12_name].value_or(""), format);
-        }
-        if (what == "certificate") return certcast::Sensitive(job.leaf_pem());
-        if (what == "chain") return certcast::Sensitive(job.chain_pem());
-        return certcast::Sensitive(job.fullchain_pem());
     }
 
     static std::string line_of(const std::optional<std::vector<std::string_view>>& words) {

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kubernetes {
+
+/// Who certcast is to an API server that keeps account of who has written what.
+inline constexpr std::string_view field_manager = "certcast";
+
+/// The tables of a secret that several may write, each its own keys.
+enum class Table { data, labels, annotations };
+inline constexpr Table every_table[] = {Table::data, Table::labels, Table::annotations};
+
+/// Empty where it is not there.
+const boost::json::object& table_in(const boost::json::object& secret, Table table);
+/// Makes it where it is not there.
+boost::json::object& table_of(boost::json::object& secret, Table table);
+
+/// As it is written: without anything in its tables.
+boost::json::object bare_secret(std::string_view name, std::string_view type);
+/// `resourceVersion`: another one for each change.
+std::string version_of(const boost::json::object& object);
+
+/// What `before` has of those keys that writing `wanted` changes: what is wanted, and what certcast
+/// has written before, which goes where it is not wanted any more. Written in its turn, it brings
+/// them back.
+boost::json::object former_secret(const boost::json::object& before,
+                                  const boost::json::object& wanted);
+/// `now` as it is once `wanted` is written.
+boost::json::object merged_secret(const boost::json::object& now,
+                                  const boost::json::object& wanted);
+/// Who else has written something of `now` that writing `wanted` would change.
+std::optional<std::string> manager_in_the_way(const boost::json::object& now,
+                                              const boost::json::object& wanted);
+/// Who else than certcast has written anything of it.
+std::optional<std::string> other_manager(const boost::json::object& now);
+
+}  // namespace kubernetes

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "plugins/kubernetes/api.hpp"
+
+#include <boost/json/object.hpp>
+#include <certcast/job.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kubernetes {
+
+/// What undoing takes once `wanted` is written: where that is, which certificate it holds, and what
+/// was there before of the same keys.
+std::string undo_record(const std::optional<boost::json::object>& before,
+                        const boost::json::object& wanted, const ObjectName& secret,
+                        const Api& api);
+
+/// Brings back what was there; nothing where the secret does not hold what was written. Throws
+/// config_error where `secret` is another one than that of the record, and conflict_error where
+/// others have written to one that was not there before.
+void undo(std::string_view record, const ObjectName& secret, Api& api, const certcast::Job& job);
+
+}  // namespace kubernetes
