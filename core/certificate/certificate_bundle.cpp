@@ -104,7 +104,8 @@ Result<Secret> CertificateBundle::material(std::uint32_t kind, std::string_view 
     if (needs_key && !key_) {
         return Error{ErrorCode::not_found,
                      "the private key was asked for, but this certificate was loaded without one "
-                     "(key = \"none\"): name its key in the pipeline",
+                     "(key = \"none\", or the guard \"key\" is off and it is another's): name its "
+                     "own key in the pipeline",
                      {}};
     }
     std::vector<const X509*> certificates;

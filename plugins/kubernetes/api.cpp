@@ -140,6 +140,13 @@ json::object Api::write(const ObjectName& secret, const json::object& wanted, bo
         send("PATCH", secret.path() + options_of(job) + (takes_over ? "&force=true" : ""),
              "application/apply-patch+yaml", &wanted, job);
     if (response.is_good()) return object_in(response, what);
+    // What was replaced before counts as another's.
+    if (response.status == 409 && !takes_over && status_in(response).has_managers) {
+        const std::optional<json::object> now = get(secret, job);
+        if (now && !manager_in_the_way(*now, wanted)) {
+            return write(secret, at_version(wanted, version_of(*now)), true, job);
+        }
+    }
     const bool is_unknown = response.status == 415;
     const bool is_forbidden = response.status == 403 && !status_in(response).is_terminating;
     if (is_unknown || (is_forbidden && !may("patch", secret, job) && may("update", secret, job))) {

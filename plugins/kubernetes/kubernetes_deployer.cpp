@@ -1,4 +1,3 @@
-#include "plugins/file/pkcs12_contents.hpp"
 #include "plugins/kubernetes/api.hpp"
 #include "plugins/kubernetes/base64.hpp"
 #include "plugins/kubernetes/contents.hpp"
@@ -183,9 +182,8 @@ public:
     void deploy(certcast::Job& job) {
         const std::optional<json::object> before = api(job).get(secret(job), job);
         if (before) refuse_managed_by_others(*before, job);
-        const json::object body = wanted(job);
-        job.step(secret_step, kubernetes::undo_record(before, body, secret(job), api(job)));
-        const json::object after = api(job).write(secret(job), body, job[takeover], job);
+        job.step(secret_step, kubernetes::undo_record(before, wanted(job), secret(job), api(job)));
+        const json::object after = api(job).write(secret(job), wanted(job), job[takeover], job);
         const bool has_changed =
             !before || kubernetes::version_of(*before) != kubernetes::version_of(after);
         job.changed(0, has_changed);
@@ -291,11 +289,18 @@ private:
         return all;
     }
 
-    static std::vector<kubernetes::Entry> wanted_entries(const certcast::Job& job) {
-        std::vector<kubernetes::Entry> wanted;
+    const json::object& wanted(const certcast::Job& job) {
+        if (wanted_) return *wanted_;
+        json::object secret = kubernetes::bare_secret(job[name], job[type]);
         const auto add = [&](std::string_view entry, std::string_view form) {
-            wanted.push_back(
-                {std::string(entry), certcast::contents_in_form(form, job), form == "pkcs12"});
+            const certcast::Sensitive bytes = certcast::contents_in_form(form, job);
+            if (bytes.empty()) {
+                throw certcast::config_error("entries: \"" + std::string(entry) +
+                                             "\" would be empty, because the certificate has no "
+                                             "intermediates; leave it away");
+            }
+            kubernetes::table_of(secret, kubernetes::Table::data)[entry] =
+                kubernetes::to_base64(bytes.text()).text();
         };
         add("tls.crt", "fullchain");
         add("tls.key", "key");
@@ -303,25 +308,9 @@ private:
              job[entries].value_or(std::vector<certcast::Object>())) {
             add(more[key], more[certcast::form_parameter]);
         }
-        return wanted;
-    }
-
-    /// The server stores anything, so what is sent is looked at here.
-    static json::object wanted(const certcast::Job& job) {
-        kubernetes::expect_pair(job.fullchain_pem(), job.key_pem());
-        json::object secret = kubernetes::bare_secret(job[name], job[type]);
-        for (const kubernetes::Entry& entry : wanted_entries(job)) {
-            if (entry.bytes.empty()) {
-                throw certcast::config_error("entries: \"" + entry.key +
-                                             "\" would be empty, because the certificate has no "
-                                             "intermediates; leave it away");
-            }
-            kubernetes::table_of(secret, kubernetes::Table::data)[entry.key] =
-                kubernetes::to_base64(entry.bytes.text()).text();
-        }
         add_texts(secret, kubernetes::Table::labels, job[labels]);
         add_texts(secret, kubernetes::Table::annotations, job[annotations]);
-        return secret;
+        return wanted_.emplace(std::move(secret));
     }
 
     template <typename Texts>
@@ -331,31 +320,12 @@ private:
         for (const auto& [key, value] : *texts) kubernetes::table_of(secret, table)[key] = value;
     }
 
-    template <typename Texts>
-    static bool has_texts(const json::object& secret, kubernetes::Table table,
-                          const std::optional<Texts>& texts) {
-        if (!texts) return true;
-        return std::all_of(texts->begin(), texts->end(), [&](const auto& text) {
-            return text_in(kubernetes::table_in(secret, table), text.first) ==
-                   std::string_view(text.second);
-        });
-    }
-
-    static bool is_as_wanted(const json::object& now, const certcast::Job& job) {
-        if (text_in(now, "type") != job[type]) return false;
-        if (!has_texts(now, kubernetes::Table::labels, job[labels])) return false;
-        if (!has_texts(now, kubernetes::Table::annotations, job[annotations])) return false;
-        const kubernetes::Contents found = kubernetes::contents_of(now);
-        const std::vector<kubernetes::Entry> wanted = wanted_entries(job);
-        return std::all_of(wanted.begin(), wanted.end(), [&](const kubernetes::Entry& entry) {
-            const auto it = found.find(entry.key);
-            if (it == found.end()) return false;
-            if (!entry.is_pkcs12)
-                return kubernetes::is_same_pem(it->second.text(), entry.bytes.text());
-            const auto inside = read_pkcs12(it->second.text(), certcast::pkcs12_password(job));
-            return inside &&
-                   inside == read_pkcs12(entry.bytes.text(), certcast::pkcs12_password(job));
-        });
+    bool is_as_wanted(const json::object& now, const certcast::Job& job) {
+        const certcast::Sensitive password = certcast::pkcs12_password(job);
+        return kubernetes::is_met(wanted(job), now,
+                                  [&](std::string_view left, std::string_view right) {
+                                      return kubernetes::is_same_entry(left, right, password);
+                                  });
     }
 
     void refuse_managed_by_others(const json::object& now, const certcast::Job& job) {
@@ -380,6 +350,7 @@ private:
     static constexpr std::string_view restart_step = "restart";
 
     std::unique_ptr<kubernetes::Api> api_;
+    std::optional<json::object> wanted_;
 };
 
 }  // namespace

@@ -17,7 +17,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds between_looks{1'000};
+// Between two looks: longer as long as nothing happens.
+constexpr milliseconds shortest_wait{1'000};
+constexpr milliseconds longest_wait{5'000};
 
 std::int64_t number_in(const json::object& object, std::string_view key, std::int64_t missing = 0) {
     const json::value* const found = object.if_contains(key);
@@ -136,11 +138,14 @@ void restart(const ObjectName& workload, Api& api, const certcast::Job& job) {
 
 void await_rollout(const ObjectName& workload, Api& api, const certcast::Job& job) {
     std::string missing = "it was not asked";
+    milliseconds wait = shortest_wait;
     try {
         for (;;) {
-            missing = missing_of(workload, get(workload, api, job));
-            if (missing.empty()) return;
-            job.wait(between_looks, workload.text() + ": " + missing);
+            std::string now = missing_of(workload, get(workload, api, job));
+            if (now.empty()) return;
+            wait = now == missing ? std::min(2 * wait, longest_wait) : shortest_wait;
+            missing = std::move(now);
+            job.wait(wait, workload.text() + ": " + missing);
         }
     } catch (const certcast::timeout_error&) {
         throw certcast::timeout_error(workload.text() + " was not rolled out in time: " + missing);

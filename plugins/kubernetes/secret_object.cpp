@@ -41,10 +41,14 @@ const json::object& fields_of(const json::object& manager, Table table) {
     return part_of(around, std::string("f:") + name_of(table));
 }
 
-std::vector<std::string_view> own_keys(const json::object& secret, Table table) {
+enum class Written { anyhow, by_applying };
+
+std::vector<std::string_view> own_keys(const json::object& secret, Table table, Written how) {
     std::vector<std::string_view> keys;
     for (const json::object* const manager : managers_of(secret)) {
         if (!is_ours(*manager)) continue;
+        const bool is_applied = text_in(*manager, "operation") == "Apply";
+        if (how == Written::by_applying && !is_applied) continue;
         for (const auto& field : fields_of(*manager, table)) {
             const std::string_view key = field.key();
             if (key.starts_with("f:")) keys.push_back(key.substr(2));
@@ -76,6 +80,11 @@ std::string version_of(const json::object& object) {
     return std::string(text_in(part_of(object, "metadata"), "resourceVersion").value_or(""));
 }
 
+json::object at_version(json::object secret, const std::string& version) {
+    secret["metadata"].as_object()["resourceVersion"] = version;
+    return secret;
+}
+
 json::object former_secret(const json::object& before, const json::object& wanted) {
     json::object former = bare_secret(text_in(part_of(wanted, "metadata"), "name").value_or(""),
                                       text_in(before, "type").value_or(""));
@@ -86,7 +95,7 @@ json::object former_secret(const json::object& before, const json::object& wante
             if (was) kept[key] = *was;
         };
         for (const auto& entry : table_in(wanted, table)) keep(entry.key());
-        for (const std::string_view key : own_keys(before, table)) keep(key);
+        for (const std::string_view key : own_keys(before, table, Written::anyhow)) keep(key);
     }
     return former;
 }
@@ -95,7 +104,7 @@ json::object merged_secret(const json::object& now, const json::object& wanted) 
     json::object merged = now;
     if (const auto type = text_in(wanted, "type")) merged["type"] = *type;
     for (const Table table : every_table) {
-        for (const std::string_view key : own_keys(now, table)) {
+        for (const std::string_view key : own_keys(now, table, Written::anyhow)) {
             table_of(merged, table).erase(key);
         }
         for (const auto& entry : table_in(wanted, table)) {
@@ -105,15 +114,36 @@ json::object merged_secret(const json::object& now, const json::object& wanted) 
     return merged;
 }
 
-std::optional<std::string> manager_in_the_way(const json::object& now, const json::object& wanted) {
+bool is_met(const json::object& wanted, const json::object& now, const SameEntry& is_same_entry) {
+    if (text_in(now, "type") != text_in(wanted, "type")) return false;
     for (const Table table : every_table) {
+        const json::object& found = table_in(now, table);
         for (const auto& entry : table_in(wanted, table)) {
-            const json::value* const there = table_in(now, table).if_contains(entry.key());
-            if (there != nullptr && *there == entry.value()) continue;
-            for (const json::object* const manager : managers_of(now)) {
-                const std::string field = "f:" + std::string(entry.key());
-                if (is_ours(*manager)) continue;
-                if (fields_of(*manager, table).contains(field)) return name_of(*manager);
+            const auto there = text_in(found, entry.key());
+            const std::string_view text = entry.value().as_string();
+            if (!there) return false;
+            if (table == Table::data ? !is_same_entry(*there, text) : *there != text) return false;
+        }
+        for (const std::string_view key : own_keys(now, table, Written::by_applying)) {
+            if (found.contains(key) && !table_in(wanted, table).contains(key)) return false;
+        }
+    }
+    return true;
+}
+
+std::optional<std::string> manager_in_the_way(const json::object& now, const json::object& wanted) {
+    const bool has_type = text_in(now, "type") == text_in(wanted, "type");
+    for (const json::object* const manager : managers_of(now)) {
+        if (is_ours(*manager)) continue;
+        if (!has_type && part_of(*manager, "fieldsV1").contains("f:type")) return name_of(*manager);
+        for (const Table table : every_table) {
+            const json::object& fields = fields_of(*manager, table);
+            for (const auto& entry : table_in(wanted, table)) {
+                const json::value* const there = table_in(now, table).if_contains(entry.key());
+                const bool is_changed = there == nullptr || *there != entry.value();
+                if (is_changed && fields.contains("f:" + std::string(entry.key()))) {
+                    return name_of(*manager);
+                }
             }
         }
     }

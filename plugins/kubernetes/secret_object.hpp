@@ -2,6 +2,7 @@
 
 #include <boost/json/object.hpp>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,10 @@ boost::json::object bare_secret(std::string_view name, std::string_view type);
 /// `resourceVersion`: another one for each change.
 std::string version_of(const boost::json::object& object);
 
+/// To be written only as long as what is there has this version; else the server tells of a
+/// conflict.
+boost::json::object at_version(boost::json::object secret, const std::string& version);
+
 /// What `before` has of those keys that writing `wanted` changes: what is wanted, and what certcast
 /// has written before, which goes where it is not wanted any more. Written in its turn, it brings
 /// them back.
@@ -33,6 +38,12 @@ boost::json::object former_secret(const boost::json::object& before,
 /// `now` as it is once `wanted` is written.
 boost::json::object merged_secret(const boost::json::object& now,
                                   const boost::json::object& wanted);
+/// Whether two values of data are the same but for how they are written.
+using SameEntry = std::function<bool(std::string_view, std::string_view)>;
+/// Whether all that is wanted is there, and nothing that certcast has applied before and nobody
+/// wants any more.
+bool is_met(const boost::json::object& wanted, const boost::json::object& now,
+            const SameEntry& is_same_entry);
 /// Who else has written something of `now` that writing `wanted` would change.
 std::optional<std::string> manager_in_the_way(const boost::json::object& now,
                                               const boost::json::object& wanted);

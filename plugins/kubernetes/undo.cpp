@@ -12,6 +12,28 @@ namespace kubernetes {
 
 namespace json = boost::json;
 
+namespace {
+
+void undo_once(const json::object& record, const ObjectName& secret, Api& api,
+               const certcast::Job& job) {
+    const std::optional<json::object> now = api.get(secret, job);
+    if (!now || text_in(record, "version") == version_of(*now)) return;  // nothing was written
+    const std::string_view written = text_in(record, "written").value_or("");
+    if (!is_same_pem(certificate_in(*now).text(), written)) return;  // somebody else has, since
+    if (record.contains("before")) {
+        api.write(secret, at_version(part_of(record, "before"), version_of(*now)), true, job);
+        return;
+    }
+    if (const auto other = other_manager(*now)) {
+        throw certcast::conflict_error(secret.text() + " was not there before, and " + *other +
+                                       " has written to it since: it is left as it is")
+            .permanent();
+    }
+    api.remove(secret, *now, job);
+}
+
+}  // namespace
+
 std::string undo_record(const std::optional<json::object>& before, const json::object& wanted,
                         const ObjectName& secret, const Api& api) {
     json::object record{{"server", api.access().server},
@@ -35,20 +57,14 @@ void undo(std::string_view record_text, const ObjectName& secret, Api& api,
                                      name_space + " at " + server + ", and the pipeline leads to " +
                                      secret.name_space + " at " + api.access().server);
     }
-    const std::optional<json::object> now = api.get(secret, job);
-    if (!now || text_in(record, "version") == version_of(*now)) return;  // nothing was written
-    const std::string_view written = text_in(record, "written").value_or("");
-    if (!is_same_pem(certificate_in(*now).text(), written)) return;  // somebody else has, since
-    if (record.contains("before")) {
-        api.write(secret, part_of(record, "before"), true, job);
-        return;
+    for (int tries_left = 5;; --tries_left) {
+        try {
+            return undo_once(record, secret, api, job);
+        } catch (const certcast::conflict_error& error) {
+            // Somebody has written in between.
+            if (error.retry() == CERTCAST_RETRY_NEVER || tries_left == 1) throw;
+        }
     }
-    if (const auto other = other_manager(*now)) {
-        throw certcast::conflict_error(secret.text() + " was not there before, and " + *other +
-                                       " has written to it since: it is left as it is")
-            .permanent();
-    }
-    api.remove(secret, *now, job);
 }
 
 }  // namespace kubernetes

@@ -192,6 +192,50 @@ TEST_CASE("a token that is refused is asked for once more") {
     CHECK(read_text(asked) == "again\nagain\n");
 }
 
+TEST_CASE("a client certificate is taken as long as it lasts") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    const Workspace& workspace = Space::cluster().workspace;
+    space.kubectl(
+        {"create", "rolebinding", "of-certificate", "--clusterrole=cluster-admin", "--user=ops"});
+    const fs::path file = workspace / "by-certificate.conf";
+    const auto run_as = [&](const std::string& name) {
+        const fs::path certificate = workspace / (name + ".pem");
+        const fs::path key = workspace / (name + ".key");
+        std::ofstream(file) << Space::server().kubeconfig_of(
+            "{client-certificate: " + certificate.string() + ", client-key: " + key.string() + "}");
+        return space.run({}, "newer",
+                         "kubeconfig = [\"" + file.string() + "\"]\ncredential_files = " +
+                             Toml::list({Space::server().authority().string(), certificate.string(),
+                                         key.string()}) +
+                             "\n");
+    };
+    workspace.issue("ops-expired", {.subject = "ops", .begins_in = -48h, .ends_in = -24h});
+    const Run expired = run_as("ops-expired");
+    CAPTURE(expired.output);
+    CHECK(expired.text("far", "status") == "failed");
+    CHECK(says(expired.message("far"), "Unauthorized"));
+    workspace.issue("ops", {.subject = "ops"});
+    const Run good = run_as("ops");
+    CAPTURE(good.output);
+    CHECK(good.text("far", "status") == "changed");
+}
+
+TEST_CASE("a token file is read anew by each run") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    const Workspace& workspace = Space::cluster().workspace;
+    const fs::path token = workspace / "rotating-token";
+    const fs::path file = workspace / "rotating.conf";
+    std::ofstream(file) << Space::server().kubeconfig_of("tokenFile: " + token.string());
+    std::ofstream(token) << "admin-token";
+    CHECK(space.run({}, "former", Space::by_file(file, token)).text("far", "status") == "changed");
+    std::ofstream(token) << "of yesterday";
+    CHECK(space.run({}, "newer", Space::by_file(file, token)).text("far", "status") == "failed");
+    std::ofstream(token) << "admin-token";
+    CHECK(space.run({}, "newer", Space::by_file(file, token)).text("far", "status") == "changed");
+}
+
 TEST_CASE("a pod's service account is found where a pod has it") {
     if (!cluster_is_there() || !may_mount()) return;
     const Space space;

@@ -17,9 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void end(std::unique_ptr<Process>& process) {
+void end(std::unique_ptr<Process>& process, int signal) {
     if (!process) return;
-    process->signal(SIGTERM);
+    process->signal(signal);
     process->wait();
     process.reset();
 }
@@ -56,9 +56,9 @@ KubernetesServer::~KubernetesServer() {
     stop();
 }
 
-void KubernetesServer::stop() {
-    end(server_);
-    end(etcd_);
+void KubernetesServer::stop(int signal) {
+    end(server_, signal);
+    end(etcd_, signal);
 }
 
 void KubernetesServer::start() {

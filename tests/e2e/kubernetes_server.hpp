@@ -2,6 +2,8 @@
 
 #include "tests/worker/workspace.hpp"
 
+#include <signal.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -38,7 +40,7 @@ public:
                       const std::string& key) const;
     std::string version_of(const std::string& name_space, const std::string& secret) const;
 
-    void stop();
+    void stop(int signal = SIGTERM);
     void start();
 
 private:

@@ -128,37 +128,6 @@ TEST_CASE("what others have added to a secret is not deleted with it") {
     CHECK(space.has_secret());
 }
 
-TEST_CASE("what the server refuses is told in its own words") {
-    if (!cluster_is_there()) return;
-    const Space space;
-    const auto fails = [](const Run& run, const std::vector<std::string>& words) {
-        CAPTURE(run.output);
-        CHECK(run.text("far", "status") == "failed");
-        for (const std::string& word : words) {
-            CAPTURE(word);
-            CHECK(says(run.message("far"), word));
-        }
-    };
-    const fs::path file = Space::cluster().workspace / "other.conf";
-    const auto as = [&](const std::string& user) {
-        std::ofstream(file) << Space::server().kubeconfig_of(user);
-        return Space::by_file(file);
-    };
-    // A token that nobody knows.
-    fails(space.run({}, "newer", as("token: wrong")), {"Unauthorized"});
-    // Somebody who may read, and not write.
-    space.kubectl({"create", "role", "reads", "--verb=get,patch", "--resource=secrets"});
-    space.kubectl({"create", "rolebinding", "reads", "--role=reads", "--user=limited"});
-    fails(space.run({}, "newer", as("token: limited-token")), {"lacks the verb 'create'"});
-    // A secret of another type, which cannot be changed.
-    space.kubectl({"create", "secret", "generic", "shop", "--from-literal=a=b"});
-    fails(space.run(), {"\"kubectl-create\""});
-    fails(space.run("takeover = true\n"), {"type: Invalid value", "immutable"});
-    // A namespace that is not there.
-    const std::string elsewhere = with(space.pipeline(), "\"" + space.name() + "\"", "\"nowhere\"");
-    fails(Space::cluster().workspace.run(elsewhere), {"namespaces \"nowhere\" not found"});
-}
-
 TEST_CASE("the Role of the samples is enough for their pipeline, and for no other namespace") {
     if (!cluster_is_there()) return;
     const Space space;
@@ -230,16 +199,4 @@ TEST_CASE("a plan asks the server what it would do, and writes nothing") {
     CAPTURE(refused.output);
     CHECK(refused.status == 1);
     CHECK(says(refused.output + refused.errors, "somebody"));
-}
-
-TEST_CASE("a server that is gone is told, and asked again by the next run") {
-    if (!cluster_is_there()) return;
-    const Space space;
-    Space::server().stop();
-    const Run run = space.run();
-    CAPTURE(run.output);
-    CHECK(run.text("far", "status") == "failed");
-    CHECK(says(run.output, "network"));
-    Space::server().start();
-    CHECK(space.run().text("far", "status") == "changed");
 }

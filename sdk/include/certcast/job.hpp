@@ -170,7 +170,7 @@ public:
         query.password = detail::str(password.text());
         query.friendly_name = detail::str(friendly_name);
         certcast_bytes out{};
-        check(host_.material(&host_, &query, &out), "a certificate's PKCS#12");
+        check_material(host_.material(&host_, &query, &out));
         return Sensitive(detail::view(out));
     }
     /// What inspect found before; nothing where its evidence does not say.
@@ -325,8 +325,13 @@ private:
     std::string_view ask(std::uint32_t kind, std::size_t i) const {
         const certcast_material_query query = query_of(kind, i, Generation::current);
         certcast_bytes out{};
-        check(host_.material(&host_, &query, &out), "a certificate's material");
+        check_material(host_.material(&host_, &query, &out));
         return detail::view(out);
+    }
+    /// The certificate may have been loaded without its key, as the pipeline says.
+    void check_material(std::int32_t status) const {
+        if (status == CERTCAST_E_NOT_FOUND) throw config_error(last_error("the certificate"));
+        check(status, "a certificate's material");
     }
     std::optional<std::string> former(std::uint32_t kind, std::size_t i) const {
         const certcast_material_query query = query_of(kind, i, Generation::former);
