@@ -49,9 +49,15 @@ int check_command(const std::filesystem::path& file, const Places& places) {
     if (some_unusable) std::cerr << file.string() << ": a plugin cannot be used\n";
     if (wrong || some_unusable) return exit_invalid;
     print_diagnostics(uncovered_names(*pipeline, context.certificates), filter);
-    const std::size_t count = all.size();
-    std::cout << file.string() << ": " << count << (count == 1 ? " deployment" : " deployments")
-              << ", nothing wrong\n";
+    const auto searching = static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [](const Deployment& one) { return one.discovers; }));
+    const std::size_t count = all.size() - searching;
+    std::cout << file.string() << ": " << count << (count == 1 ? " deployment" : " deployments");
+    if (searching > 0) {
+        std::cout << " and " << searching << (searching == 1 ? " entry" : " entries")
+                  << " whose targets are still to be found";
+    }
+    std::cout << ", nothing wrong\n";
     return exit_good;
 }
 

@@ -146,8 +146,10 @@ int status_command(const StatusArguments& arguments, const Places& places) {
     Redactor redactor;
     const TextFilter filter(redactor);
     Catalog catalog = make_catalog(places, false);
-    const std::optional<Pipeline> pipeline = read_or_explain(arguments.pipeline, catalog, filter);
+    const std::optional<Pipeline> pipeline =
+        read_with_targets(arguments.pipeline, catalog, places, redactor);
     if (!pipeline) return exit_invalid;
+    tell_undiscovered(*pipeline, filter);
     const auto history = History::open(places.state_folder);
     if (!history && history.error().code != ErrorCode::not_found) return explain(history.error());
 

@@ -37,8 +37,13 @@ int queue(const RunArguments& arguments, const Places& places) {
     Redactor redactor;
     const TextFilter filter(redactor);
     Catalog catalog = make_catalog(places, true);
-    std::optional<Pipeline> pipeline = read_or_explain(arguments.pipeline, catalog, filter);
+    std::optional<Pipeline> pipeline =
+        read_with_targets(arguments.pipeline, catalog, places, redactor);
     if (!pipeline) return exit_invalid;
+    if (tell_undiscovered(*pipeline, filter)) {
+        std::cerr << "certcast: nothing was queued\n";
+        return exit_host_failed;
+    }
     if (!has_deployments_of(*arguments.renewal, *pipeline)) return exit_good;
     const auto journal = Journal::open(places.state_folder);
     if (!journal) {

@@ -29,14 +29,20 @@ bool print_diagnostics(const std::vector<Diagnostic>& diagnostics, const TextFil
     return errors;
 }
 
-std::optional<Pipeline> read_or_explain(const std::filesystem::path& file, Catalog& catalog,
-                                        const TextFilter& filter, WrittenDeployment* written) {
-    PipelineReading reading = read_pipeline(
-        file, [&catalog](const std::string& id) { return catalog.find(id); }, written);
+std::optional<Pipeline> explained(PipelineReading reading, const Catalog& catalog,
+                                  const TextFilter& filter) {
     print_diagnostics(reading.diagnostics, filter);
     // One of them may be what the pipeline asks for.
     if (!reading.pipeline) print_problems(catalog, filter);
     return std::move(reading.pipeline);
+}
+
+std::optional<Pipeline> read_or_explain(const std::filesystem::path& file, Catalog& catalog,
+                                        const TextFilter& filter, WrittenDeployment* written) {
+    return explained(
+        read_pipeline(
+            file, [&catalog](const std::string& id) { return catalog.find(id); }, written),
+        catalog, filter);
 }
 
 void print_problems(const Catalog& catalog, const TextFilter& filter) {

@@ -18,7 +18,11 @@ Catalog make_catalog(const Places& places, bool remember);
 /// Prints diagnostics to standard error, one a line. True: there was an error among them.
 bool print_diagnostics(const std::vector<Diagnostic>& diagnostics, const TextFilter& filter);
 
-/// Reads a pipeline and prints what is wrong with it. nullopt: too much to go on.
+/// Prints what is wrong with a pipeline. nullopt: too much to go on.
+std::optional<Pipeline> explained(PipelineReading reading, const Catalog& catalog,
+                                  const TextFilter& filter);
+
+/// Reads a pipeline and prints what is wrong with it.
 std::optional<Pipeline> read_or_explain(const std::filesystem::path& file, Catalog& catalog,
                                         const TextFilter& filter,
                                         WrittenDeployment* written = nullptr);

@@ -290,7 +290,8 @@ int run_command(const RunArguments& arguments, const Places& places) {
     Redactor redactor;
     const TextFilter filter(redactor);
     Catalog catalog = make_catalog(places, !arguments.dry_run);
-    std::optional<Pipeline> pipeline = read_or_explain(arguments.pipeline, catalog, filter);
+    std::optional<Pipeline> pipeline =
+        read_with_targets(arguments.pipeline, catalog, places, redactor);
     if (!pipeline) return exit_invalid;
     std::set<std::string> claimed = memory_keys(*pipeline);
     const auto mistakes = select(*pipeline, arguments.only, arguments.tags);

@@ -57,6 +57,15 @@ struct RunContext {
     bool stopped = false;  ///< by whoever started it
 };
 
+/// Reads a pipeline, has its plugins find the targets that they are to find, and prints what is
+/// wrong with it. Those that could not be found leave a deployment that cannot run. nullopt: too
+/// much is wrong to go on.
+std::optional<Pipeline> read_with_targets(const std::filesystem::path& file, Catalog& catalog,
+                                          const Places& places, Redactor& redactor);
+
+/// Prints why targets could not be found. True: there are such.
+bool tell_undiscovered(const Pipeline& pipeline, const TextFilter& filter);
+
 /// Reads the certificates, lets the plugins look at their configuration, and prints what they find.
 /// True: something is wrong. When the context is stopped and the calling coroutine cancelled, it
 /// ends early and says nothing.

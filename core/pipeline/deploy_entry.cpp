@@ -359,27 +359,63 @@ void read_deploy_entry(const RawEntry& entry, const DeployContext& context,
     };
     const FoundDeployer deployer = find_deployer(entry, context);
     const std::size_t size_of_vars = context.size_of_vars + (vars == nullptr ? 0 : size_of(*vars));
-    const auto add = [&](const Target* target) {
+    // `stands_for_others`: for those that are not found yet.
+    const auto add = [&](const Target* target, bool stands_for_others = false) {
         context.expanded += size_of_vars;
         if (context.expanded > most_expanded) return false;
         Substitution substitution = substitution_for(target);
         const RawValue table = substituted(entry, substitution);
         context.expanded += size_of(table);
         if (context.expanded > most_expanded) return false;
-        const std::string name = entry.key + (target == nullptr ? "" : "/" + target->name);
+        const bool has_own_name = target != nullptr && !stands_for_others;
+        const std::string name = entry.key + (has_own_name ? "/" + target->name : "");
         if (context.written != nullptr && context.written->name == name) {
             context.written->entry = table;
         }
-        deployments.push_back(DeploymentReader(entry, table, deployer, target, context)
-                                  .read(deployments.size(), needs));
+        Deployment deployment = DeploymentReader(entry, table, deployer, target, context)
+                                    .read(deployments.size(), needs);
+        if (stands_for_others) {
+            deployment.name = name;
+            deployment.target.clear();
+            deployment.discovers = true;
+        }
+        deployments.push_back(std::move(deployment));
         return true;
+    };
+    const auto add_each = [&](const std::vector<Target>& all) {
+        return std::all_of(all.begin(), all.end(), [&](const Target& one) { return add(&one); });
+    };
+    const auto add_discovered = [&](const Location& location) {
+        if (deployer.descriptor != nullptr && !deployer.descriptor->has(Stage::discover)) {
+            diagnostics.error(location, path + ".targets: plugin " + deployer.id +
+                                            " finds no targets; list them, or name a file of them");
+            return true;
+        }
+        const auto target = [&](const std::string& name) {
+            return Target{name, RawValue{.location = location}, location};
+        };
+        const Result<std::vector<std::string>>* found = nullptr;
+        if (context.discovered != nullptr) {
+            const auto it = context.discovered->find(entry.key);
+            if (it != context.discovered->end()) found = &it->second;
+        }
+        if (found == nullptr || !*found) {
+            const Target any = target("target");
+            if (!add(&any, true)) return false;
+            if (found != nullptr) deployments.back().unusable = found->error().text();
+            return true;
+        }
+        std::vector<Target> all;
+        for (const std::string& name : **found) all.push_back(target(name));
+        return add_each(all);
     };
     const auto add_all = [&] {
         const RawValue* targets = entry.value.find("targets");
         if (targets == nullptr) return add(nullptr);
         const RawValue written = substitution_for(nullptr).apply(*targets);
-        const auto all = read_targets(written, path + ".targets", context.folder, diagnostics);
-        return std::all_of(all.begin(), all.end(), [&](const Target& one) { return add(&one); });
+        const std::string at = path + ".targets";
+        if (are_to_be_discovered(written, at, diagnostics)) return add_discovered(written.location);
+        return add_each(read_targets(written, at, context.folder, diagnostics));
     };
     const bool was_too_much = context.expanded > most_expanded;
     if (add_all() || was_too_much) return;

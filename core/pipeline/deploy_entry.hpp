@@ -27,6 +27,7 @@ struct DeployContext {
     Diagnostics& diagnostics;
     std::size_t& expanded;       ///< bytes of all entries so far, written out for each target
     WrittenDeployment* written;  ///< to be filled in; nullptr: none
+    const DiscoveredTargets* discovered;  ///< nullptr: nobody has looked
 };
 
 /// Reads one [deploy.NAME] and adds a deployment for each of its targets, or one without targets.

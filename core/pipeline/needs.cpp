@@ -116,7 +116,12 @@ void resolve_needs(std::vector<Deployment>& deployments, const std::vector<Writt
     std::size_t edges = 0;
     for (const WrittenNeed& need : needs) {
         const std::string entry = need.name.substr(0, need.name.find('/'));
-        const auto found = by_name.find(need.name);
+        auto found = by_name.find(need.name);
+        if (found == by_name.end()) {
+            // It may be among those that are not found yet.
+            const auto all = by_name.find(entry);
+            if (all != by_name.end() && deployments[all->second.front()].discovers) found = all;
+        }
         if (found != by_name.end()) {
             edges += found->second.size();
             if (edges > most_edges) {

@@ -106,7 +106,8 @@ struct Deployment {
     std::vector<std::string> locks;  ///< those with one of them in common never overlap
     const Library* library = nullptr;
     const Descriptor* descriptor = nullptr;
-    std::string unusable;  ///< why its plugin cannot be used, of which nothing is known then
+    std::string unusable;    ///< why it cannot be done: its plugin is broken, or finds no targets
+    bool discovers = false;  ///< stands for the targets of its entry, which its plugin is to find
     Sandbox sandbox = Sandbox::on;
     bool disabled = false;
     Guards guards;

@@ -27,9 +27,11 @@ constexpr std::uint32_t most_parallel = 100'000;
 class PipelineReader {
 public:
     PipelineReader(const std::filesystem::path& file, const FindDeployer& find,
-                   Diagnostics& diagnostics, WrittenDeployment* written)
+                   Diagnostics& diagnostics, WrittenDeployment* written,
+                   const DiscoveredTargets* discovered)
         : find_(find),
           written_(written),
+          discovered_(discovered),
           diagnostics_(diagnostics),
           folder_(file.parent_path()),
           secrets_(folder_, diagnostics),
@@ -216,9 +218,10 @@ private:
                                                                              : in_words(section)));
         }
         std::size_t expanded = 0;
-        const DeployContext context{folder_,   find_,        vars_,      size_of(vars_),
-                                    defaults_, limits_,      sandboxes_, certificate_names_,
-                                    secrets_,  diagnostics_, expanded,   written_};
+        const DeployContext context{folder_,    find_,        vars_,      size_of(vars_),
+                                    defaults_,  limits_,      sandboxes_, certificate_names_,
+                                    secrets_,   diagnostics_, expanded,   written_,
+                                    discovered_};
         std::vector<WrittenNeed> needs;
         std::vector<std::string> names;
         for (const RawEntry& entry : section.entries) {
@@ -246,7 +249,8 @@ private:
     void report_same_place() {
         std::map<std::string, const Deployment*> seen;
         for (const Deployment& deployment : pipeline_.deployments) {
-            if (deployment.disabled) continue;
+            // One that stands for targets is at none of their places.
+            if (deployment.disabled || deployment.discovers) continue;
             for (const std::string& identity : deployment.identities) {
                 const auto [other, is_new] = seen.try_emplace(identity, &deployment);
                 if (is_new) continue;
@@ -265,6 +269,7 @@ private:
 
     const FindDeployer& find_;
     WrittenDeployment* written_;
+    const DiscoveredTargets* discovered_;
     Diagnostics& diagnostics_;
     const std::filesystem::path folder_;
     Location top_{{}, 1, 1};
@@ -288,14 +293,15 @@ PipelineReading refused(const Error& error, const std::filesystem::path& file) {
 }  // namespace
 
 PipelineReading read_pipeline(const std::filesystem::path& file, const FindDeployer& find,
-                              WrittenDeployment* written) {
+                              WrittenDeployment* written, const DiscoveredTargets* discovered) {
     const Result<std::string> text = read_text_file(file);
     if (!text) return refused(text.error(), file);
-    return read_pipeline_text(*text, file, find, written);
+    return read_pipeline_text(*text, file, find, written, discovered);
 }
 
 PipelineReading read_pipeline_text(const std::string& text, const std::filesystem::path& file,
-                                   const FindDeployer& find, WrittenDeployment* written) {
+                                   const FindDeployer& find, WrittenDeployment* written,
+                                   const DiscoveredTargets* discovered) {
     std::error_code failure;
     const std::filesystem::path absolute = std::filesystem::absolute(file, failure);
     if (failure) {
@@ -306,7 +312,8 @@ PipelineReading read_pipeline_text(const std::string& text, const std::filesyste
     // Messages name the file as it was given.
     if (const auto document = parse_toml(text, file.string(), diagnostics)) {
         Pipeline pipeline =
-            PipelineReader(absolute.lexically_normal(), find, diagnostics, written).read(*document);
+            PipelineReader(absolute.lexically_normal(), find, diagnostics, written, discovered)
+                .read(*document);
         if (!diagnostics.has_errors()) reading.pipeline = std::move(pipeline);
     }
     reading.diagnostics = diagnostics.take();

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,13 +31,19 @@ struct WrittenDeployment {
     RawValue defaults = {};
 };
 
+/// Names of the targets that plugins have found, or why they have not, by entry.
+using DiscoveredTargets = std::map<std::string, Result<std::vector<std::string>>>;
+
 /// Reads and checks a pipeline file, offline: no secret is resolved, nothing is written. `written`
-/// is filled in, if there is one.
+/// is filled in, if there is one. An entry whose plugin is to find its targets is one deployment
+/// that `discovers`, unless they are among `discovered`.
 PipelineReading read_pipeline(const std::filesystem::path& file, const FindDeployer& find,
-                              WrittenDeployment* written = nullptr);
+                              WrittenDeployment* written = nullptr,
+                              const DiscoveredTargets* discovered = nullptr);
 
 /// The same for a text that is said to stand in `file`, which need not exist.
 PipelineReading read_pipeline_text(const std::string& text, const std::filesystem::path& file,
-                                   const FindDeployer& find, WrittenDeployment* written = nullptr);
+                                   const FindDeployer& find, WrittenDeployment* written = nullptr,
+                                   const DiscoveredTargets* discovered = nullptr);
 
 }  // namespace certcast

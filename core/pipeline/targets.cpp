@@ -19,11 +19,6 @@ bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-bool is_target_name(const std::string& name) {
-    return !name.empty() && name.size() <= longest_name && !has_control_character(name) &&
-           name.find_first_of("/ ") == std::string::npos;
-}
-
 /// Gathers targets and refuses names that are none or come twice.
 class TargetList {
 public:
@@ -112,11 +107,12 @@ std::vector<Target> read_target_file(const RawValue& table, const std::string& p
                                      Diagnostics& diagnostics) {
     TableReader reader(table, path, diagnostics);
     const auto file = reader.text("file");
-    reader.not_available({"discover", "inventory"});
+    reader.not_available({"inventory"});
     reader.finish();
     if (!file) {
         if (table.entries.empty()) {
-            diagnostics.error(table.location, path + ": expected { file = \"hosts.txt\" }");
+            diagnostics.error(table.location,
+                              path + ": expected { file = \"hosts.txt\" } or { discover = true }");
         }
         return {};
     }
@@ -130,6 +126,23 @@ std::vector<Target> read_target_file(const RawValue& table, const std::string& p
 }
 
 }  // namespace
+
+bool is_target_name(const std::string& name) {
+    return !name.empty() && name.size() <= longest_name && !has_control_character(name) &&
+           name.find_first_of("/ ") == std::string::npos;
+}
+
+bool are_to_be_discovered(const RawValue& targets, const std::string& path,
+                          Diagnostics& diagnostics) {
+    const RawValue* const discover = targets.find("discover");
+    if (discover == nullptr) return false;
+    if (discover->kind != RawValue::Kind::boolean || discover->integer == 0 ||
+        targets.entries.size() != 1) {
+        diagnostics.error(targets.location,
+                          path + ": expected { discover = true } and nothing beside it");
+    }
+    return true;
+}
 
 std::vector<Target> parse_target_lines(std::string_view text, const std::string& file,
                                        Diagnostics& diagnostics) {
@@ -169,10 +182,10 @@ std::vector<Target> read_targets(const RawValue& targets, const std::string& pat
         }
         found = list.take();
     } else {
-        diagnostics.error(targets.location,
-                          path +
-                              ": expected a list of targets or { file = \"hosts.txt\" }, found " +
-                              in_words(targets));
+        diagnostics.error(targets.location, path +
+                                                ": expected a list of targets, { file = "
+                                                "\"hosts.txt\" } or { discover = true }, found " +
+                                                in_words(targets));
     }
     if (found.empty() && diagnostics.error_count() == errors_before) {
         diagnostics.error(targets.location, path + ": there is no target in it, expected some");

@@ -14,6 +14,12 @@ namespace certcast {
 std::vector<Target> read_targets(const RawValue& targets, const std::string& path,
                                  const std::filesystem::path& folder, Diagnostics& diagnostics);
 
+/// Whether they are { discover = true }: for the plugin to find.
+bool are_to_be_discovered(const RawValue& targets, const std::string& path,
+                          Diagnostics& diagnostics);
+
+bool is_target_name(const std::string& name);
+
 /// Reads the lines of a file of targets.
 std::vector<Target> parse_target_lines(std::string_view text, const std::string& file,
                                        Diagnostics& diagnostics);

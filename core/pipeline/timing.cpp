@@ -8,8 +8,8 @@ namespace certcast {
 namespace {
 
 constexpr std::uint32_t most_attempts = 1000;
-constexpr Stage stages[] = {Stage::validate, Stage::inspect,  Stage::deploy, Stage::verify,
-                            Stage::settle,   Stage::rollback, Stage::close};
+constexpr Stage stages[] = {Stage::validate, Stage::discover, Stage::inspect,  Stage::deploy,
+                            Stage::verify,   Stage::settle,   Stage::rollback, Stage::close};
 
 Duration host_timeout(Stage stage) {
     switch (stage) {

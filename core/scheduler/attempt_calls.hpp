@@ -34,6 +34,8 @@ public:
     void begin(Stage stage, Clock::time_point deadline);
     AttemptFacts& facts() { return facts_; }
     const AttemptFacts& facts() const { return facts_; }
+    /// There were more outputs than are kept.
+    bool lost_outputs() const { return lost_outputs_; }
     bool reload_failed() const { return reloads_.has_failed(); }
     /// A reload that failed for several. nullptr: none did.
     const std::shared_ptr<SharedFailure>& shared_failure() const {

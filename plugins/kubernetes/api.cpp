@@ -133,6 +133,27 @@ std::optional<json::object> Api::get(const ObjectName& object, const certcast::J
     return object_in(response, what);
 }
 
+std::vector<std::string> Api::namespaces_with(std::string_view labels, const certcast::Job& job) {
+    const std::string what =
+        "looking for namespaces with the labels \"" + std::string(labels) + "\"";
+    std::vector<std::string> names;
+    std::string next;
+    do {
+        const std::string rest = next.empty() ? "" : "&continue=" + http::encoded(next);
+        const http::Response response = send(
+            "GET", "/api/v1/namespaces?limit=500&labelSelector=" + http::encoded(labels) + rest, {},
+            nullptr, job);
+        if (!response.is_good()) throw_refusal(response, what);
+        const json::object page = object_in(response, what);
+        for (const json::object* const one : parts_of(page, "items")) {
+            if (text_in(part_of(*one, "status"), "phase") == "Terminating") continue;
+            names.emplace_back(text_in(part_of(*one, "metadata"), "name").value_or(""));
+        }
+        next = text_in(part_of(page, "metadata"), "continue").value_or("");
+    } while (!next.empty());
+    return names;
+}
+
 json::object Api::write(const ObjectName& secret, const json::object& wanted, bool takes_over,
                         const certcast::Job& job) {
     const std::string what = "writing " + secret.text();

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kubernetes {
 
@@ -23,6 +24,8 @@ public:
 
     /// Nothing where it is not there.
     std::optional<boost::json::object> get(const ObjectName& object, const certcast::Job& job);
+    /// Names of those with these labels that are not on their way out.
+    std::vector<std::string> namespaces_with(std::string_view labels, const certcast::Job& job);
     /// Writes a secret: what it is now. By server-side apply as kubernetes::field_manager, or,
     /// where the server has none or its verb is not granted, by replacing what was read. In a dry
     /// run the server only says what it would do.

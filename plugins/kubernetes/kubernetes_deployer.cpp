@@ -79,6 +79,12 @@ public:
                                            .matching("[a-z0-9]([-a-z0-9]*[a-z0-9])?")
                                            .identity()
                                            .doc("Where it is; default: that of the context");
+    static constexpr auto namespace_selector =
+        certcast::text("namespace_selector")
+            .doc(
+                "Labels of the namespaces that are found where the targets are to be discovered, "
+                "as "
+                "kubectl's --selector has them: \"certificates=shop\"");
     static constexpr auto type = certcast::text("type")
                                      .default_to("kubernetes.io/tls")
                                      .doc("Of the secret, which is for ever");
@@ -98,8 +104,8 @@ public:
         "\"statefulset/NAME\", \"daemonset/NAME\"");
     static constexpr auto parameters = certcast::parameters(
         kubeconfig, context, credential_files, exec, in_cluster, server, ca_file, server_name,
-        proxy, token, client_certificate, client_key, name, name_space, type, entries,
-        certcast::pkcs12_password_parameter, certcast::pkcs12_profile_parameter,
+        proxy, token, client_certificate, client_key, name, name_space, namespace_selector, type,
+        entries, certcast::pkcs12_password_parameter, certcast::pkcs12_profile_parameter,
         certcast::pkcs12_name_parameter, labels, annotations, takeover, restart);
     static constexpr auto other_files =
         certcast::other_files(certcast::reads("/etc/ssl/certs"),
@@ -156,6 +162,18 @@ public:
             job.diagnose(certcast::Level::error, "restart",
                          "\"" + std::string(text) + "\" names no workload",
                          "expected deployment/NAME, statefulset/NAME or daemonset/NAME");
+        }
+    }
+
+    /// The targets are namespaces.
+    void discover(certcast::Job& job) {
+        const auto selector = job[namespace_selector];
+        if (!selector) {
+            throw certcast::config_error(
+                "'namespace_selector' has to say which namespaces are to be found");
+        }
+        for (const std::string& found : api(job).namespaces_with(*selector, job)) {
+            job.target_found(found);
         }
     }
 

@@ -11,7 +11,7 @@ cd "$root"
 
 readonly all_names=(noop_rate_ratio sandbox_rate_ratio waiting_wall_ratio waiting_worker_kb kill_late_ms_median
     kill_late_ms_worst single_run_ratio cold_start_ratio journal_cost_ratio scheduling_growth
-    ssh_floor_ratio ssh_scp_ratio ssh_ansible_ratio ssh_parallel_kb)
+    ssh_floor_ratio ssh_scp_ratio ssh_ansible_ratio ssh_parallel_kb kubernetes_floor_ratio)
 declare -Ar limit_of=(
     [noop_rate_ratio]='>= 0.5'
     [sandbox_rate_ratio]='>= 0.8'
@@ -22,7 +22,8 @@ declare -Ar limit_of=(
     [scheduling_growth]='<= 12'
     [ssh_floor_ratio]='>= 0.8'
     [ssh_scp_ratio]='>= 2.5'
-    [ssh_ansible_ratio]='>= 50')
+    [ssh_ansible_ratio]='>= 50'
+    [kubernetes_floor_ratio]='>= 0.7')
 declare -Ar meaning_of=(
     [noop_rate_ratio]='attempts a second without sandbox and journal, against bare fork+exit+wait; 5,000, 64 in parallel'
     [sandbox_rate_ratio]='attempts a second without journal, against the same without sandbox'
@@ -37,7 +38,8 @@ declare -Ar meaning_of=(
     [ssh_floor_ratio]='200 hosts, 32 in parallel, two files each: rate against a bare program on libssh'
     [ssh_scp_ratio]='the same against xargs -P32 scp, of both files at once'
     [ssh_ansible_ratio]="50 hosts against ansible's copy module with 32 forks"
-    [ssh_parallel_kb]='PSS and page tables of everything, for each of 500 that wait for a reload')
+    [ssh_parallel_kb]='PSS and page tables of everything, for each of 500 that wait for a reload'
+    [kubernetes_floor_ratio]='500 new secrets in 50 namespaces, 32 in parallel: rate against a bare program on libcurl')
 
 json=
 build=
@@ -68,8 +70,8 @@ cmake --build "$build" --target bench >&2
 
 work=$(mktemp -d)
 far=$(mktemp -d -p /dev/shm)  # what is on other hosts: each has a disk of its own, and here they would share one
-server=  # an sshd of our own
-trap 'if [[ -n $server ]]; then kill "$server"; fi; rm -rf "$work" "$far"' EXIT
+servers=()  # of our own
+trap 'if ((${#servers[@]})); then kill "${servers[@]}"; wait "${servers[@]}" || :; fi; rm -rf "$work" "$far"' EXIT
 export XDG_STATE_HOME=$work/state XDG_RUNTIME_DIR=$work/run
 mkdir -m 0700 "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR"
 export CERTCAST_PLUGIN_PATH=$build/tests/bench/plugins
@@ -236,12 +238,12 @@ measure_journal() {
 # A real sshd. Who logs in has sh as a shell, because what a root shell's start-up files do is nobody's
 # cost here; that takes mounts, hence root.
 start_sshd() {
-    [[ -z $server ]] || return 0
+    [[ -z ${ssh_port-} ]] || return 0
     mkdir -p /run/sshd
     ssh-keygen -q -t ed25519 -N '' -f "$work/host_key"
     ssh-keygen -q -t ed25519 -N '' -f "$work/user_key"
     sed 's!^\(root:.*:\)[^:]*$!\1/bin/sh!' /etc/passwd >"$work/passwd"
-    local log=$work/sshd.log tries
+    local log=$work/sshd.log tries server=
     for tries in 1 2 3 4 5; do
         ssh_port=$((20000 + RANDOM % 10000))
         cat >"$work/sshd_config" <<END
@@ -271,6 +273,7 @@ END
         echo "run.sh: sshd does not start ($tries tries): $(tail -n 1 "$log")" >&2
         return 1
     fi
+    servers+=("$server")
     echo "[127.0.0.1]:$ssh_port $(<"$work/host_key.pub")" >"$work/known_hosts"
 }
 
@@ -377,6 +380,66 @@ measure_ssh_parallel() {
     value_of[ssh_parallel_kb]=$(calculate "$total / 500")
 }
 
+# A real API server, where tests/kubernetes/build.sh has built one. Its data are in memory.
+start_kubernetes() {
+    local programs=${CERTCAST_KUBERNETES:-${XDG_CACHE_HOME:-$HOME/.cache}/certcast/kubernetes} port etcd tries
+    [[ -x $programs/kube-apiserver ]] || return 0
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=kubernetes \
+        -addext subjectAltName=IP:127.0.0.1 -keyout "$work/api.key" -out "$work/api.pem" 2>/dev/null
+    echo 'bench-token,bench,1,system:masters' >"$work/tokens"
+    install -m 0600 /dev/null "$work/token"
+    echo bench-token >"$work/token"
+    kubectl=(env HOME="$work" "$programs/kubectl" --certificate-authority "$work/api.pem" --token bench-token)
+    for tries in 1 2 3 4 5; do
+        etcd=http://127.0.0.1:$((20000 + RANDOM % 10000)) port=$((10000 + RANDOM % 10000))
+        "$programs/etcd" --data-dir "$far/etcd$tries" --listen-client-urls "$etcd" --advertise-client-urls "$etcd" \
+            --listen-peer-urls http://127.0.0.1:0 --unsafe-no-fsync >"$work/etcd.log" 2>&1 &
+        servers+=($!)
+        "$programs/kube-apiserver" --etcd-servers="$etcd" --bind-address=127.0.0.1 --secure-port="$port" \
+            --insecure-port=0 --tls-cert-file="$work/api.pem" --tls-private-key-file="$work/api.key" \
+            --token-auth-file="$work/tokens" --authorization-mode=RBAC \
+            --service-account-issuer=https://kubernetes.default.svc \
+            --service-account-key-file="$work/api.pem" --service-account-signing-key-file="$work/api.key" \
+            --disable-admission-plugins=ServiceAccount --endpoint-reconciler-type=none \
+            --service-cluster-ip-range=10.0.0.0/24 --cert-dir="$work" >"$work/api.log" 2>&1 &
+        servers+=($!)
+        until "${kubectl[@]}" --server "https://127.0.0.1:$port" get --raw /readyz >/dev/null 2>&1; do
+            kill -0 "${servers[@]: -2}" 2>/dev/null || continue 2
+            sleep 0.2
+        done
+        api=https://127.0.0.1:$port
+        return
+    done
+    echo "run.sh: no API server ($tries tries): $(tail -n 1 "$work/api.log")" >&2
+    return 1
+}
+
+measure_kubernetes_floor() {
+    local round each theirs ours
+    value_of[kubernetes_floor_ratio]=-
+    start_kubernetes
+    [[ -n ${api-} ]] || return 0
+    for round in {1..50}; do
+        printf -- '---\napiVersion: v1\nkind: Namespace\nmetadata: {name: space%d}\n' "$round"
+    done | "${kubectl[@]}" --server "$api" create -f - >/dev/null
+    value_of[kubernetes_floor_ratio]=$(for round in 1 2 3 4 5; do
+        for each in {0..499}; do echo "space$((each % 50 + 1)) bare$round-$((each / 50))"; done >"$work/bare.txt"
+        theirs=$("$programs/kubernetes_floor" "$api" "$work/api.pem" bench-token "$work/bare.txt" 32 \
+            "$work/cert.pem" "$work/key.pem")
+        pipeline "$work/secrets.toml" 32
+        # shellcheck disable=SC2016 # certcast's, not the shell's
+        entry "$work/secrets.toml" secrets kubernetes 500 '[deploy.secrets.config]' "server = \"$api\"" \
+            "ca_file = \"$work/api.pem\"" "token = { file = \"$work/token\" }" \
+            'namespace = "${target.space}"' "name = \"ours$round-\${target.number}\""
+        for each in {0..499}; do
+            echo "secret$each space=space$((each % 50 + 1)) number=$((each / 50))"
+        done >"$work/secrets.txt"
+        ours=$(seconds run "$work/secrets.toml")
+        calculate "$theirs / $ours"
+        echo
+    done | median)
+}
+
 measure_scheduling() {
     value_of[scheduling_growth]=$("$programs/scheduling" 100 1000 10000)
 }
@@ -395,10 +458,11 @@ declare -Ar measured_by=(
     [ssh_floor_ratio]=measure_ssh_floor
     [ssh_scp_ratio]=measure_ssh_scp
     [ssh_ansible_ratio]=measure_ssh_ansible
-    [ssh_parallel_kb]=measure_ssh_parallel)
+    [ssh_parallel_kb]=measure_ssh_parallel
+    [kubernetes_floor_ratio]=measure_kubernetes_floor)
 
 missed=0
-printf '%-20s %9s  %-8s %-4s %s\n' figure value limit ok 'what it is'
+printf '%-22s %9s  %-8s %-4s %s\n' figure value limit ok 'what it is'
 for name in "${names[@]}"; do
     [[ -n ${value_of[$name]+measured} ]] || "${measured_by[$name]}"
     limit=${limit_of[$name]-}
@@ -410,7 +474,7 @@ for name in "${names[@]}"; do
     # Nothing where what it is measured against is not there.
     value=${value_of[$name]}
     [[ $value == - ]] || value=$(printf '%.3f' "$value")
-    printf '%-20s %9s  %-8s %-4s %s\n' "$name" "$value" "${limit:--}" "$ok" \
+    printf '%-22s %9s  %-8s %-4s %s\n' "$name" "$value" "${limit:--}" "$ok" \
         "${meaning_of[$name]}"
 done
 if [[ -n $json ]]; then

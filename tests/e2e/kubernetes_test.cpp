@@ -174,6 +174,40 @@ TEST_CASE("the Role of the samples is enough for their pipeline, and for no othe
     CHECK_FALSE(says(space.kubectl({"get", "secrets", "-o", "name"}), "shop-tls"));
 }
 
+TEST_CASE("namespaces are found by their labels, and each has its own outcome") {
+    if (!cluster_is_there()) return;
+    const Space one;
+    const Space forbidden;
+    const Space other;
+    const Space going;
+    for (const Space* space : {&one, &forbidden, &going}) {
+        space->kubectl({"label", "namespace", space->name(), "certificates=shop"});
+    }
+    going.kubectl({"delete", "namespace", going.name(), "--wait=false"});
+    const Workspace& workspace = Space::cluster().workspace;
+    one.kubectl({"create", "clusterrole", "looks", "--verb=list", "--resource=namespaces"});
+    one.kubectl({"create", "clusterrolebinding", "looks", "--clusterrole=looks", "--user=limited"});
+    one.kubectl(
+        {"create", "rolebinding", "writes", "--clusterrole=cluster-admin", "--user=limited"});
+    const fs::path file = workspace / "limited.conf";
+    std::ofstream(file) << Space::server().kubeconfig_of("token: limited-token");
+    std::string pipeline =
+        one.pipeline("namespace_selector = \"certificates=shop\"\n", "newer", Space::by_file(file));
+    pipeline = with(pipeline, "\"" + one.name() + "\"", "\"${target.name}\"");
+    pipeline = with(pipeline, "probe = false", "probe = false\ntargets = { discover = true }");
+    const Run run = workspace.run(pipeline);
+    CAPTURE(run.output);
+    CHECK(run.report.at("deployments").as_array().size() == 2);
+    CHECK(run.text("far/" + one.name(), "status") == "changed");
+    CHECK(run.text("far/" + forbidden.name(), "status") == "failed");
+    CHECK(says(one.entry("tls.crt"), Space::cluster().pem("newer")));
+    CHECK_FALSE(other.has_secret());
+
+    one.kubectl({"delete", "clusterrolebinding", "looks"});
+    const Run blind = workspace.run(pipeline);
+    CHECK(says(blind.message("far"), "cannot list resource \"namespaces\""));
+}
+
 TEST_CASE("a plan asks the server what it would do, and writes nothing") {
     if (!cluster_is_there()) return;
     const Space space;

@@ -62,7 +62,9 @@ TEST_CASE("a wrong pipeline is refused at the right place") {
         {"a failure and a half", entry + path + "max_failures = 1.5\n",
          "deploy.edge.max_failures: expected a number from 0 on, or a share"},
         {"later targets", entry + path + "targets = { discover = true }\n",
-         "p.toml:11:13: error: deploy.edge.targets.discover is not available"},
+         "p.toml:11:11: error: deploy.edge.targets: plugin place finds no targets"},
+        {"targets that are hardly to be found", entry + path + "targets = { discover = false }\n",
+         "p.toml:11:11: error: deploy.edge.targets: expected { discover = true } and nothing"},
         {"no plugin", head, "p.toml:6:9: error: deploy.edge.plugin is missing"},
         {"unknown plugin", head + "plugin = \"evry\"\n",
          "p.toml:7:10: error: deploy.edge.plugin: there is no plugin \"evry\"; did you mean "

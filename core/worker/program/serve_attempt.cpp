@@ -148,6 +148,8 @@ private:
         switch (job_.stage) {
             case CERTCAST_STAGE_VALIDATE:
                 return call(deployer_->validate);
+            case CERTCAST_STAGE_DISCOVER:
+                return call(deployer_->discover);
             case CERTCAST_STAGE_INSPECT:
                 return call(deployer_->inspect);
             case CERTCAST_STAGE_DEPLOY:

@@ -382,4 +382,11 @@ Response Client::send(const Request& request, const Job& job) {
     return transfer_->send(request, job);
 }
 
+std::string encoded(std::string_view text) {
+    const std::unique_ptr<char, FreeWith<curl_free>> made(
+        curl_easy_escape(nullptr, text.data(), static_cast<int>(text.size())));
+    // No length means the whole of a text with an end.
+    return made && !text.empty() ? made.get() : std::string();
+}
+
 }  // namespace certcast::http

@@ -183,6 +183,7 @@ struct Table {
         made.descriptor = &descriptor;
         made.create = &create;
         if constexpr (requires { &D::validate; }) made.validate = &call<D, &D::validate>;
+        if constexpr (requires { &D::discover; }) made.discover = &call<D, &D::discover>;
         if constexpr (requires { &D::inspect; }) made.inspect = &call<D, &D::inspect>;
         made.deploy = &call<D, &D::deploy>;
         if constexpr (requires { &D::verify; }) made.verify = &call<D, &D::verify>;

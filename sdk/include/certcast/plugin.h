@@ -487,7 +487,11 @@ typedef struct certcast_deployer {
     /** NULL: failed, after host->fail. */
     void* (*create)(const certcast_job*);
     int32_t (*validate)(void* self, const certcast_job*);
-    /** Reserved: no host calls it yet. */
+    /**
+     * Read-only. Finds the targets of a pipeline's entry that says { discover = true }: answers
+     * with host->output for each, whose name is the target's. In the configuration ${target.name}
+     * is "target".
+     */
     int32_t (*discover)(void* self, const certcast_job*);
     /** Read-only. Answers with host->live for each certificate. */
     int32_t (*inspect)(void* self, const certcast_job*);

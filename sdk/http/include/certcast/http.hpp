@@ -82,6 +82,9 @@ private:
 /// retried, not before Retry-After. `what`: what was asked for. `why`: the server's own words.
 void expect_good(const Response& response, std::string_view what, std::string_view why = {});
 
+/// As part of a URL's path or query: everything but letters, digits and "-._~" as %XX.
+std::string encoded(std::string_view text);
+
 /// A URL as it may be shown: without its query, whose values may be secret, and without a user.
 std::string shown(std::string_view url);
 

@@ -1,0 +1,63 @@
+#include "core/scheduler/discovery.hpp"
+
+#include "core/pipeline/targets.hpp"
+#include "core/scheduler/single_stage.hpp"
+
+#include <set>
+#include <utility>
+
+namespace certcast {
+
+namespace asio = boost::asio;
+
+namespace {
+
+Error failure(const std::string& why) {
+    return {ErrorCode::invalid, "its targets were not found: " + why, {}};
+}
+
+/// What a plugin has named is not trusted to be names.
+Result<std::vector<std::string>> targets_in(const AttemptCalls& calls) {
+    if (calls.lost_outputs()) return failure("the plugin names too many");
+    std::vector<std::string> names;
+    std::set<std::string> seen;
+    for (const auto& [name, value] : calls.facts().outputs) {
+        if (!is_target_name(name)) {
+            return failure("the plugin names \"" + name +
+                           "\", which is no name for a target: expected neither \"/\" nor a space");
+        }
+        if (seen.insert(name).second) names.push_back(name);
+    }
+    if (names.empty()) return failure("there is none; what it looks for is in its config");
+    return names;
+}
+
+asio::awaitable<Result<std::vector<std::string>>> discover(AttemptServices& services,
+                                                           const Deployment& deployment) {
+    AttemptCalls calls(services, deployment, *deployment.descriptor, AttemptCalls::Role::deployer,
+                       1, nullptr);
+    const Outcome outcome =
+        co_await run_single_stage(services, deployment, Stage::discover, Reach::looking, calls);
+    if (!outcome.succeeded()) co_return failure(reason_of(outcome));
+    co_return targets_in(calls);
+}
+
+}  // namespace
+
+asio::awaitable<DiscoveredTargets> discover_targets(AttemptServices services,
+                                                    const Pipeline& pipeline) {
+    std::vector<const Deployment*> deployments;
+    for (const Deployment& deployment : pipeline.deployments) {
+        if (deployment.discovers && deployment.can_run()) deployments.push_back(&deployment);
+    }
+    DiscoveredTargets found;
+    const auto discover_one = [&](std::size_t mine) -> asio::awaitable<void> {
+        const Deployment& deployment = *deployments[mine];
+        Result<std::vector<std::string>> names = co_await discover(services, deployment);
+        found.emplace(deployment.entry, std::move(names));
+    };
+    co_await for_each_number(deployments.size(), pipeline.max_parallel, discover_one);
+    co_return found;
+}
+
+}  // namespace certcast

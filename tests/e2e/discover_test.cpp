@@ -1,0 +1,145 @@
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "tests/worker/workspace.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+
+using namespace certcast::testing;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// An entry whose targets are found by its plugin, and another one beside it.
+class Fleet {
+public:
+    Fleet() { fs::create_directory(workspace / "files"); }
+
+    /// `config`: lines of the fleet's. `keys`: of its entry.
+    std::string pipeline(const std::string& config, const std::string& keys = {}) const {
+        return workspace.head() + entry("fleet", "targets = { discover = true }\n" + keys) +
+               config + entry("other", "") + "names = []\n" + "how = \"fails\"\n";
+    }
+    Run run(const std::string& config, const std::string& keys = {}) const {
+        return workspace.run(pipeline(config, keys));
+    }
+    Said say(const char* command, const std::string& config) const {
+        const fs::path file = workspace.folder().write("pipeline.toml", pipeline(config));
+        return workspace.say({command, file.string()});
+    }
+    std::string file(const std::string& name) const {
+        return read_text(workspace / ("files/" + name));
+    }
+
+    Workspace workspace;
+
+private:
+    std::string entry(const std::string& name, const std::string& keys) const {
+        const std::string file = keys.empty() ? "other" : "${target.name}";
+        return std::string(deployment(name, "test-discovers")) + keys + "[deploy." + name +
+               ".config]\nfile = \"" + (workspace / ("files/" + file)).string() + "\"\n";
+    }
+};
+
+}  // namespace
+
+TEST_CASE("each target that a plugin finds is deployed to, with an outcome of its own") {
+    const Fleet fleet;
+    const Run run = fleet.run("names = [\"one\", \"two\", \"three\", \"one\"]\nbroken = \"two\"\n");
+    CAPTURE(run.output);
+    CHECK(run.status == 1);
+    CHECK(run.text("fleet/one", "status") == "changed");
+    CHECK(run.text("fleet/two", "status") == "failed");
+    CHECK(run.text("fleet/three", "status") == "changed");
+    CHECK(run.text("other", "status") == "changed");
+    CHECK(fleet.file("three") == "three");
+}
+
+TEST_CASE("an entry whose targets are not found fails alone") {
+    const Fleet fleet;
+    std::string config = "names = [\"one\"]\n";
+    std::string keys;
+    const char* why = "";
+    SUBCASE("the plugin fails") {
+        config += "how = \"fails\"\n";
+        why = "nobody knows";
+    }
+    SUBCASE("it crashes") {
+        config += "how = \"crashes\"\n";
+        why = "status 7";
+    }
+    SUBCASE("it hangs") {
+        config += "how = \"hangs\"\n";
+        keys = "timeouts = { discover = \"300ms\" }\n";
+        why = "not done after 0.3 s";
+    }
+    SUBCASE("it finds more and more") {
+        config += "how = \"endlessly\"\n";
+        why = "names too many";
+    }
+    SUBCASE("it finds nothing") {
+        config = "names = []\n";
+        why = "there is none";
+    }
+    SUBCASE("what it finds is no name") {
+        config = "names = [\"one\", \"../other\"]\n";
+        why = "is no name for a target";
+    }
+    const Run run = fleet.run(config, keys);
+    CAPTURE(run.output);
+    CHECK(run.status == 1);
+    CHECK(run.text("fleet", "status") == "failed");
+    CHECK(says(run.message("fleet"), "its targets were not found: "));
+    CHECK(says(run.message("fleet"), why));
+    CHECK(run.text("other", "status") == "changed");
+    CHECK(fleet.file("one").empty());
+}
+
+TEST_CASE("check looks for no targets, plan and status do") {
+    const Fleet fleet;
+    const std::string failing = "names = []\nhow = \"fails\"\n";
+    const Said checked = fleet.say("check", failing);
+    CAPTURE(checked.errors);
+    CHECK(checked.status == 0);
+    CHECK(says(checked.output, "1 deployment and 1 entry whose targets are still to be found"));
+
+    const Said planned = fleet.say("plan", "names = [\"one\", \"two\"]\n");
+    CAPTURE(planned.output);
+    CHECK(planned.status == 10);
+    CHECK(says(planned.output, "fleet/two"));
+    CHECK(fleet.say("plan", failing).status == 1);
+    CHECK(fleet.file("two").empty());
+
+    REQUIRE(fleet.run("names = [\"one\"]\n").status == 0);
+    const Said known = fleet.say("status", "names = [\"one\"]\n");
+    CAPTURE(known.output);
+    CHECK(says(known.output, "fleet/one"));
+    const Said unknown = fleet.say("status", failing);
+    CAPTURE(unknown.errors);
+    CHECK(says(unknown.errors, "fleet: its targets were not found: "));
+}
+
+TEST_CASE("who needs a target waits for it, whenever that is found") {
+    const Fleet fleet;
+    const std::string needing =
+        "[deploy.last]\nplugin = \"test-discovers\"\ncertificate = \"shop\"\n"
+        "probe = false\nneeds = [\"fleet/two\"]\n[deploy.last.config]\n"
+        "names = []\nfile = \"" +
+        (fleet.workspace / "files/last").string() + "\"\n";
+    const auto run = [&](const std::string& config) {
+        return fleet.workspace.run(fleet.pipeline(config) + needing);
+    };
+    const Run broken = run("names = [\"one\", \"two\"]\nbroken = \"two\"\n");
+    CAPTURE(broken.output);
+    CHECK(broken.text("last", "status") == "skipped");
+    CHECK(run("names = [\"one\", \"two\"]\nbroken = \"one\"\n").text("last", "status") ==
+          "changed");
+    // Where nobody knows the targets, what needs one is not done.
+    CHECK(run("names = []\nhow = \"fails\"\n").text("last", "status") == "skipped");
+    // One that is not found is a mistake.
+    const Run missing = run("names = [\"one\"]\n");
+    CHECK(missing.status == 2);
+    CHECK(says(missing.errors, "fleet has no target for \"fleet/two\""));
+}
