@@ -25,8 +25,9 @@ struct Status {
     std::string reason;
     std::string message;
     bool is_terminating = false;  ///< the namespace goes
-    bool has_managers = false;    ///< others own fields of it
-    std::string plural;           ///< of the object's kind
+    bool has_managers = false;  ///< fields of it are others', or our own by another way of writing
+    bool has_others = false;    ///< fields of it are others'
+    std::string plural;         ///< of the object's kind
 };
 
 /// Empty where it is no Status, as of a proxy or when the server is overloaded.
@@ -43,7 +44,10 @@ Status status_in(const http::Response& response) {
     for (const json::object* const cause : parts_of(details, "causes")) {
         const auto reason = text_in(*cause, "reason");
         if (reason == "NamespaceTerminating") status.is_terminating = true;
-        if (reason == "FieldManagerConflict") status.has_managers = true;
+        if (reason != "FieldManagerConflict") continue;
+        status.has_managers = true;
+        const std::string ours = "conflict with \"" + std::string(field_manager) + "\"";
+        if (!text_in(*cause, "message").value_or("").starts_with(ours)) status.has_others = true;
     }
     return status;
 }
@@ -57,6 +61,16 @@ std::string options_of(const certcast::Job& job) {
     return "?fieldManager=" + std::string(field_manager) + (job.dry_run() ? "&dryRun=All" : "");
 }
 
+void add_verb(const char* verb, std::string& list) {
+    list += (list.empty() ? "'" : ", '") + std::string(verb) + "'";
+}
+
+/// Whoever does not answer is not waited for as long as a rollout is.
+Access impatient(Access access) {
+    access.http.longest_request = std::chrono::seconds(30);
+    return access;
+}
+
 json::object object_in(const http::Response& response, const std::string& what) {
     json::error_code error;
     json::value parsed = json::parse(response.body.text(), error);
@@ -66,7 +80,7 @@ json::object object_in(const http::Response& response, const std::string& what) 
 
 }  // namespace
 
-Api::Api(Access access) : access_(std::move(access)), client_(access_.http) {
+Api::Api(Access access) : access_(impatient(std::move(access))), client_(access_.http) {
     while (access_.server.ends_with('/')) access_.server.pop_back();
 }
 
@@ -157,19 +171,21 @@ std::vector<std::string> Api::namespaces_with(std::string_view labels, const cer
 json::object Api::write(const ObjectName& secret, const json::object& wanted, bool takes_over,
                         const certcast::Job& job) {
     const std::string what = "writing " + secret.text();
+    const json::object body = applied_secret(wanted);
     const http::Response response =
         send("PATCH", secret.path() + options_of(job) + (takes_over ? "&force=true" : ""),
-             "application/apply-patch+yaml", &wanted, job);
+             "application/apply-patch+yaml", &body, job);
     if (response.is_good()) return object_in(response, what);
+    const Status status = status_in(response);
     // What was replaced before counts as another's.
-    if (response.status == 409 && !takes_over && status_in(response).has_managers) {
+    if (response.status == 409 && !takes_over && status.has_managers && !status.has_others) {
         const std::optional<json::object> now = get(secret, job);
         if (now && !manager_in_the_way(*now, wanted)) {
-            return write(secret, at_version(wanted, version_of(*now)), true, job);
+            return write(secret, only_over(*now, wanted), true, job);
         }
     }
     const bool is_unknown = response.status == 415;
-    const bool is_forbidden = response.status == 403 && !status_in(response).is_terminating;
+    const bool is_forbidden = response.status == 403 && !status.is_terminating;
     if (is_unknown || (is_forbidden && !may("patch", secret, job) && may("update", secret, job))) {
         return replace(secret, wanted, takes_over, job);
     }
@@ -181,6 +197,10 @@ json::object Api::replace(const ObjectName& secret, const json::object& wanted, 
     const std::string what = "writing " + secret.text();
     for (int tries_left = 5;; --tries_left) {
         const std::optional<json::object> now = get(secret, job);
+        const std::string expected = version_of(wanted);
+        if (!expected.empty() && (!now || version_of(*now) != expected)) {
+            throw certcast::conflict_error(what + ": somebody has written to it meanwhile");
+        }
         const auto other = now ? manager_in_the_way(*now, wanted) : std::nullopt;
         if (other && !takes_over) {
             throw certcast::conflict_error(what + ": \"" + *other +
@@ -188,7 +208,7 @@ json::object Api::replace(const ObjectName& secret, const json::object& wanted, 
                                            "takes it over")
                 .permanent();
         }
-        const json::object body = now ? merged_secret(*now, wanted) : wanted;
+        const json::object body = now ? merged_secret(*now, wanted) : applied_secret(wanted);
         const http::Response response = send(
             now ? "PUT" : "POST", (now ? secret.path() : secret.collection()) + options_of(job),
             plain_json, &body, job);
@@ -198,10 +218,12 @@ json::object Api::replace(const ObjectName& secret, const json::object& wanted, 
     }
 }
 
-void Api::patch(const ObjectName& object, const json::object& change, const certcast::Job& job) {
+bool Api::patch(const ObjectName& object, const json::object& change, const certcast::Job& job) {
     const http::Response response = send("PATCH", object.path() + options_of(job),
                                          "application/merge-patch+json", &change, job);
+    if (is_missing(response, object)) return false;
     if (!response.is_good()) throw_refusal(response, "changing " + object.text());
+    return true;
 }
 
 void Api::remove(const ObjectName& object, const json::object& as_read, const certcast::Job& job) {
@@ -216,13 +238,13 @@ void Api::remove(const ObjectName& object, const json::object& as_read, const ce
     throw_refusal(response, "removing " + object.text());
 }
 
-bool Api::may(std::string_view verb, const ObjectName& object, const certcast::Job& job) {
+bool Api::may(std::string_view verb, const ObjectName& object, const certcast::Job& job,
+              bool by_name) {
     json::object asked{{"namespace", object.name_space},
                        {"verb", verb},
                        {"group", object.group},
                        {"resource", object.plural}};
-    // A Role that is limited by names grants the making of none.
-    if (verb != "create") asked["name"] = object.name;
+    if (by_name) asked["name"] = object.name;
     const json::object review{{"apiVersion", "authorization.k8s.io/v1"},
                               {"kind", "SelfSubjectAccessReview"},
                               {"spec", {{"resourceAttributes", asked}}}};
@@ -235,15 +257,25 @@ bool Api::may(std::string_view verb, const ObjectName& object, const certcast::J
     return allowed != nullptr && allowed->is_bool() && allowed->get_bool();
 }
 
-void Api::expect_may(std::initializer_list<std::string_view> verbs, const ObjectName& object,
-                     const certcast::Job& job) {
+void Api::expect_may_write(const ObjectName& secret, bool makes_it, const certcast::Job& job) {
     std::string missing;
-    for (const std::string_view verb : verbs) {
-        if (may(verb, object, job)) continue;
-        const bool has_another = verb == "patch" && object.kind == "secret";
-        if (has_another && may("update", object, job)) continue;
-        missing += (missing.empty() ? "'" : ", '") + std::string(verb) + "'";
+    const bool applies = may("patch", secret, job);
+    if (!applies && !may("update", secret, job)) add_verb("patch", missing);
+    if (makes_it) {
+        // Who posts has no name yet, so that a Role which is limited by names does not grant it.
+        if (!may("create", secret, job, applies)) add_verb("create", missing);
+        if (!may("delete", secret, job)) add_verb("delete", missing);
     }
+    expect_none(missing, secret);
+}
+
+void Api::expect_may_patch(const ObjectName& object, const certcast::Job& job) {
+    std::string missing;
+    if (!may("patch", object, job)) add_verb("patch", missing);
+    expect_none(missing, object);
+}
+
+void Api::expect_none(const std::string& missing, const ObjectName& object) const {
     if (missing.empty()) return;
     throw certcast::auth_error(object.text() + ": " + access_.text + " lacks the verb " + missing +
                                " for " + object.plural + " there; a Role has to grant it")

@@ -31,23 +31,25 @@ public:
     /// run the server only says what it would do.
     boost::json::object write(const ObjectName& secret, const boost::json::object& wanted,
                               bool takes_over, const certcast::Job& job);
-    /// A JSON merge patch (RFC 7386).
-    void patch(const ObjectName& object, const boost::json::object& change,
+    /// A JSON merge patch (RFC 7386). False: it is not there.
+    bool patch(const ObjectName& object, const boost::json::object& change,
                const certcast::Job& job);
     /// Only where it is still as it was when it was read.
     void remove(const ObjectName& object, const boost::json::object& as_read,
                 const certcast::Job& job);
-    /// Throws auth_error where one of these verbs is not granted for the object. Where "patch" is
-    /// not, "update" does for a secret.
-    void expect_may(std::initializer_list<std::string_view> verbs, const ObjectName& object,
-                    const certcast::Job& job);
+    /// Throws auth_error with the verbs that are not granted for it. `makes_it`: it is not there,
+    /// and undoing deletes it.
+    void expect_may_write(const ObjectName& secret, bool makes_it, const certcast::Job& job);
+    void expect_may_patch(const ObjectName& object, const certcast::Job& job);
 
     const Access& access() const { return access_; }
 
 private:
     boost::json::object replace(const ObjectName& secret, const boost::json::object& wanted,
                                 bool takes_over, const certcast::Job& job);
-    bool may(std::string_view verb, const ObjectName& object, const certcast::Job& job);
+    bool may(std::string_view verb, const ObjectName& object, const certcast::Job& job,
+             bool by_name = true);
+    void expect_none(const std::string& missing, const ObjectName& object) const;
     certcast::http::Response send(std::string method, const std::string& path,
                                   const std::string& type, const boost::json::object* body,
                                   const certcast::Job& job);

@@ -13,6 +13,8 @@
 #include <certcast/forms.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +36,7 @@ public:
                                            .name = "Keep certificates in Kubernetes secrets",
                                            .vendor = "certcast",
                                            .needs = certcast::KEY | certcast::NETWORK,
+                                           .timeouts = {.deploy = std::chrono::minutes(11)},
                                            .max_certificates = 1};
 
     static constexpr auto kubeconfig =
@@ -182,12 +185,7 @@ public:
         const bool as_wanted = now && is_as_wanted(*now, job);
         if (!as_wanted) {
             if (now) refuse_managed_by_others(*now, job);
-            // Where it is not there yet, writing creates it, and undoing that deletes it.
-            if (now) {
-                api(job).expect_may({"patch"}, secret(job), job);
-            } else {
-                api(job).expect_may({"create", "patch", "delete"}, secret(job), job);
-            }
+            api(job).expect_may_write(secret(job), !now, job);
             for (const kubernetes::ObjectName& workload : workloads(job)) {
                 kubernetes::expect_can_restart(workload, api(job), job);
             }
@@ -200,16 +198,19 @@ public:
     void deploy(certcast::Job& job) {
         const std::optional<json::object> before = api(job).get(secret(job), job);
         if (before) refuse_managed_by_others(*before, job);
+        const bool forces = before && job[takeover];
         job.step(secret_step, kubernetes::undo_record(before, wanted(job), secret(job), api(job)));
-        const json::object after = api(job).write(secret(job), wanted(job), job[takeover], job);
-        const bool has_changed =
-            !before || kubernetes::version_of(*before) != kubernetes::version_of(after);
-        job.changed(0, has_changed);
-        if (!has_changed && !job.force()) return;
+        const json::object after = api(job).write(
+            secret(job), forces ? kubernetes::only_over(*before, wanted(job)) : wanted(job),
+            job[takeover], job);
+        job.changed(0, !before || kubernetes::version_of(*before) != kubernetes::version_of(after));
+        // Also where the secret was right already: then something else is served than it holds.
         const std::vector<kubernetes::ObjectName> all = workloads(job);
         for (const kubernetes::ObjectName& workload : all) {
-            job.step(restart_step, workload.kind + "/" + workload.name);
-            kubernetes::restart(workload, api(job), job);
+            job.step(restart_step, kubernetes::undo_record(workload, api(job)));
+            if (!kubernetes::restart(workload, api(job), job)) {
+                throw certcast::config_error("restart: " + workload.text() + " is not there");
+            }
         }
         for (const kubernetes::ObjectName& workload : all) {
             kubernetes::await_rollout(workload, api(job), job);
@@ -231,18 +232,22 @@ public:
     void rollback(certcast::Job& job) {
         std::vector<certcast::RecordedStep> steps = job.steps();
         std::reverse(steps.begin(), steps.end());
-        for (const std::string_view label : {secret_step, restart_step}) {
-            for (const certcast::RecordedStep& step : steps) {
-                if (step.undone || step.label != label) continue;
-                if (label == secret_step) {
-                    kubernetes::undo(step.undo, secret(job), api(job), job);
-                } else if (const auto workload =
-                               kubernetes::workload_named(step.undo, secret(job).name_space)) {
-                    kubernetes::restart(*workload, api(job), job);
-                }
+        for (const certcast::RecordedStep& step : steps) {
+            if (step.undone || step.label != secret_step) continue;
+            kubernetes::undo(step.undo, secret(job), api(job), job);
+            job.step_undone(step);
+        }
+        std::exception_ptr failure;  // of one, which keeps no other from being restarted
+        for (const certcast::RecordedStep& step : steps) {
+            if (step.undone || step.label != restart_step) continue;
+            try {
+                kubernetes::undo_restart(step.undo, secret(job).name_space, api(job), job);
                 job.step_undone(step);
+            } catch (const certcast::DeployerError&) {
+                if (!failure) failure = std::current_exception();
             }
         }
+        if (failure) std::rethrow_exception(failure);
     }
 
 private:

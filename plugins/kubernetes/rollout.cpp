@@ -95,6 +95,12 @@ std::string missing_of(const ObjectName& workload, const json::object& now) {
     return {};
 }
 
+/// Whether another look may be answered.
+bool passes(const certcast::DeployerError& error) {
+    return error.category() == CERTCAST_NETWORK_ERROR ||
+           error.category() == CERTCAST_TIMEOUT_ERROR || error.retry() == CERTCAST_RETRY_LATER;
+}
+
 json::object get(const ObjectName& workload, Api& api, const certcast::Job& job) {
     if (auto found = api.get(workload, job)) return *std::move(found);
     throw certcast::config_error("restart: " + workload.text() + " is not there");
@@ -122,33 +128,46 @@ void expect_can_restart(const ObjectName& workload, Api& api, const certcast::Jo
         throw certcast::config_error("restart: " + workload.text() +
                                      " is paused, and would not start its pods anew");
     }
-    if (text_in(part_of(spec, "updateStrategy"), "type") == "OnDelete") {
+    const json::object& strategy = part_of(spec, "updateStrategy");
+    if (number_in(part_of(strategy, "rollingUpdate"), "partition") >=
+            number_in(spec, "replicas", 1) &&
+        workload.kind == "statefulset") {
+        throw certcast::config_error("restart: " + workload.text() +
+                                     " starts none of its pods anew (partition)");
+    }
+    if (text_in(strategy, "type") == "OnDelete") {
         throw certcast::config_error("restart: " + workload.text() +
                                      " starts its pods anew only where they are deleted "
                                      "(updateStrategy OnDelete)");
     }
-    api.expect_may({"patch"}, workload, job);
+    api.expect_may_patch(workload, job);
 }
 
-void restart(const ObjectName& workload, Api& api, const certcast::Job& job) {
+bool restart(const ObjectName& workload, Api& api, const certcast::Job& job) {
     const json::object annotations{{"kubectl.kubernetes.io/restartedAt", now_text()}};
-    api.patch(workload, {{"spec", {{"template", {{"metadata", {{"annotations", annotations}}}}}}}},
-              job);
+    return api.patch(
+        workload, {{"spec", {{"template", {{"metadata", {{"annotations", annotations}}}}}}}}, job);
 }
 
 void await_rollout(const ObjectName& workload, Api& api, const certcast::Job& job) {
-    std::string missing = "it was not asked";
-    milliseconds wait = shortest_wait;
-    try {
-        for (;;) {
-            std::string now = missing_of(workload, get(workload, api, job));
+    std::string missing = "nobody has answered yet";
+    for (milliseconds wait = shortest_wait;;) {
+        std::string now;
+        try {
+            now = missing_of(workload, get(workload, api, job));
             if (now.empty()) return;
-            wait = now == missing ? std::min(2 * wait, longest_wait) : shortest_wait;
-            missing = std::move(now);
-            job.wait(wait, workload.text() + ": " + missing);
+        } catch (const certcast::DeployerError& error) {
+            if (!passes(error)) throw;
+            now = error.what();
         }
-    } catch (const certcast::timeout_error&) {
-        throw certcast::timeout_error(workload.text() + " was not rolled out in time: " + missing);
+        wait = now == missing ? std::min(2 * wait, longest_wait) : shortest_wait;
+        missing = std::move(now);
+        try {
+            job.wait(wait, workload.text() + ": " + missing);
+        } catch (const certcast::timeout_error&) {
+            throw certcast::timeout_error(workload.text() +
+                                          " was not rolled out in time: " + missing);
+        }
     }
 }
 

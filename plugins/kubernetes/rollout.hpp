@@ -17,11 +17,12 @@ std::optional<ObjectName> workload_named(std::string_view text, std::string name
 /// where that is not granted.
 void expect_can_restart(const ObjectName& workload, Api& api, const certcast::Job& job);
 
-/// Has its pods started anew, one after the other as it says itself.
-void restart(const ObjectName& workload, Api& api, const certcast::Job& job);
+/// Has its pods started anew, one after the other as it says itself. False: it is not there.
+bool restart(const ObjectName& workload, Api& api, const certcast::Job& job);
 
-/// Waits until the new pods have taken the place of the old ones. Throws remote_error where its
-/// controller gives up, timeout_error with what is missing where the time does not suffice.
+/// Waits until the new pods have taken the place of the old ones, also through faults of the server
+/// that pass. Throws remote_error where its controller gives up, timeout_error with what is missing
+/// where the time does not suffice.
 void await_rollout(const ObjectName& workload, Api& api, const certcast::Job& job);
 
 }  // namespace kubernetes

@@ -2,6 +2,7 @@
 
 #include "plugins/kubernetes/parts.hpp"
 
+#include <utility>
 #include <vector>
 
 namespace kubernetes {
@@ -39,6 +40,18 @@ const json::object& fields_of(const json::object& manager, Table table) {
     const json::object& all = part_of(manager, "fieldsV1");
     const json::object& around = table == Table::data ? all : part_of(all, "f:metadata");
     return part_of(around, std::string("f:") + name_of(table));
+}
+
+/// Who else has written this key, as well or instead.
+std::optional<std::string> other_writer(const json::object& secret, Table table,
+                                        std::string_view key) {
+    const std::string field = "f:" + std::string(key);
+    for (const json::object* const manager : managers_of(secret)) {
+        if (!is_ours(*manager) && fields_of(*manager, table).contains(field)) {
+            return name_of(*manager);
+        }
+    }
+    return std::nullopt;
 }
 
 enum class Written { anyhow, by_applying };
@@ -80,8 +93,11 @@ std::string version_of(const json::object& object) {
     return std::string(text_in(part_of(object, "metadata"), "resourceVersion").value_or(""));
 }
 
-json::object at_version(json::object secret, const std::string& version) {
-    secret["metadata"].as_object()["resourceVersion"] = version;
+json::object only_over(const json::object& now, json::object secret) {
+    json::object& metadata = secret["metadata"].as_object();
+    for (const char* key : {"uid", "resourceVersion"}) {
+        if (const auto text = text_in(part_of(now, "metadata"), key)) metadata[key] = *text;
+    }
     return secret;
 }
 
@@ -90,9 +106,8 @@ json::object former_secret(const json::object& before, const json::object& wante
                                       text_in(before, "type").value_or(""));
     for (const Table table : every_table) {
         const auto keep = [&](std::string_view key) {
-            json::object& kept = table_of(former, table);
             const auto was = text_in(table_in(before, table), key);
-            if (was) kept[key] = *was;
+            table_of(former, table)[key] = was ? json::value(*was) : json::value();
         };
         for (const auto& entry : table_in(wanted, table)) keep(entry.key());
         for (const std::string_view key : own_keys(before, table, Written::anyhow)) keep(key);
@@ -100,18 +115,56 @@ json::object former_secret(const json::object& before, const json::object& wante
     return former;
 }
 
+json::object applied_secret(json::object wanted) {
+    for (const Table table : every_table) {
+        json::object kept;
+        for (const auto& entry : table_in(wanted, table)) {
+            if (!entry.value().is_null()) kept[entry.key()] = entry.value();
+        }
+        if (!table_in(wanted, table).empty()) table_of(wanted, table) = std::move(kept);
+    }
+    return wanted;
+}
+
 json::object merged_secret(const json::object& now, const json::object& wanted) {
     json::object merged = now;
     if (const auto type = text_in(wanted, "type")) merged["type"] = *type;
     for (const Table table : every_table) {
+        json::object& entries = table_of(merged, table);
+        const auto drop = [&](std::string_view key) {
+            if (!other_writer(now, table, key)) entries.erase(key);
+        };
         for (const std::string_view key : own_keys(now, table, Written::anyhow)) {
-            table_of(merged, table).erase(key);
+            if (!table_in(wanted, table).contains(key)) drop(key);
         }
         for (const auto& entry : table_in(wanted, table)) {
-            table_of(merged, table)[entry.key()] = entry.value();
+            if (entry.value().is_null()) {
+                drop(entry.key());
+            } else {
+                entries[entry.key()] = entry.value();
+            }
         }
     }
     return merged;
+}
+
+std::pair<json::object, std::string> without_others(json::object former, const json::object& now) {
+    std::string others;
+    for (const Table table : every_table) {
+        json::object left;
+        for (const auto& entry : table_in(former, table)) {
+            const json::value* const there = table_in(now, table).if_contains(entry.key());
+            const bool is_changed = there != nullptr && *there != entry.value();
+            const auto other = other_writer(now, table, entry.key());
+            if (is_changed && other) {
+                others = *other;
+            } else {
+                left[entry.key()] = entry.value();
+            }
+        }
+        if (!table_in(former, table).empty()) table_of(former, table) = std::move(left);
+    }
+    return {std::move(former), others};
 }
 
 bool is_met(const json::object& wanted, const json::object& now, const SameEntry& is_same_entry) {
@@ -132,27 +185,31 @@ bool is_met(const json::object& wanted, const json::object& now, const SameEntry
 }
 
 std::optional<std::string> manager_in_the_way(const json::object& now, const json::object& wanted) {
-    const bool has_type = text_in(now, "type") == text_in(wanted, "type");
-    for (const json::object* const manager : managers_of(now)) {
-        if (is_ours(*manager)) continue;
-        if (!has_type && part_of(*manager, "fieldsV1").contains("f:type")) return name_of(*manager);
-        for (const Table table : every_table) {
-            const json::object& fields = fields_of(*manager, table);
-            for (const auto& entry : table_in(wanted, table)) {
-                const json::value* const there = table_in(now, table).if_contains(entry.key());
-                const bool is_changed = there == nullptr || *there != entry.value();
-                if (is_changed && fields.contains("f:" + std::string(entry.key()))) {
-                    return name_of(*manager);
-                }
-            }
+    if (text_in(now, "type") != text_in(wanted, "type")) {
+        for (const json::object* const manager : managers_of(now)) {
+            const bool has_type = part_of(*manager, "fieldsV1").contains("f:type");
+            if (has_type && !is_ours(*manager)) return name_of(*manager);
+        }
+    }
+    for (const Table table : every_table) {
+        for (const auto& entry : table_in(wanted, table)) {
+            const json::value* const there = table_in(now, table).if_contains(entry.key());
+            if (there != nullptr && *there == entry.value()) continue;
+            if (auto other = other_writer(now, table, entry.key())) return other;
         }
     }
     return std::nullopt;
 }
 
-std::optional<std::string> other_manager(const json::object& now) {
+std::optional<std::string> other_manager(const json::object& now, const json::object& own) {
     for (const json::object* const manager : managers_of(now)) {
         if (!is_ours(*manager)) return name_of(*manager);
+    }
+    if (!managers_of(now).empty()) return std::nullopt;
+    for (const Table table : every_table) {
+        for (const auto& entry : table_in(now, table)) {
+            if (!table_in(own, table).contains(entry.key())) return "somebody";
+        }
     }
     return std::nullopt;
 }

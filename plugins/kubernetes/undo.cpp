@@ -2,6 +2,7 @@
 
 #include "plugins/kubernetes/contents.hpp"
 #include "plugins/kubernetes/parts.hpp"
+#include "plugins/kubernetes/rollout.hpp"
 #include "plugins/kubernetes/secret_object.hpp"
 
 #include <boost/json/parse.hpp>
@@ -14,17 +15,36 @@ namespace json = boost::json;
 
 namespace {
 
+json::object record_at(const std::string& name_space, const Api& api) {
+    return {{"server", api.access().server}, {"namespace", name_space}};
+}
+
+json::object record_in(std::string_view text, const std::string& name_space, const Api& api) {
+    json::object record = json::parse(text).as_object();
+    const std::string server(text_in(record, "server").value_or(""));
+    const std::string its_space(text_in(record, "namespace").value_or(""));
+    if (server == api.access().server && its_space == name_space) return record;
+    throw certcast::config_error("what is to be undone is in the namespace " + its_space + " at " +
+                                 server + ", and the pipeline leads to " + name_space + " at " +
+                                 api.access().server);
+}
+
 void undo_once(const json::object& record, const ObjectName& secret, Api& api,
                const certcast::Job& job) {
     const std::optional<json::object> now = api.get(secret, job);
     if (!now || text_in(record, "version") == version_of(*now)) return;  // nothing was written
     const std::string_view written = text_in(record, "written").value_or("");
     if (!is_same_pem(certificate_in(*now).text(), written)) return;  // somebody else has, since
-    if (record.contains("before")) {
-        api.write(secret, at_version(part_of(record, "before"), version_of(*now)), true, job);
+    const json::object& before = part_of(record, "before");
+    if (record.contains("version")) {
+        const auto [former, other] = without_others(before, *now);
+        if (!other.empty()) {
+            job.warning(secret.text() + ": what " + other + " has written since stays");
+        }
+        api.write(secret, only_over(*now, former), true, job);
         return;
     }
-    if (const auto other = other_manager(*now)) {
+    if (const auto other = other_manager(*now, before)) {
         throw certcast::conflict_error(secret.text() + " was not there before, and " + *other +
                                        " has written to it since: it is left as it is")
             .permanent();
@@ -36,27 +56,22 @@ void undo_once(const json::object& record, const ObjectName& secret, Api& api,
 
 std::string undo_record(const std::optional<json::object>& before, const json::object& wanted,
                         const ObjectName& secret, const Api& api) {
-    json::object record{{"server", api.access().server},
-                        {"namespace", secret.name_space},
-                        {"written", certificate_in(wanted).text()}};
-    if (before) {
-        record["version"] = version_of(*before);
-        record["before"] = former_secret(*before, wanted);
-    }
+    json::object record = record_at(secret.name_space, api);
+    record["written"] = certificate_in(wanted).text();
+    if (before) record["version"] = version_of(*before);
+    record["before"] = former_secret(before.value_or(json::object()), wanted);
+    return json::serialize(record);
+}
+
+std::string undo_record(const ObjectName& workload, const Api& api) {
+    json::object record = record_at(workload.name_space, api);
+    record["workload"] = workload.kind + "/" + workload.name;
     return json::serialize(record);
 }
 
 void undo(std::string_view record_text, const ObjectName& secret, Api& api,
           const certcast::Job& job) {
-    const json::value parsed = json::parse(record_text);
-    const json::object& record = parsed.as_object();
-    const std::string server(text_in(record, "server").value_or(""));
-    const std::string name_space(text_in(record, "namespace").value_or(""));
-    if (server != api.access().server || name_space != secret.name_space) {
-        throw certcast::config_error("what is to be undone is a secret of the namespace " +
-                                     name_space + " at " + server + ", and the pipeline leads to " +
-                                     secret.name_space + " at " + api.access().server);
-    }
+    const json::object record = record_in(record_text, secret.name_space, api);
     for (int tries_left = 5;; --tries_left) {
         try {
             return undo_once(record, secret, api, job);
@@ -64,6 +79,15 @@ void undo(std::string_view record_text, const ObjectName& secret, Api& api,
             // Somebody has written in between.
             if (error.retry() == CERTCAST_RETRY_NEVER || tries_left == 1) throw;
         }
+    }
+}
+
+void undo_restart(std::string_view record_text, const std::string& name_space, Api& api,
+                  const certcast::Job& job) {
+    const json::object record = record_in(record_text, name_space, api);
+    const auto workload = workload_named(text_in(record, "workload").value_or(""), name_space);
+    if (workload && !restart(*workload, api, job)) {
+        job.warning(workload->text() + " is not there any more, and was not restarted");
     }
 }
 

@@ -29,13 +29,15 @@ void fails(const Run& run, const std::vector<std::string>& words) {
 /// The API server behind an nginx, which answers those who patch itself, as long as it is to.
 class Front {
 public:
-    /// `answer`: in the words of its configuration.
-    explicit Front(const std::string& answer)
+    /// `answer`: in the words of its configuration; so is `more`, about what it passes on.
+    explicit Front(const std::string& answer, const std::string& more = {})
         : server_(workspace(), prepared(), {"127.0.0.1"},
                   "    access_log " + file("access.log") +
                       ";\n"
                       "    location / {\n"
-                      "      default_type text/plain;\n"
+                      "      default_type text/plain;\n      " +
+                      more +
+                      "\n"
                       "      set $asked $request_method;\n"
                       "      if (-f " +
                       file("refuses") +
@@ -167,6 +169,46 @@ TEST_CASE("where a server has no server-side apply, what was read is replaced") 
     CHECK(applied.text("far", "status") == "changed");
 }
 
+TEST_CASE(
+    "where a server keeps no account of who has written, what certcast wrote is undone all the "
+    "same") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    // It has an account, and the answers call it something else.
+    const Front front(
+        "return 415;",
+        "sub_filter_types *; sub_filter_once off; proxy_set_header Accept-Encoding \"\"; "
+        "sub_filter '\"managedFields\"' '\"none\"';");
+    const auto in_vain = [&](const Space& of, const std::string& more) {
+        return with(of.pipeline(more, "newer", front.access()), "probe = false",
+                    "probe = [{ address = \"127.0.0.1:1\", timeout = \"300ms\" }]");
+    };
+    const Workspace& workspace = Space::cluster().workspace;
+    REQUIRE(space.run({}, "former", front.access()).text("far", "status") == "changed");
+    const Run run = workspace.run(in_vain(
+        space, "labels = { app = \"shop\" }\nentries = [{ form = \"key\", key = \"more\" }]\n"));
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "failed");
+    CHECK(says(space.entry("tls.crt"), Space::cluster().pem("former")));
+    const std::string left = space.kubectl({"get", "secret", "shop", "-o", "yaml"});
+    CAPTURE(left);
+    CHECK_FALSE(says(left, "app: shop"));
+    CHECK_FALSE(says(left, "more: "));
+
+    // One that was not there before goes, unless others have put something into it.
+    const Space other;
+    const Run gone = workspace.run(in_vain(other, ""));
+    CAPTURE(gone.output);
+    CHECK(gone.text("far", "rollback") == "done");
+    CHECK_FALSE(other.has_secret());
+    const auto waiting = workspace.start_run(with(in_vain(other, ""), "300ms", "60s"));
+    wait_until("the secret is there", [&] { return other.has_secret(); });
+    other.kubectl({"patch", "secret", "shop", "-p", R"({"data": {"ca.crt": "c29tZXRoaW5n"}})"});
+    waiting->signal(SIGINT);
+    CHECK(workspace.collect(*waiting).text("far", "rollback") == "failed");
+    CHECK(other.entry("ca.crt") == "something");
+}
+
 TEST_CASE("who may update and not patch replaces, and what is not proven is undone so") {
     if (!cluster_is_there()) return;
     const Space space;
@@ -210,6 +252,18 @@ TEST_CASE("what the server refuses is told in its own words") {
     // A namespace that is not there.
     const std::string elsewhere = with(space.pipeline(), "\"" + space.name() + "\"", "\"nowhere\"");
     fails(Space::cluster().workspace.run(elsewhere), {"namespaces \"nowhere\" not found"});
+}
+
+TEST_CASE("a secret of somebody who wrote it before there was any account is theirs") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    const Workspace& workspace = Space::cluster().workspace;
+    space.kubectl({"create", "secret", "tls", "shop", "--cert", (workspace / "former.pem").string(),
+                   "--key", (workspace / "former.key").string()});
+    space.kubectl({"patch", "secret", "shop", "--type=json", "-p",
+                   R"([{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}])"});
+    fails(space.run(), {"before-first-apply", "takeover = true"});
+    CHECK(says(space.entry("tls.crt"), Space::cluster().pem("former")));
 }
 
 TEST_CASE("a secret that is immutable stays as it is") {

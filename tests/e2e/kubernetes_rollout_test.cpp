@@ -2,6 +2,7 @@
 #include "tests/e2e/kubernetes_space.hpp"
 
 #include <doctest/doctest.h>
+#include <signal.h>
 
 #include <filesystem>
 #include <fstream>
@@ -106,6 +107,64 @@ TEST_CASE("a workload is restarted with a changed secret, and waited for") {
     CHECK(web.restarted() == when);
 }
 
+TEST_CASE("a server that is gone for a while ends no rollout") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    const Workload web(space, "deployment", "  replicas: 1\n");
+    const Workspace& workspace = Space::cluster().workspace;
+    const auto run = workspace.start_run(space.pipeline("restart = [\"deployment/web\"]\n"));
+    wait_until("it is restarted", [&] { return !web.restarted().empty(); });
+    Space::server().stop(SIGKILL);
+    wait_until("that is seen", [&] {
+        return says(run->output() + run->errors(),
+                    "waiting: the deployment " + space.name() + "/web: GET https://");
+    });
+    Space::server().start();
+    web.comes_to(
+        R"("replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1)");
+    const Run ended = workspace.collect(*run);
+    CAPTURE(ended.output);
+    CHECK(ended.text("far", "status") == "changed");
+}
+
+TEST_CASE("a workload that goes meanwhile keeps no other from being restarted") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    const Workload web(space, "deployment", "  replicas: 1\n");
+    const Workload other(space, "daemonset", "");
+    REQUIRE(space.run({}, "former").text("far", "status") == "changed");
+    const Workspace& workspace = Space::cluster().workspace;
+    const auto run =
+        workspace.start_run(space.pipeline("restart = [\"deployment/web\", \"daemonset/web\"]\n"));
+    wait_until("both are restarted",
+               [&] { return !web.restarted().empty() && !other.restarted().empty(); });
+    const std::string before = web.restarted();
+    other.comes_to(
+        R"("currentNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0, "desiredNumberScheduled": 0)");
+    space.kubectl({"delete", "daemonset", "web", "--cascade=background", "--wait=false"});
+    web.comes_to(R"("replicas": 1, "conditions": [{"type": "Progressing", "status": "False",)"
+                 R"( "reason": "ProgressDeadlineExceeded", "message": "no image"}])");
+    const Run ended = workspace.collect(*run);
+    CAPTURE(ended.output);
+    CHECK(ended.text("far", "status") == "failed");
+    CHECK(says(ended.output, "is not there any more"));
+    CHECK(says(space.entry("tls.crt"), Space::cluster().pem("former")));
+    CHECK(web.restarted() != before);
+}
+
+TEST_CASE("what serves something else than the secret holds is restarted, too") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    const Workload web(space, "deployment", "  replicas: 1\n");
+    REQUIRE(space.run().text("far", "status") == "changed");
+    const std::string probe = "probe = [{ address = \"127.0.0.1:1\", timeout = \"300ms\" }]";
+    const Run run = Space::cluster().workspace.run(
+        with(space.pipeline("restart = [\"deployment/web\"]\n"), "probe = false",
+             probe + "\ntimeouts = { deploy = \"1s\" }"));
+    CAPTURE(run.output);
+    CHECK_FALSE(web.restarted().empty());
+}
+
 TEST_CASE(
     "a rollout that does not come about has the former secret back, and is restarted once more") {
     if (!cluster_is_there()) return;
@@ -156,6 +215,13 @@ TEST_CASE("what cannot be restarted is found out before anything is changed") {
     refused(space.run("restart = [\"deployment/web\"]\n"), "is paused");
     const Workload asked(space, "daemonset", "  updateStrategy: {type: OnDelete}\n");
     refused(space.run("restart = [\"daemonset/web\"]\n"), "OnDelete");
+    {
+        const Workload held(space, "statefulset",
+                            "  serviceName: web\n  replicas: 1\n"
+                            "  updateStrategy: {rollingUpdate: {partition: 1}}\n");
+        refused(space.run("restart = [\"statefulset/web\"]\n"), "partition");
+        space.kubectl({"delete", "statefulset", "web"});
+    }
     const Workload good(space, "statefulset", "  serviceName: web\n");
     space.kubectl(
         {"create", "role", "writes", "--verb=get,create,patch,delete", "--resource=secrets"});

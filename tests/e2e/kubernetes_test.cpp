@@ -128,6 +128,43 @@ TEST_CASE("what others have added to a secret is not deleted with it") {
     CHECK(space.has_secret());
 }
 
+TEST_CASE("what others have changed meanwhile stays when the rest is undone") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    const std::string more = "labels = { app = \"shop\" }\n";
+    REQUIRE(space.run(more, "former").text("far", "status") == "changed");
+    const auto run = Space::cluster().workspace.start_run(
+        with(space.pipeline(more), "probe = false",
+             "probe = [{ address = \"127.0.0.1:1\", timeout = \"5s\" }]"));
+    wait_until("it is written",
+               [&] { return says(space.entry("tls.crt"), Space::cluster().pem("newer")); });
+    space.kubectl({"label", "--overwrite", "secret", "shop", "app=theirs"});
+    run->signal(SIGINT);
+    const Run ended = Space::cluster().workspace.collect(*run);
+    CAPTURE(ended.output);
+    CHECK(says(space.entry("tls.crt"), Space::cluster().pem("former")));
+    CHECK(space.kubectl({"get", "secret", "shop", "-o", "jsonpath={.metadata.labels.app}"}) ==
+          "theirs");
+    CHECK(says(ended.output, "has written since stays"));
+}
+
+TEST_CASE("a Role for this one secret is enough to make and to undo it") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    space.kubectl({"create", "role", "one", "--verb=get,patch,create,delete", "--resource=secrets",
+                   "--resource-name=shop"});
+    space.kubectl({"create", "rolebinding", "one", "--role=one", "--user=limited"});
+    const fs::path file = Space::cluster().workspace / "one.conf";
+    std::ofstream(file) << Space::server().kubeconfig_of("token: limited-token");
+    const std::string pipeline = space.pipeline({}, "newer", Space::by_file(file));
+    const Run in_vain = Space::cluster().workspace.run(with(
+        pipeline, "probe = false", "probe = [{ address = \"127.0.0.1:1\", timeout = \"300ms\" }]"));
+    CAPTURE(in_vain.output);
+    CHECK(in_vain.text("far", "rollback") == "done");
+    CHECK_FALSE(space.has_secret());
+    CHECK(Space::cluster().workspace.run(pipeline).text("far", "status") == "changed");
+}
+
 TEST_CASE("the Role of the samples is enough for their pipeline, and for no other namespace") {
     if (!cluster_is_there()) return;
     const Space space;

@@ -46,10 +46,13 @@ apt() {  # COMMAND...
         -o APT::Sandbox::User=root "$@" >&2
 }
 apt update
-apt download golang-1.19-go golang-1.19-src etcd-server kubernetes-client
+apt download golang-1.19-go golang-1.19-src golang-github-modern-go-reflect2-dev etcd-server kubernetes-client
 apt source --only-source --download-only kubernetes
 for package in ./*.deb; do dpkg -x "$package" unpacked; done
 dpkg-source --no-check -x kubernetes_*.dsc kubernetes >&2
+# The release's own copy knows Go up to 1.17: built with a newer one, the server dies over some answers.
+rm -r kubernetes/vendor/github.com/modern-go/reflect2
+cp -rL unpacked/usr/share/gocode/src/github.com/modern-go/reflect2 kubernetes/vendor/github.com/modern-go/
 
 export GOROOT=$work/unpacked/usr/lib/go-1.19 GOPATH=$work/kubernetes/.go GOCACHE=$work/cache
 export CGO_ENABLED=0 GOFLAGS=-mod=vendor GOPROXY=off GOTOOLCHAIN=local

@@ -275,7 +275,8 @@ private:
     }
 
     void set_limits(const Job& job) {
-        const auto left = std::max(job.remaining(), std::chrono::milliseconds(1));
+        auto left = std::max(job.remaining(), std::chrono::milliseconds(1));
+        if (settings_.longest_request.count() > 0) left = std::min(left, settings_.longest_request);
         set(CURLOPT_TIMEOUT_MS, static_cast<long>(left.count()));
         set(CURLOPT_CONNECTTIMEOUT_MS,
             static_cast<long>(std::min(left, settings_.connect_timeout).count()));

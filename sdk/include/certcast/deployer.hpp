@@ -38,8 +38,8 @@ inline constexpr std::uint64_t UNIX_SOCKETS = CERTCAST_NEEDS_UNIX_SOCKETS;
 
 /// Default timeouts; zero leaves it to the host.
 struct Timeouts {
-    std::chrono::milliseconds validate{0}, inspect{0}, deploy{0}, verify{0}, settle{0}, rollback{0},
-        close{0};
+    std::chrono::milliseconds validate{0}, discover{0}, inspect{0}, deploy{0}, verify{0}, settle{0},
+        rollback{0}, close{0};
 };
 
 /// What a deployer says of itself. Everyone but certcast itself uses reverse DNS as id.
@@ -136,7 +136,7 @@ struct Table {
     }
 
     static constexpr std::array<std::uint64_t, 8> timeouts{
-        ms(D::about.timeouts.validate), 0,
+        ms(D::about.timeouts.validate), ms(D::about.timeouts.discover),
         ms(D::about.timeouts.inspect),  ms(D::about.timeouts.deploy),
         ms(D::about.timeouts.verify),   ms(D::about.timeouts.settle),
         ms(D::about.timeouts.rollback), ms(D::about.timeouts.close)};

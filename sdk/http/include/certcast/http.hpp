@@ -24,6 +24,7 @@ struct Settings {
     std::string server_name;      ///< whom the server's certificate is for; empty: the URL's host
     Sensitive proxy;              ///< "http://[USER:PASSWORD@]HOST:PORT"; empty: none
     std::chrono::milliseconds connect_timeout{10'000};
+    std::chrono::milliseconds longest_request{0};  ///< zero: as long as the stage lasts
     std::size_t largest_answer = 16 * 1024 * 1024;
     bool allows_plain = false;  ///< http:, too, for services of the machine itself
 };
