@@ -42,6 +42,19 @@ void Diagnostics::add(Diagnostic diagnostic) {
     all_.push_back(std::move(diagnostic));
 }
 
+std::optional<Diagnostic> Diagnostics::take_back(std::size_t count, std::size_t errors) {
+    if (errors_ <= errors) return std::nullopt;
+    const auto begin = all_.begin() + static_cast<std::ptrdiff_t>(count);
+    const auto first = std::find_if(begin, all_.end(), [](const Diagnostic& one) {
+        return one.severity == Diagnostic::Severity::error;
+    });
+    std::optional<Diagnostic> found;
+    if (first != all_.end()) found = *first;
+    all_.erase(begin, all_.end());
+    errors_ = errors;
+    return found;
+}
+
 std::vector<Diagnostic> Diagnostics::take() {
     std::stable_sort(all_.begin(), all_.end(), [](const Diagnostic& a, const Diagnostic& b) {
         return std::tuple_cat(position(a), std::tie(a.message)) <

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ public:
 
     bool has_errors() const { return errors_ != 0; }
     std::size_t error_count() const { return errors_; }
+    /// Where there are more errors than `errors` by now: the first of the others. Everything that
+    /// was reported since there were `count` is forgotten then.
+    std::optional<Diagnostic> take_back(std::size_t count, std::size_t errors);
+    std::size_t count() const { return all_.size(); }
     /// Sorted by position, equal ones once.
     std::vector<Diagnostic> take();
 

@@ -39,7 +39,9 @@ Result<std::map<std::string, std::string>> done_in_runs(
 
 std::set<std::string> memory_keys(const Pipeline& pipeline) {
     std::set<std::string> keys;
-    for (const Deployment& deployment : pipeline.deployments) keys.insert(memory_key(deployment));
+    for (const Deployment& deployment : pipeline.deployments) {
+        keys.insert(deployment.discovers ? deployment.entry + "/" : memory_key(deployment));
+    }
     return keys;
 }
 
@@ -50,7 +52,8 @@ std::vector<HalfWay> unclaimed(const std::map<std::string, HalfWay>& half_way,
         // Whose it is was not written down at first.
         const bool is_ours =
             one.pipeline_file.empty() || one.pipeline_file == pipeline.real_file.string();
-        if (is_ours && !keys.contains(key)) found.push_back(one);
+        const std::string entry = one.deployment.substr(0, one.deployment.find('/'));
+        if (is_ours && !keys.contains(key) && !keys.contains(entry + "/")) found.push_back(one);
     }
     return found;
 }

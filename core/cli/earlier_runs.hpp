@@ -17,7 +17,7 @@ Result<std::map<std::string, std::string>> done_in_runs(
     const History& history, const std::map<std::string, HalfWay>& half_way,
     const Pipeline& pipeline, const CertificateStore& certificates);
 
-/// The memory's keys of all deployments.
+/// The memory's keys of all deployments, and "ENTRY/" where nobody knows the targets of an entry.
 std::set<std::string> memory_keys(const Pipeline& pipeline);
 
 /// What runs of this pipeline have left half-way and no deployment of `keys` would make good.

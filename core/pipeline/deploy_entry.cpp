@@ -359,31 +359,39 @@ void read_deploy_entry(const RawEntry& entry, const DeployContext& context,
     };
     const FoundDeployer deployer = find_deployer(entry, context);
     const std::size_t size_of_vars = context.size_of_vars + (vars == nullptr ? 0 : size_of(*vars));
-    // `stands_for_others`: for those that are not found yet.
-    const auto add = [&](const Target* target, bool stands_for_others = false) {
+    enum class Origin { listed, found, still_to_be_found };
+    const auto add = [&](const Target* target, Origin origin = Origin::listed) {
         context.expanded += size_of_vars;
         if (context.expanded > most_expanded) return false;
+        const std::size_t told_before = diagnostics.count();
+        const std::size_t errors_before = diagnostics.error_count();
         Substitution substitution = substitution_for(target);
         const RawValue table = substituted(entry, substitution);
         context.expanded += size_of(table);
         if (context.expanded > most_expanded) return false;
-        const bool has_own_name = target != nullptr && !stands_for_others;
+        const bool has_own_name = target != nullptr && origin != Origin::still_to_be_found;
         const std::string name = entry.key + (has_own_name ? "/" + target->name : "");
         if (context.written != nullptr && context.written->name == name) {
             context.written->entry = table;
         }
         Deployment deployment = DeploymentReader(entry, table, deployer, target, context)
                                     .read(deployments.size(), needs);
-        if (stands_for_others) {
+        if (origin == Origin::still_to_be_found) {
             deployment.name = name;
             deployment.target.clear();
             deployment.discovers = true;
         }
+        if (origin == Origin::found) {
+            deployment.is_found = true;
+            const auto mistake = diagnostics.take_back(told_before, errors_before);
+            if (mistake) deployment.unusable = mistake->location.text() + ": " + mistake->message;
+        }
         deployments.push_back(std::move(deployment));
         return true;
     };
-    const auto add_each = [&](const std::vector<Target>& all) {
-        return std::all_of(all.begin(), all.end(), [&](const Target& one) { return add(&one); });
+    const auto add_each = [&](const std::vector<Target>& all, Origin origin) {
+        return std::all_of(all.begin(), all.end(),
+                           [&](const Target& one) { return add(&one, origin); });
     };
     const auto add_discovered = [&](const Location& location) {
         if (deployer.descriptor != nullptr && !deployer.descriptor->has(Stage::discover)) {
@@ -401,13 +409,13 @@ void read_deploy_entry(const RawEntry& entry, const DeployContext& context,
         }
         if (found == nullptr || !*found) {
             const Target any = target("target");
-            if (!add(&any, true)) return false;
+            if (!add(&any, Origin::still_to_be_found)) return false;
             if (found != nullptr) deployments.back().unusable = found->error().text();
             return true;
         }
         std::vector<Target> all;
         for (const std::string& name : **found) all.push_back(target(name));
-        return add_each(all);
+        return add_each(all, Origin::found);
     };
     const auto add_all = [&] {
         const RawValue* targets = entry.value.find("targets");
@@ -415,7 +423,7 @@ void read_deploy_entry(const RawEntry& entry, const DeployContext& context,
         const RawValue written = substitution_for(nullptr).apply(*targets);
         const std::string at = path + ".targets";
         if (are_to_be_discovered(written, at, diagnostics)) return add_discovered(written.location);
-        return add_each(read_targets(written, at, context.folder, diagnostics));
+        return add_each(read_targets(written, at, context.folder, diagnostics), Origin::listed);
     };
     const bool was_too_much = context.expanded > most_expanded;
     if (add_all() || was_too_much) return;

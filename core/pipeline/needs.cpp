@@ -147,6 +147,9 @@ void resolve_needs(std::vector<Deployment>& deployments, const std::vector<Writt
         } else if (std::count(entries.begin(), entries.end(), entry) == 0) {
             diagnostics.error(need.location, "needs: there is no [deploy." + entry + "]" +
                                                  suggestion(entry, entries));
+        } else if (by_name.count(entry) != 0 && deployments[by_name[entry].front()].is_found) {
+            deployments[need.deployment].unusable =
+                "needs: " + in_quotes(need.name) + " is not among the targets that were found";
         } else if (const auto names = names_of_entry.find(entry); names != names_of_entry.end()) {
             diagnostics.error(need.location, "needs: " + entry + " has no target for " +
                                                  in_quotes(need.name) +

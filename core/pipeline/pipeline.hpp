@@ -108,6 +108,7 @@ struct Deployment {
     const Descriptor* descriptor = nullptr;
     std::string unusable;    ///< why it cannot be done: its plugin is broken, or finds no targets
     bool discovers = false;  ///< stands for the targets of its entry, which its plugin is to find
+    bool is_found = false;   ///< its plugin has: what is wrong with it is no mistake of the file
     Sandbox sandbox = Sandbox::on;
     bool disabled = false;
     Guards guards;

@@ -247,21 +247,26 @@ private:
     }
 
     void report_same_place() {
-        std::map<std::string, const Deployment*> seen;
-        for (const Deployment& deployment : pipeline_.deployments) {
+        std::map<std::string, Deployment*> seen;
+        for (Deployment& deployment : pipeline_.deployments) {
             // One that stands for targets is at none of their places.
             if (deployment.disabled || deployment.discovers) continue;
             for (const std::string& identity : deployment.identities) {
                 const auto [other, is_new] = seen.try_emplace(identity, &deployment);
                 if (is_new) continue;
                 const bool is_itself = other->second == &deployment;
-                diagnostics_.error(
-                    deployment.location,
+                const std::string what =
                     is_itself ? deployment.name + " deploys twice to the same place: " + identity
                               : deployment.name + " and " + other->second->name + " (" +
                                     other->second->location.text() +
                                     ") deploy to the same place: " + identity +
-                                    "; they would take turns for ever");
+                                    "; they would take turns for ever";
+                Deployment* const found = deployment.is_found ? &deployment : other->second;
+                if (found->is_found) {
+                    found->unusable = what;
+                } else {
+                    diagnostics_.error(deployment.location, what);
+                }
                 break;
             }
         }

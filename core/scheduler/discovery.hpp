@@ -8,7 +8,7 @@
 namespace certcast {
 
 /// Has the plugins find the targets of those deployments that `discovers`, as many at once as the
-/// pipeline allows. What cannot be found is an error of that entry alone, and so is nothing.
+/// pipeline allows. Where that fails, or there is none, it is an error of that entry alone.
 boost::asio::awaitable<DiscoveredTargets> discover_targets(AttemptServices services,
                                                            const Pipeline& pipeline);
 

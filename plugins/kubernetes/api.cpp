@@ -269,9 +269,9 @@ void Api::expect_may_write(const ObjectName& secret, bool makes_it, const certca
     expect_none(missing, secret);
 }
 
-void Api::expect_may_patch(const ObjectName& object, const certcast::Job& job) {
+void Api::expect_may(const char* verb, const ObjectName& object, const certcast::Job& job) {
     std::string missing;
-    if (!may("patch", object, job)) add_verb("patch", missing);
+    if (!may(verb, object, job)) add_verb(verb, missing);
     expect_none(missing, object);
 }
 

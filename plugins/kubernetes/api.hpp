@@ -37,18 +37,19 @@ public:
     /// Only where it is still as it was when it was read.
     void remove(const ObjectName& object, const boost::json::object& as_read,
                 const certcast::Job& job);
+    /// Whether this is granted; `by_name`: for the one object, else for all of its kind.
+    bool may(std::string_view verb, const ObjectName& object, const certcast::Job& job,
+             bool by_name = true);
     /// Throws auth_error with the verbs that are not granted for it. `makes_it`: it is not there,
     /// and undoing deletes it.
     void expect_may_write(const ObjectName& secret, bool makes_it, const certcast::Job& job);
-    void expect_may_patch(const ObjectName& object, const certcast::Job& job);
+    void expect_may(const char* verb, const ObjectName& object, const certcast::Job& job);
 
     const Access& access() const { return access_; }
 
 private:
     boost::json::object replace(const ObjectName& secret, const boost::json::object& wanted,
                                 bool takes_over, const certcast::Job& job);
-    bool may(std::string_view verb, const ObjectName& object, const certcast::Job& job,
-             bool by_name = true);
     void expect_none(const std::string& missing, const ObjectName& object) const;
     certcast::http::Response send(std::string method, const std::string& path,
                                   const std::string& type, const boost::json::object* body,

@@ -181,28 +181,29 @@ public:
     }
 
     void inspect(certcast::Job& job) {
-        const std::optional<json::object> now = api(job).get(secret(job), job);
-        const bool as_wanted = now && is_as_wanted(*now, job);
+        seen_ = api(job).get(secret(job), job);
+        has_looked_ = true;
+        const bool as_wanted = seen_ && is_as_wanted(*seen_, job);
         if (!as_wanted) {
-            if (now) refuse_managed_by_others(*now, job);
-            api(job).expect_may_write(secret(job), !now, job);
+            if (seen_) refuse_managed_by_others(*seen_, job);
             for (const kubernetes::ObjectName& workload : workloads(job)) {
                 kubernetes::expect_can_restart(workload, api(job), job);
             }
-            // What would be refused is found out before anything is done.
+            // Whether it may be written is seen then; whether that may be undone is not.
+            if (job.dry_run() || (!seen_ && !api(job).may("delete", secret(job), job))) {
+                api(job).expect_may_write(secret(job), !seen_, job);
+            }
             if (job.dry_run()) api(job).write(secret(job), wanted(job), job[takeover], job);
         }
-        tell(now, as_wanted, job);
+        tell(seen_, as_wanted, job);
     }
 
     void deploy(certcast::Job& job) {
-        const std::optional<json::object> before = api(job).get(secret(job), job);
+        const std::optional<json::object> before =
+            has_looked_ ? seen_ : api(job).get(secret(job), job);
         if (before) refuse_managed_by_others(*before, job);
-        const bool forces = before && job[takeover];
         job.step(secret_step, kubernetes::undo_record(before, wanted(job), secret(job), api(job)));
-        const json::object after = api(job).write(
-            secret(job), forces ? kubernetes::only_over(*before, wanted(job)) : wanted(job),
-            job[takeover], job);
+        const json::object after = write(before, job);
         job.changed(0, !before || kubernetes::version_of(*before) != kubernetes::version_of(after));
         // Also where the secret was right already: then something else is served than it holds.
         const std::vector<kubernetes::ObjectName> all = workloads(job);
@@ -251,6 +252,17 @@ public:
     }
 
 private:
+    json::object write(const std::optional<json::object>& before, const certcast::Job& job) {
+        try {
+            return api(job).write(
+                secret(job), before ? kubernetes::only_over(*before, wanted(job)) : wanted(job),
+                job[takeover], job);
+        } catch (const certcast::auth_error&) {
+            api(job).expect_may_write(secret(job), !before, job);
+            throw;
+        }
+    }
+
     kubernetes::Api& api(const certcast::Job& job) {
         if (api_) return *api_;
         kubernetes::Access access = access_of(job);
@@ -374,6 +386,8 @@ private:
 
     std::unique_ptr<kubernetes::Api> api_;
     std::optional<json::object> wanted_;
+    bool has_looked_ = false;
+    std::optional<json::object> seen_;  ///< what was there then
 };
 
 }  // namespace

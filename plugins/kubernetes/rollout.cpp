@@ -140,7 +140,7 @@ void expect_can_restart(const ObjectName& workload, Api& api, const certcast::Jo
                                      " starts its pods anew only where they are deleted "
                                      "(updateStrategy OnDelete)");
     }
-    api.expect_may_patch(workload, job);
+    api.expect_may("patch", workload, job);
 }
 
 bool restart(const ObjectName& workload, Api& api, const certcast::Job& job) {

@@ -2,6 +2,7 @@
 #include "tests/worker/workspace.hpp"
 
 #include <doctest/doctest.h>
+#include <signal.h>
 
 #include <filesystem>
 #include <string>
@@ -97,6 +98,26 @@ TEST_CASE("an entry whose targets are not found fails alone") {
     CHECK(fleet.file("one").empty());
 }
 
+TEST_CASE("a target that cannot be one fails alone, too") {
+    const Fleet fleet;
+    const auto run = [&](const std::string& names, const std::string& file) {
+        return fleet.workspace.run(
+            with(fleet.pipeline("names = " + names + "\n"), "files/${target.name}", file));
+    };
+    const Run twice = run("[\"one\", \"two\"]", "files/same");
+    CAPTURE(twice.output);
+    CHECK(twice.text("fleet/one", "status") == "changed");
+    CHECK(twice.text("fleet/two", "status") == "failed");
+    CHECK(says(twice.message("fleet/two"), "deploy to the same place"));
+    CHECK(twice.text("other", "status") == "changed");
+    const Run taken =
+        run("[\"one\", \"two\"]", "files/${target.name}\"\nmust_be = \"${target.name}");
+    CAPTURE(taken.output);
+    CHECK(taken.text("fleet/one", "status") == "changed");
+    CHECK(taken.text("fleet/two", "status") == "failed");
+    CHECK(says(taken.message("fleet/two"), "must_be"));
+}
+
 TEST_CASE("check looks for no targets, plan and status do") {
     const Fleet fleet;
     const std::string failing = "names = []\nhow = \"fails\"\n";
@@ -121,6 +142,22 @@ TEST_CASE("check looks for no targets, plan and status do") {
     CHECK(says(unknown.errors, "fleet: its targets were not found: "));
 }
 
+TEST_CASE("what is half-way is nobody's only when it is known that its target is gone") {
+    const Fleet fleet;
+    // Killed while it deploys, so that what it has begun stands.
+    const auto run = fleet.workspace.start_run(fleet.pipeline(
+        "names = [\"one\"]\nstays = \"" + (fleet.workspace / "stays").string() + "\"\n"));
+    wait_until("it deploys", [&] { return fs::exists(fleet.workspace / "stays"); });
+    run->signal(SIGKILL);
+    run->wait();
+    const Said unknown = fleet.say("status", "names = []\nhow = \"fails\"\n");
+    CAPTURE(unknown.output);
+    CHECK_FALSE(says(unknown.output, "unclaimed"));
+    const Said gone = fleet.say("status", "names = [\"two\"]\n");
+    CAPTURE(gone.output);
+    CHECK(says(gone.output, "unclaimed"));
+}
+
 TEST_CASE("who needs a target waits for it, whenever that is found") {
     const Fleet fleet;
     const std::string needing =
@@ -138,8 +175,10 @@ TEST_CASE("who needs a target waits for it, whenever that is found") {
           "changed");
     // Where nobody knows the targets, what needs one is not done.
     CHECK(run("names = []\nhow = \"fails\"\n").text("last", "status") == "skipped");
-    // One that is not found is a mistake.
+    // Nor where it is not among them.
     const Run missing = run("names = [\"one\"]\n");
-    CHECK(missing.status == 2);
-    CHECK(says(missing.errors, "fleet has no target for \"fleet/two\""));
+    CAPTURE(missing.output);
+    CHECK(missing.text("fleet/one", "status") == "changed");
+    CHECK(missing.text("last", "status") == "failed");
+    CHECK(says(missing.message("last"), "\"fleet/two\" is not among the targets that were found"));
 }

@@ -244,7 +244,12 @@ TEST_CASE("what the server refuses is told in its own words") {
     // Somebody who may read, and not write.
     space.kubectl({"create", "role", "reads", "--verb=get,patch", "--resource=secrets"});
     space.kubectl({"create", "rolebinding", "reads", "--role=reads", "--user=limited"});
-    fails(space.run({}, "newer", as("token: limited-token")), {"lacks the verb 'create'"});
+    fails(space.run({}, "newer", as("token: limited-token")),
+          {"lacks the verb 'create', 'delete' for secrets"});
+    space.kubectl({"create", "role", "deletes", "--verb=delete", "--resource=secrets"});
+    space.kubectl({"create", "rolebinding", "deletes", "--role=deletes", "--user=limited"});
+    fails(space.run({}, "newer", as("token: limited-token")),
+          {"lacks the verb 'create' for secrets"});
     // A secret of another type, which cannot be changed.
     space.kubectl({"create", "secret", "generic", "shop", "--from-literal=a=b"});
     fails(space.run(), {"\"kubectl-create\""});

@@ -18,14 +18,6 @@ inline bool cluster_is_there() {
            skip("there is no kube-apiserver; tests/run.sh --kubernetes builds one");
 }
 
-/// `text` with one word for another, wherever it stands.
-inline std::string with(std::string text, const std::string& from, const std::string& to) {
-    for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
-        text.replace(at, from.size(), to);
-    }
-    return text;
-}
-
 /// One server for all tests, each in a namespace of its own.
 class Cluster {
 public:

@@ -12,8 +12,12 @@ struct Discovers {
         certcast::choice("how", "well", "hangs", "fails", "crashes", "endlessly")
             .default_to("well");
     static constexpr auto broken = certcast::text("broken");
+    static constexpr auto must_be = certcast::text("must_be").matching("target|one");
+    static constexpr auto stays =
+        certcast::path("stays").writes().doc("Made by who then deploys and deploys");
     static constexpr auto file = certcast::path("file").required().writes().identity();
-    static constexpr auto parameters = certcast::parameters(names, how, broken, file);
+    static constexpr auto parameters =
+        certcast::parameters(names, how, broken, must_be, stays, file);
 
     void discover(certcast::Job& job) {
         if (job[how] == "fails") throw certcast::remote_error("nobody knows");
@@ -27,6 +31,8 @@ struct Discovers {
         for (const std::string_view name : job[names]) job.target_found(name);
     }
     void deploy(certcast::Job& job) {
+        if (job[stays]) certcast::write_file(*job[stays], job.target(), 0644);
+        while (job[stays]) ::pause();
         if (job[broken] == job.target()) throw certcast::config_error("this one is broken");
         certcast::write_file(job[file], job.target(), 0644);
         job.changed();

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -330,8 +331,13 @@ private:
         host_.size = sizeof(host_);
         host_.context = this;
         host_.log = [](const certcast_host* host, std::uint32_t, certcast_str message,
-                       const certcast_field*,
-                       std::uint64_t) { self_of(host).logs.emplace_back(view(message)); };
+                       const certcast_field* fields, std::uint64_t count) {
+            std::string line(view(message));
+            for (const certcast_field& field : std::span(fields, count)) {
+                line += ", " + std::string(view(field.name)) + "=" + std::string(view(field.value));
+            }
+            self_of(host).logs.push_back(std::move(line));
+        };
         host_.progress = [](const certcast_host*, std::uint32_t, certcast_str) {};
         host_.cancelled = [](const certcast_host* host) { return self_of(host).cancelled_; };
         host_.cancel_fd = [](const certcast_host* host) -> std::int32_t {

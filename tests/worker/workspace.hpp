@@ -43,6 +43,9 @@ inline bool says(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
 }
 
+/// `text` with one word for another, wherever it stands.
+std::string with(std::string text, std::string_view from, std::string_view to);
+
 /// A piece of a pipeline, written line by line.
 class Toml {
 public:

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace certcast::http {
 
@@ -104,12 +105,19 @@ bool may_be_secret(std::string name) {
                        [&](const char* word) { return name.find(word) != std::string::npos; });
 }
 
-void log_headers(const std::vector<Header>& headers, std::string_view direction, const Job& job) {
+/// One line, since each of them goes to the host.
+void log_with(const std::string& message, const std::vector<Header>& headers, const Job& job) {
+    constexpr std::size_t most = 64;
+    std::vector<std::string> values;
+    values.reserve(headers.size());
+    std::vector<NamedText> fields;
     for (const Header& header : headers) {
+        if (fields.size() == most) break;
         // Some values are URLs.
-        const std::string value = may_be_secret(header.name) ? "***" : shown(header.value.text());
-        job.debug(std::string(direction) + " " + header.name + ": " + value);
+        values.push_back(may_be_secret(header.name) ? "***" : shown(header.value.text()));
+        fields.emplace_back(header.name, values.back());
     }
+    job.log(Level::debug, message, fields);
 }
 
 [[noreturn]] void throw_failure(CURLcode status, const std::string& message) {
@@ -202,9 +210,9 @@ private:
         set(CURLOPT_HTTPHEADER, lines.get());
         set_body(request);
         const auto begun = steady_clock::now();
-        job.debug(request.method + " " + shown(url) + ", " + std::to_string(request.body.size()) +
-                  " bytes");
-        log_headers(request.headers, ">", job);
+        log_with(request.method + " " + shown(url) + ", " + std::to_string(request.body.size()) +
+                     " bytes",
+                 request.headers, job);
         const CURLcode status = carried_out(what, job);
         if (is_too_large_) {
             throw remote_error(what + ": the answer is larger than " +
@@ -219,9 +227,9 @@ private:
         curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &response_.status);
         const auto taken =
             std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begun);
-        job.debug(std::to_string(response_.status) + ", " + std::to_string(response_.body.size()) +
-                  " bytes in " + std::to_string(taken.count()) + " ms");
-        log_headers(response_.headers, "<", job);
+        log_with(std::to_string(response_.status) + ", " + std::to_string(response_.body.size()) +
+                     " bytes in " + std::to_string(taken.count()) + " ms",
+                 response_.headers, job);
         return std::exchange(response_, {});
     }
 

@@ -91,8 +91,12 @@ public:
     /// The version of the deployer that stored it.
     std::string_view state_version() const { return detail::view(job_.state_version); }
 
+    /// At most 64 fields.
     void log(Level level, std::string_view message,
              std::initializer_list<NamedText> fields = {}) const {
+        log(level, message, std::span(fields.begin(), fields.size()));
+    }
+    void log(Level level, std::string_view message, std::span<const NamedText> fields) const {
         const auto raw = raw_fields(fields);
         host_.log(&host_, static_cast<std::uint32_t>(level), detail::str(message), raw.data(),
                   raw.size());
@@ -257,7 +261,7 @@ public:
     template <bool Given>
     CommandOutput run_command(const Param<detail::CommandKind, Given>& param,
                               std::initializer_list<NamedText> variables = {}) const {
-        const auto raw = raw_fields(variables);
+        const auto raw = raw_fields(std::span(variables.begin(), variables.size()));
         return output_of(param.name(), [&](certcast_str name, certcast_command_result* result) {
             return host_.run_command(&host_, name, raw.data(), raw.size(), result);
         });
@@ -300,7 +304,7 @@ private:
     static std::uint64_t milliseconds(std::chrono::milliseconds time) {
         return static_cast<std::uint64_t>(std::max(time.count(), std::int64_t{0}));
     }
-    static std::vector<certcast_field> raw_fields(std::initializer_list<NamedText> fields) {
+    static std::vector<certcast_field> raw_fields(std::span<const NamedText> fields) {
         std::vector<certcast_field> raw;
         for (const auto& [name, value] : fields) {
             raw.push_back({detail::str(name), detail::str(value)});
