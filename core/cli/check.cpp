@@ -18,7 +18,7 @@ int check_command(const std::filesystem::path& file, const Places& places) {
     Redactor redactor;
     Catalog catalog = make_catalog(places, false);
     const TextFilter filter(redactor);
-    const std::optional<Pipeline> pipeline = read_or_explain(file, catalog, filter);
+    std::optional<Pipeline> pipeline = read_or_explain(file, catalog, filter);
     if (!pipeline) return exit_invalid;
 
     print_diagnostics(missing_here(*pipeline), filter);

@@ -146,7 +146,7 @@ int status_command(const StatusArguments& arguments, const Places& places) {
     Redactor redactor;
     const TextFilter filter(redactor);
     Catalog catalog = make_catalog(places, false);
-    const std::optional<Pipeline> pipeline =
+    std::optional<Pipeline> pipeline =
         read_with_targets(arguments.pipeline, catalog, places, redactor);
     if (!pipeline) return exit_invalid;
     tell_undiscovered(*pipeline, filter);

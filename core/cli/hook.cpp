@@ -37,14 +37,13 @@ int queue(const RunArguments& arguments, const Places& places) {
     Redactor redactor;
     const TextFilter filter(redactor);
     Catalog catalog = make_catalog(places, true);
-    std::optional<Pipeline> pipeline =
-        read_with_targets(arguments.pipeline, catalog, places, redactor);
+    std::optional<Pipeline> pipeline = read_with_targets(
+        arguments.pipeline, catalog, places, redactor,
+        [&](Pipeline& searching) { keep_deployments_of(*arguments.renewal, searching); });
     if (!pipeline) return exit_invalid;
-    if (tell_undiscovered(*pipeline, filter)) {
-        std::cerr << "certcast: nothing was queued\n";
-        return exit_host_failed;
-    }
     if (!has_deployments_of(*arguments.renewal, *pipeline)) return exit_good;
+    const bool some_missing = tell_undiscovered(*pipeline, filter);
+    std::erase_if(pipeline->deployments, [](const Deployment& one) { return one.discovers; });
     const auto journal = Journal::open(places.state_folder);
     if (!journal) {
         std::cerr << "certcast: nothing was queued: " << journal.error().text() << '\n';
@@ -67,7 +66,7 @@ int queue(const RunArguments& arguments, const Places& places) {
     std::cout << count << (count == 1 ? " deployment" : " deployments")
               << " queued; `certcast run --resume " << filter.line(arguments.pipeline.string())
               << "` deploys what is\n";
-    return exit_good;
+    return some_missing ? exit_host_failed : exit_good;
 }
 
 /// What a client makes of an exit status: certbot, lego and acme.sh report it and go on, dehydrated

@@ -133,8 +133,12 @@ std::vector<std::string> certificates_of(const Pipeline& pipeline, const Renewal
     return names;
 }
 
-bool has_deployments_of(const Renewal& renewal, Pipeline& pipeline) {
+void keep_deployments_of(const Renewal& renewal, Pipeline& pipeline) {
     select_by_certificate(pipeline, certificates_of(pipeline, renewal));
+}
+
+bool has_deployments_of(const Renewal& renewal, Pipeline& pipeline) {
+    keep_deployments_of(renewal, pipeline);
     if (!pipeline.deployments.empty()) return true;
     std::cout << pipeline.name << ": no deployment of this certificate\n";
     return false;

@@ -36,7 +36,10 @@ Result<Renewal> read_renewal(const std::string& from, std::span<const std::strin
 /// The certificates of a pipeline that are read from there.
 std::vector<std::string> certificates_of(const Pipeline& pipeline, const Renewal& renewal);
 
-/// Leaves only what deploys them, and says where that is nothing: other pipelines may have some,
+/// Leaves only what deploys them.
+void keep_deployments_of(const Renewal& renewal, Pipeline& pipeline);
+
+/// The same, and says where that is nothing: other pipelines may have some,
 /// and a client tells of all that it renews.
 bool has_deployments_of(const Renewal& renewal, Pipeline& pipeline);
 

@@ -71,7 +71,7 @@ class Run {
 public:
     /// `journal`: nullptr where there is none. `claimed`: the memory's keys of the whole pipeline,
     /// whatever of it is run.
-    Run(const RunArguments& arguments, const Places& places, const Pipeline& pipeline,
+    Run(const RunArguments& arguments, const Places& places, Pipeline& pipeline,
         std::set<std::string> claimed, Redactor& redactor, std::unique_ptr<Journal> journal)
         : arguments_(arguments),
           places_(places),
@@ -261,7 +261,7 @@ private:
 
     const RunArguments& arguments_;
     const Places& places_;
-    const Pipeline& pipeline_;
+    Pipeline& pipeline_;
     const std::set<std::string> claimed_;
     Redactor& redactor_;
     TextFilter filter_;
@@ -291,7 +291,10 @@ int run_command(const RunArguments& arguments, const Places& places) {
     const TextFilter filter(redactor);
     Catalog catalog = make_catalog(places, !arguments.dry_run);
     std::optional<Pipeline> pipeline =
-        read_with_targets(arguments.pipeline, catalog, places, redactor);
+        read_with_targets(arguments.pipeline, catalog, places, redactor, [&](Pipeline& searching) {
+            select(searching, arguments.only, arguments.tags);
+            if (arguments.renewal) keep_deployments_of(*arguments.renewal, searching);
+        });
     if (!pipeline) return exit_invalid;
     std::set<std::string> claimed = memory_keys(*pipeline);
     const auto mistakes = select(*pipeline, arguments.only, arguments.tags);

@@ -14,7 +14,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-DiscoveredTargets discover(const Pipeline& pipeline, const Places& places, Redactor& redactor) {
+DiscoveredTargets discover(Pipeline& pipeline, const Places& places, Redactor& redactor) {
     asio::io_context io(1);
     RunContext context(io, places, pipeline, redactor, DeploymentMemory(), Reach::looking);
     RunObserver nobody;
@@ -34,12 +34,14 @@ DiscoveredTargets discover(const Pipeline& pipeline, const Places& places, Redac
 }  // namespace
 
 std::optional<Pipeline> read_with_targets(const std::filesystem::path& file, Catalog& catalog,
-                                          const Places& places, Redactor& redactor) {
+                                          const Places& places, Redactor& redactor,
+                                          const std::function<void(Pipeline&)>& choose) {
     const TextFilter filter(redactor);
     const FindDeployer find = [&catalog](const std::string& id) { return catalog.find(id); };
     PipelineReading reading = read_pipeline(file, find);
     if (reading.pipeline) {
         Pipeline searching = *reading.pipeline;
+        if (choose) choose(searching);
         const auto is_done = [](const Deployment& one) { return !one.discovers || !one.can_run(); };
         std::erase_if(searching.deployments, is_done);
         if (!searching.deployments.empty()) {
@@ -78,7 +80,13 @@ asio::awaitable<bool> inputs_are_wrong(RunContext& context, Redactor& redactor,
     bool wrong = bad_certificates;
     for (const auto& [deployment, finding] : findings) {
         const bool error = finding.severity == LogLevel::error;
-        wrong = wrong || error;
+        if (error && deployment->is_found) {
+            const auto index = deployment - context.pipeline.deployments.data();
+            context.pipeline.deployments[static_cast<std::size_t>(index)].unusable =
+                in_words(finding);
+        } else {
+            wrong = wrong || error;
+        }
         std::cerr << deployment->location.text() << ": " << (error ? "error: " : "warning: ")
                   << filter.line(deployment->name + ": " + in_words(finding)) << '\n';
     }

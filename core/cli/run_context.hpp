@@ -6,12 +6,14 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <functional>
+
 namespace certcast {
 
 /// Everything that the attempts of one pipeline share, put together.
 struct RunContext {
     /// `reach`: of its attempts.
-    RunContext(boost::asio::io_context& io, const Places& places, const Pipeline& read,
+    RunContext(boost::asio::io_context& io, const Places& places, Pipeline& read,
                Redactor& redactor, DeploymentMemory remembering = DeploymentMemory(),
                Reach reach = Reach::all)
         : pipeline(read),
@@ -47,7 +49,7 @@ struct RunContext {
                 .probe_sandbox = pipeline.probe_sandbox};
     }
 
-    const Pipeline& pipeline;
+    Pipeline& pipeline;
     SystemClock clock;
     WorkerHost host;
     SecretStore secrets;
@@ -59,16 +61,18 @@ struct RunContext {
 
 /// Reads a pipeline, has its plugins find the targets that they are to find, and prints what is
 /// wrong with it. Those that could not be found leave a deployment that cannot run. nullopt: too
-/// much is wrong to go on.
+/// much is wrong to go on. `choose` takes away those deployments whose targets need not be found.
 std::optional<Pipeline> read_with_targets(const std::filesystem::path& file, Catalog& catalog,
-                                          const Places& places, Redactor& redactor);
+                                          const Places& places, Redactor& redactor,
+                                          const std::function<void(Pipeline&)>& choose = {});
 
 /// Prints why targets could not be found. True: there are such.
 bool tell_undiscovered(const Pipeline& pipeline, const TextFilter& filter);
 
 /// Reads the certificates, lets the plugins look at their configuration, and prints what they find.
-/// True: something is wrong. When the context is stopped and the calling coroutine cancelled, it
-/// ends early and says nothing.
+/// True: something is wrong, and not with a target that a plugin has found: that one cannot run
+/// then. When the context is stopped and the calling coroutine cancelled, it ends early and says
+/// nothing.
 boost::asio::awaitable<bool> inputs_are_wrong(RunContext& context, Redactor& redactor,
                                               CertificateStore::Commands commands);
 

@@ -410,7 +410,11 @@ void read_deploy_entry(const RawEntry& entry, const DeployContext& context,
         if (found == nullptr || !*found) {
             const Target any = target("target");
             if (!add(&any, Origin::still_to_be_found)) return false;
-            if (found != nullptr) deployments.back().unusable = found->error().text();
+            if (found != nullptr) {
+                deployments.back().unusable = found->error().text();
+            } else if (context.discovered != nullptr) {
+                deployments.back().unusable = "its targets were not looked for";
+            }
             return true;
         }
         std::vector<Target> all;

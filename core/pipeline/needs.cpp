@@ -118,12 +118,21 @@ void resolve_needs(std::vector<Deployment>& deployments, const std::vector<Writt
         const std::string entry = need.name.substr(0, need.name.find('/'));
         auto found = by_name.find(need.name);
         if (found == by_name.end()) {
-            // It may be among those that are not found yet.
+            // It may be among those that are not found yet, or needed by one of those.
             const auto all = by_name.find(entry);
-            if (all != by_name.end() && deployments[all->second.front()].discovers) found = all;
+            const bool is_there = all != by_name.end();
+            if (is_there && (deployments[all->second.front()].discovers ||
+                             deployments[need.deployment].discovers)) {
+                found = all;
+            }
         }
         if (found != by_name.end()) {
             edges += found->second.size();
+            if (edges > most_edges && deployments[need.deployment].is_found) {
+                edges -= found->second.size();
+                deployments[need.deployment].unusable = "needs: too many were found";
+                continue;
+            }
             if (edges > most_edges) {
                 return diagnostics.error(
                     need.location,
@@ -147,7 +156,8 @@ void resolve_needs(std::vector<Deployment>& deployments, const std::vector<Writt
         } else if (std::count(entries.begin(), entries.end(), entry) == 0) {
             diagnostics.error(need.location, "needs: there is no [deploy." + entry + "]" +
                                                  suggestion(entry, entries));
-        } else if (by_name.count(entry) != 0 && deployments[by_name[entry].front()].is_found) {
+        } else if (by_name.count(entry) != 0 && (deployments[by_name[entry].front()].is_found ||
+                                                 deployments[need.deployment].is_found)) {
             deployments[need.deployment].unusable =
                 "needs: " + in_quotes(need.name) + " is not among the targets that were found";
         } else if (const auto names = names_of_entry.find(entry); names != names_of_entry.end()) {

@@ -250,7 +250,8 @@ private:
         std::map<std::string, Deployment*> seen;
         for (Deployment& deployment : pipeline_.deployments) {
             // One that stands for targets is at none of their places.
-            if (deployment.disabled || deployment.discovers) continue;
+            const bool is_out = deployment.is_found && !deployment.unusable.empty();
+            if (deployment.disabled || deployment.discovers || is_out) continue;
             for (const std::string& identity : deployment.identities) {
                 const auto [other, is_new] = seen.try_emplace(identity, &deployment);
                 if (is_new) continue;
@@ -261,9 +262,12 @@ private:
                                     other->second->location.text() +
                                     ") deploy to the same place: " + identity +
                                     "; they would take turns for ever";
-                Deployment* const found = deployment.is_found ? &deployment : other->second;
-                if (found->is_found) {
-                    found->unusable = what;
+                if (!deployment.is_found && other->second->is_found) {
+                    std::exchange(other->second, &deployment)->unusable = what;
+                    continue;
+                }
+                if (deployment.is_found) {
+                    deployment.unusable = what;
                 } else {
                     diagnostics_.error(deployment.location, what);
                 }

@@ -12,8 +12,10 @@ namespace certcast {
 namespace {
 
 bool matches(const Deployment& deployment, const std::string& glob) {
-    return ::fnmatch(glob.c_str(), deployment.name.c_str(), 0) == 0 ||
-           ::fnmatch(glob.c_str(), deployment.entry.c_str(), 0) == 0;
+    // Where its targets are not known, whatever they are called.
+    const std::string wanted = deployment.discovers ? glob.substr(0, glob.find('/')) : glob;
+    return ::fnmatch(wanted.c_str(), deployment.name.c_str(), 0) == 0 ||
+           ::fnmatch(wanted.c_str(), deployment.entry.c_str(), 0) == 0;
 }
 
 bool has(const Deployment& deployment, const std::string& tag) {

@@ -340,10 +340,9 @@ Result<void> AttemptCalls::set_changed(std::uint64_t certificate, bool yes) {
 }
 
 void AttemptCalls::output(std::string name, std::string value) {
-    // They are kept until the run has ended. In discover each of them is a target.
-    const std::size_t times = stage_ == Stage::discover ? 10 : 1;
+    // They are kept until the run has ended.
     output_bytes_ += name.size() + value.size();
-    if (facts_.outputs.size() < times * most_facts && output_bytes_ <= times * most_output_bytes) {
+    if (facts_.outputs.size() < most_facts && output_bytes_ <= most_output_bytes) {
         facts_.outputs.emplace_back(std::move(name), std::move(value));
     } else if (!lost_outputs_) {
         lost_outputs_ = true;

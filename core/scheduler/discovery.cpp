@@ -3,6 +3,8 @@
 #include "core/pipeline/targets.hpp"
 #include "core/scheduler/single_stage.hpp"
 
+#include <algorithm>
+#include <exception>
 #include <set>
 #include <utility>
 
@@ -16,15 +18,25 @@ Error failure(const std::string& why) {
     return {ErrorCode::invalid, "its targets were not found: " + why, {}};
 }
 
-/// What a plugin has named is not trusted to be names.
+/// A name ends up in paths and commands of the pipeline, and whoever has found it is not trusted.
+bool is_harmless(const std::string& name) {
+    const auto is_fine = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_' || c == '.' || c == ':' || c == '@';
+    };
+    return is_target_name(name) && name.front() != '-' && name.front() != '.' &&
+           std::all_of(name.begin(), name.end(), is_fine);
+}
+
 Result<std::vector<std::string>> targets_in(const AttemptCalls& calls) {
-    if (calls.lost_outputs()) return failure("the plugin names too many");
+    if (calls.lost_outputs()) return failure("the plugin names more than are kept, 1,000");
     std::vector<std::string> names;
     std::set<std::string> seen;
     for (const auto& [name, value] : calls.facts().outputs) {
-        if (!is_target_name(name)) {
+        if (!is_harmless(name)) {
             return failure("the plugin names \"" + name +
-                           "\", which is no name for a target: expected neither \"/\" nor a space");
+                           "\", which is no name for a target: expected letters, digits and "
+                           "\"-_.:@\", neither - nor . in front");
         }
         if (seen.insert(name).second) names.push_back(name);
     }
@@ -53,7 +65,12 @@ asio::awaitable<DiscoveredTargets> discover_targets(AttemptServices services,
     DiscoveredTargets found;
     const auto discover_one = [&](std::size_t mine) -> asio::awaitable<void> {
         const Deployment& deployment = *deployments[mine];
-        Result<std::vector<std::string>> names = co_await discover(services, deployment);
+        Result<std::vector<std::string>> names = failure("nobody has looked");
+        try {
+            names = co_await discover(services, deployment);
+        } catch (const std::exception& exception) {
+            names = failure(std::string("certcast itself failed: ") + exception.what());
+        }
         found.emplace(deployment.entry, std::move(names));
     };
     co_await for_each_number(deployments.size(), pipeline.max_parallel, discover_one);

@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <map>
 
 namespace certcast {
 
@@ -79,13 +80,15 @@ Result<Secret> line_field(std::string_view document, std::string_view field) {
 }  // namespace
 
 std::optional<Secret> take_from_environment(const std::string& variable) {
-    char* value = std::getenv(variable.c_str());
-    if (value == nullptr) return std::nullopt;
-    const std::size_t size = std::strlen(value);
-    Secret taken(std::string_view(value, size));
-    wipe(value, size);
-    ::unsetenv(variable.c_str());
-    return taken;
+    static std::map<std::string, Secret> taken;
+    if (char* const value = std::getenv(variable.c_str())) {
+        const std::size_t size = std::strlen(value);
+        taken.insert_or_assign(variable, Secret(std::string_view(value, size)));
+        wipe(value, size);
+        ::unsetenv(variable.c_str());
+    }
+    const auto found = taken.find(variable);
+    return found != taken.end() ? std::optional(found->second.clone()) : std::nullopt;
 }
 
 Result<Secret> read_secret_file(const std::filesystem::path& path,

@@ -44,8 +44,7 @@ asio::awaitable<std::vector<DeploymentFinding>> validate_all(AttemptServices ser
     co_await asio::this_coro::throw_if_cancelled(false);
     std::vector<const Deployment*> deployments;
     for (const Deployment& deployment : pipeline.deployments) {
-        const bool can = !deployment.disabled && deployment.descriptor != nullptr &&
-                         deployment.descriptor->has(Stage::validate);
+        const bool can = deployment.can_run() && deployment.descriptor->has(Stage::validate);
         if (can) deployments.push_back(&deployment);
     }
     std::vector<std::vector<Finding>> found(deployments.size());

@@ -352,7 +352,9 @@ private:
     static void add_texts(json::object& secret, kubernetes::Table table,
                           const std::optional<Texts>& texts) {
         if (!texts) return;
-        for (const auto& [key, value] : *texts) kubernetes::table_of(secret, table)[key] = value;
+        for (const auto& [its_key, text] : *texts) {
+            kubernetes::table_of(secret, table)[its_key] = text;
+        }
     }
 
     bool is_as_wanted(const json::object& now, const certcast::Job& job) {

@@ -78,14 +78,22 @@ TEST_CASE("an entry whose targets are not found fails alone") {
     }
     SUBCASE("it finds more and more") {
         config += "how = \"endlessly\"\n";
-        why = "names too many";
+        why = "more than are kept";
     }
     SUBCASE("it finds nothing") {
         config = "names = []\n";
         why = "there is none";
     }
     SUBCASE("what it finds is no name") {
-        config = "names = [\"one\", \"../other\"]\n";
+        SUBCASE("but a way out of a folder") {
+            config = "names = [\"one\", \"..\"]\n";
+        }
+        SUBCASE("but a command") {
+            config = "names = [\"one\", \"a;reboot\"]\n";
+        }
+        SUBCASE("but an option") {
+            config = "names = [\"one\", \"--all\"]\n";
+        }
         why = "is no name for a target";
     }
     const Run run = fleet.run(config, keys);
@@ -116,6 +124,42 @@ TEST_CASE("a target that cannot be one fails alone, too") {
     CHECK(taken.text("fleet/one", "status") == "changed");
     CHECK(taken.text("fleet/two", "status") == "failed");
     CHECK(says(taken.message("fleet/two"), "must_be"));
+}
+
+TEST_CASE("what the plugin says against a found target is against that alone") {
+    const Fleet fleet;
+    const Run run = fleet.run("names = [\"one\", \"two\"]\ninvalid = \"two\"\n");
+    CAPTURE(run.output);
+    CHECK(run.text("fleet/one", "status") == "changed");
+    CHECK(run.text("fleet/two", "status") == "failed");
+    CHECK(says(run.message("fleet/two"), "this one cannot be right"));
+    CHECK(run.text("other", "status") == "changed");
+}
+
+TEST_CASE("secrets are there for who looks, and for who deploys") {
+    Fleet fleet;
+    fleet.workspace.environment()["FLEET_TOKEN"] = "right";
+    const Run run = fleet.run("names = [\"one\"]\ntoken = { env = \"FLEET_TOKEN\" }\n");
+    CAPTURE(run.output);
+    CHECK(run.text("fleet/one", "status") == "changed");
+}
+
+TEST_CASE("who is chosen does not wait for the targets of others") {
+    const Fleet fleet;
+    const Run one =
+        fleet.workspace.run(fleet.pipeline("names = []\nhow = \"hangs\"\n"), {"--only", "other"});
+    CAPTURE(one.output + one.errors);
+    CHECK(one.status == 0);
+    CHECK(one.took < 15s);  // half of what it would hang
+    // A target of those that are not found is one of them, whatever its name.
+    const fs::path failing = fleet.workspace.folder().write(
+        "failing.toml", fleet.pipeline("names = []\nhow = \"fails\"\n"));
+    const Said both = fleet.workspace.say(
+        {"run", failing.string(), "--output", "plain", "--only", "other", "--only", "fleet/one"});
+    CAPTURE(both.output + both.errors);
+    CHECK(both.status == 1);
+    CHECK(says(both.output + both.errors, "nobody knows"));
+    CHECK(says(both.output + both.errors, "other: changed"));
 }
 
 TEST_CASE("check looks for no targets, plan and status do") {
@@ -175,7 +219,17 @@ TEST_CASE("who needs a target waits for it, whenever that is found") {
           "changed");
     // Where nobody knows the targets, what needs one is not done.
     CHECK(run("names = []\nhow = \"fails\"\n").text("last", "status") == "skipped");
-    // Nor where it is not among them.
+    // One that is found may need its like, as far as there is one.
+    const std::string alike =
+        with(with(needing, "needs = [\"fleet/two\"]",
+                  "targets = { discover = true }\nneeds = [\"fleet/${target.name}\"]"),
+             "names = []", "names = [\"two\", \"four\"]");
+    const Run paired = fleet.workspace.run(fleet.pipeline("names = [\"one\", \"two\"]\n") +
+                                           with(alike, "files/last", "files/last-${target.name}"));
+    CAPTURE(paired.output + paired.errors);
+    CHECK(paired.text("last/two", "status") == "changed");
+    CHECK(paired.text("last/four", "status") == "failed");
+    // Nor is it done where what it needs is not among them.
     const Run missing = run("names = [\"one\"]\n");
     CAPTURE(missing.output);
     CHECK(missing.text("fleet/one", "status") == "changed");

@@ -82,7 +82,7 @@ TEST_CASE("others find a pair that belongs together, and the further entries bes
     CHECK(space.run(more).text("far", "status") == "changed");
     CHECK(space.entry("keystore.p12") != "something");
     CHECK(space.run(more, "former").text("far", "status") == "changed");
-    CHECK(space.run().text("far", "status") == "changed");
+    CHECK(space.run({}, "former").text("far", "status") == "changed");
     CHECK(Judge(space).seen() == "kubernetes.io/tls tls.crt tls.key\n");
 }
 

@@ -94,9 +94,12 @@ std::string patient(const std::string& pipeline) {
 TEST_CASE("an overloaded server is given the time that it asks for") {
     if (!cluster_is_there()) return;
     const Space space;
-    const Front front(
-        "add_header Retry-After 2 always; "
-        "return 429 \"too many requests, please try again later\";");
+    std::string answer = "too many requests, please try again later";
+    SUBCASE("in plain words") {}
+    SUBCASE("as a status") {
+        answer = R"({"kind": "Status", "message": "too many", "reason": "TooManyRequests"})";
+    }
+    const Front front("add_header Retry-After 2 always; return 429 '" + answer + "';");
     const Workspace& workspace = Space::cluster().workspace;
     const auto run = workspace.start_run(patient(space.pipeline({}, "newer", front.access())));
     wait_until("it has refused", [&] { return front.answers("PATCH", "429") == 1; });

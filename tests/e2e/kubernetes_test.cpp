@@ -157,6 +157,10 @@ TEST_CASE("a Role for this one secret is enough to make and to undo it") {
     const fs::path file = Space::cluster().workspace / "one.conf";
     std::ofstream(file) << Space::server().kubeconfig_of("token: limited-token");
     const std::string pipeline = space.pipeline({}, "newer", Space::by_file(file));
+    const fs::path planned = Space::cluster().workspace.folder().write("plan.toml", pipeline);
+    const Said plan = Space::cluster().workspace.say({"plan", planned.string()});
+    CAPTURE(plan.output + plan.errors);
+    CHECK(plan.status == 10);
     const Run in_vain = Space::cluster().workspace.run(with(
         pipeline, "probe = false", "probe = [{ address = \"127.0.0.1:1\", timeout = \"300ms\" }]"));
     CAPTURE(in_vain.output);

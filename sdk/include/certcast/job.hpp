@@ -289,7 +289,8 @@ public:
     void output(std::string_view name, std::string_view value) const {
         check(host_.output(&host_, detail::str(name), detail::str(value)), "output");
     }
-    /// In discover: a target, for `${target.name}`. At most 255 bytes, without "/" and blanks.
+    /// In discover: a target, for `${target.name}`. Letters, digits and "-_.:@", neither - nor . in
+    /// front, at most 255; at most 1,000 of them.
     void target_found(std::string_view name) const { output(name, {}); }
     const void* extension(std::string_view id) const {
         return host_.get_extension(&host_, detail::str(id));

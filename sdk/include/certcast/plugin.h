@@ -489,8 +489,8 @@ typedef struct certcast_deployer {
     int32_t (*validate)(void* self, const certcast_job*);
     /**
      * Read-only. Finds the targets of a pipeline's entry that says { discover = true }: answers
-     * with host->output for each, whose name is the target's. In the configuration ${target.name}
-     * is "target".
+     * with host->output for each, at most 1,000, whose name is the target's: letters, digits and
+     * "-_.:@", neither - nor . in front. In the configuration ${target.name} is "target".
      */
     int32_t (*discover)(void* self, const certcast_job*);
     /** Read-only. Answers with host->live for each certificate. */
