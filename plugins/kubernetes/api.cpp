@@ -195,27 +195,24 @@ json::object Api::write(const ObjectName& secret, const json::object& wanted, bo
 json::object Api::replace(const ObjectName& secret, const json::object& wanted, bool takes_over,
                           const certcast::Job& job) {
     const std::string what = "writing " + secret.text();
-    for (int tries_left = 5;; --tries_left) {
-        const std::optional<json::object> now = get(secret, job);
-        const std::string expected = version_of(wanted);
-        if (!expected.empty() && (!now || version_of(*now) != expected)) {
-            throw certcast::conflict_error(what + ": somebody has written to it meanwhile");
-        }
-        const auto other = now ? manager_in_the_way(*now, wanted) : std::nullopt;
-        if (other && !takes_over) {
-            throw certcast::conflict_error(what + ": \"" + *other +
-                                           "\" has written what would be changed; takeover = true "
-                                           "takes it over")
-                .permanent();
-        }
-        const json::object body = now ? merged_secret(*now, wanted) : applied_secret(wanted);
-        const http::Response response = send(
-            now ? "PUT" : "POST", (now ? secret.path() : secret.collection()) + options_of(job),
-            plain_json, &body, job);
-        if (response.is_good()) return object_in(response, what);
-        // Somebody has written or made it in between.
-        if (response.status != 409 || tries_left == 1) throw_refusal(response, what);
+    const std::optional<json::object> now = get(secret, job);
+    const std::string expected = version_of(wanted);
+    if (!expected.empty() && (!now || version_of(*now) != expected)) {
+        throw certcast::conflict_error(what + ": somebody has written to it meanwhile");
     }
+    const auto other = now ? manager_in_the_way(*now, wanted) : std::nullopt;
+    if (other && !takes_over) {
+        throw certcast::conflict_error(what + ": \"" + *other +
+                                       "\" has written what would be changed; takeover = true "
+                                       "takes it over")
+            .permanent();
+    }
+    const json::object body = now ? merged_secret(*now, wanted) : applied_secret(wanted);
+    const http::Response response =
+        send(now ? "PUT" : "POST", (now ? secret.path() : secret.collection()) + options_of(job),
+             plain_json, &body, job);
+    if (!response.is_good()) throw_refusal(response, what);
+    return object_in(response, what);
 }
 
 bool Api::patch(const ObjectName& object, const json::object& change, const certcast::Job& job) {

@@ -1,6 +1,7 @@
 #include "plugins/kubernetes/api.hpp"
 #include "plugins/kubernetes/base64.hpp"
 #include "plugins/kubernetes/contents.hpp"
+#include "plugins/kubernetes/despite_others.hpp"
 #include "plugins/kubernetes/exec_credential.hpp"
 #include "plugins/kubernetes/kubeconfig.hpp"
 #include "plugins/kubernetes/parts.hpp"
@@ -199,12 +200,7 @@ public:
     }
 
     void deploy(certcast::Job& job) {
-        const std::optional<json::object> before =
-            has_looked_ ? seen_ : api(job).get(secret(job), job);
-        if (before) refuse_managed_by_others(*before, job);
-        job.step(secret_step, kubernetes::undo_record(before, wanted(job), secret(job), api(job)));
-        const json::object after = write(before, job);
-        job.changed(0, !before || kubernetes::version_of(*before) != kubernetes::version_of(after));
+        kubernetes::despite_others([&] { write(job); });
         // Also where the secret was right already: then something else is served than it holds.
         const std::vector<kubernetes::ObjectName> all = workloads(job);
         for (const kubernetes::ObjectName& workload : all) {
@@ -252,11 +248,18 @@ public:
     }
 
 private:
-    json::object write(const std::optional<json::object>& before, const certcast::Job& job) {
+    void write(const certcast::Job& job) {
+        const std::optional<json::object> before =
+            has_looked_ ? std::move(seen_) : api(job).get(secret(job), job);
+        has_looked_ = false;
+        if (before) refuse_managed_by_others(*before, job);
+        job.step(secret_step, kubernetes::undo_record(before, wanted(job), secret(job), api(job)));
         try {
-            return api(job).write(
+            const json::object after = api(job).write(
                 secret(job), before ? kubernetes::only_over(*before, wanted(job)) : wanted(job),
                 job[takeover], job);
+            job.changed(
+                0, !before || kubernetes::version_of(*before) != kubernetes::version_of(after));
         } catch (const certcast::auth_error&) {
             api(job).expect_may_write(secret(job), !before, job);
             throw;

@@ -1,6 +1,7 @@
 #include "plugins/kubernetes/undo.hpp"
 
 #include "plugins/kubernetes/contents.hpp"
+#include "plugins/kubernetes/despite_others.hpp"
 #include "plugins/kubernetes/parts.hpp"
 #include "plugins/kubernetes/rollout.hpp"
 #include "plugins/kubernetes/secret_object.hpp"
@@ -72,14 +73,7 @@ std::string undo_record(const ObjectName& workload, const Api& api) {
 void undo(std::string_view record_text, const ObjectName& secret, Api& api,
           const certcast::Job& job) {
     const json::object record = record_in(record_text, secret.name_space, api);
-    for (int tries_left = 5;; --tries_left) {
-        try {
-            return undo_once(record, secret, api, job);
-        } catch (const certcast::conflict_error& error) {
-            // Somebody has written in between.
-            if (error.retry() == CERTCAST_RETRY_NEVER || tries_left == 1) throw;
-        }
-    }
+    despite_others([&] { undo_once(record, secret, api, job); });
 }
 
 void undo_restart(std::string_view record_text, const std::string& name_space, Api& api,

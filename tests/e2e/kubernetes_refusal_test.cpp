@@ -140,6 +140,17 @@ TEST_CASE("a server that fails is asked again, and one that does not know a fiel
     CHECK_FALSE(space.has_secret());
 }
 
+TEST_CASE("who always comes after somebody else gives up, and leaves what is there") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    REQUIRE(space.run({}, "former").text("far", "status") == "changed");
+    const Front front(R"(return 409 '{"kind": "Status", "message": "it has been modified", )"
+                      R"("reason": "Conflict"}';)");
+    fails(space.run({}, "newer", front.access()), {"it has been modified"});
+    CHECK(front.answers("PATCH", "409") == 5);
+    CHECK(says(space.entry("tls.crt"), Space::cluster().pem("former")));
+}
+
 TEST_CASE("where a server has no server-side apply, what was read is replaced") {
     if (!cluster_is_there()) return;
     const Space space;

@@ -1,13 +1,11 @@
 // kubernetes_floor URL CA_FILE TOKEN SECRETS PARALLEL CERTIFICATE KEY: what libcurl itself takes to
 // apply a TLS secret for each line "NAMESPACE NAME" of SECRETS, one connection and one process for
 // each, without looking at what is there, or at what came of it. Prints the seconds that took.
+#include "tests/bench/programs/fork_each.hpp"
+
 #include <curl/curl.h>
 #include <openssl/evp.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -65,26 +63,6 @@ int main(int argc, char** argv) {
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
         return sent && status >= 200 && status < 300;
     };
-    const auto start = std::chrono::steady_clock::now();
-    std::size_t running = 0;
-    bool all_good = true;
-    for (std::size_t started = 0; started < secrets.size() || running > 0;) {
-        if (started < secrets.size() && running < parallel) {
-            const pid_t child = fork();
-            if (child < 0) return 1;
-            const auto& [name_space, name] = secrets[started];
-            if (child == 0) _exit(apply(name_space, name) ? 0 : 1);
-            ++started;
-            ++running;
-        } else {
-            int status = 0;
-            if (wait(&status) < 0) return 1;
-            all_good = all_good && status == 0;
-            --running;
-        }
-    }
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    if (!all_good) std::fprintf(stderr, "kubernetes_floor: something could not be applied\n");
-    std::printf("%.6f\n", taken.count());
-    return all_good ? 0 : 1;
+    return fork_each(secrets.size(), parallel, "kubernetes_floor",
+                     [&](std::size_t i) { return apply(secrets[i].first, secrets[i].second); });
 }

@@ -2,12 +2,10 @@
 // two files to FOLDER/crt and FOLDER/key of each line of TARGETS, one connection and one process
 // for each, without looking at what is there, checking whose host it is, or switching anything.
 // Prints the seconds that took.
-#include <libssh/libssh.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "tests/bench/programs/fork_each.hpp"
 
-#include <chrono>
-#include <cstdio>
+#include <libssh/libssh.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -62,25 +60,6 @@ int main(int argc, char** argv) {
                write_there(session, folder + "/crt", certificate) &&
                write_there(session, folder + "/key", key);
     };
-    const auto start = std::chrono::steady_clock::now();
-    std::size_t running = 0;
-    bool all_good = true;
-    for (std::size_t started = 0; started < folders.size() || running > 0;) {
-        if (started < folders.size() && running < parallel) {
-            const pid_t child = fork();
-            if (child < 0) return 1;
-            if (child == 0) _exit(write_both(folders[started]) ? 0 : 1);
-            ++started;
-            ++running;
-        } else {
-            int status = 0;
-            if (wait(&status) < 0) return 1;
-            all_good = all_good && status == 0;
-            --running;
-        }
-    }
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    if (!all_good) std::fprintf(stderr, "ssh_floor: something could not be written\n");
-    std::printf("%.6f\n", taken.count());
-    return all_good ? 0 : 1;
+    return fork_each(folders.size(), parallel, "ssh_floor",
+                     [&](std::size_t i) { return write_both(folders[i]); });
 }
