@@ -81,9 +81,7 @@ asio::awaitable<bool> inputs_are_wrong(RunContext& context, Redactor& redactor,
     for (const auto& [deployment, finding] : findings) {
         const bool error = finding.severity == LogLevel::error;
         if (error && deployment->is_found) {
-            const auto index = deployment - context.pipeline.deployments.data();
-            context.pipeline.deployments[static_cast<std::size_t>(index)].unusable =
-                in_words(finding);
+            deployment->unusable = in_words(finding);
         } else {
             wrong = wrong || error;
         }

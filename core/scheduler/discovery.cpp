@@ -46,12 +46,16 @@ Result<std::vector<std::string>> targets_in(const AttemptCalls& calls) {
 
 asio::awaitable<Result<std::vector<std::string>>> discover(AttemptServices& services,
                                                            const Deployment& deployment) {
-    AttemptCalls calls(services, deployment, *deployment.descriptor, AttemptCalls::Role::deployer,
-                       1, nullptr);
-    const Outcome outcome =
-        co_await run_single_stage(services, deployment, Stage::discover, Reach::looking, calls);
-    if (!outcome.succeeded()) co_return failure(reason_of(outcome));
-    co_return targets_in(calls);
+    try {
+        AttemptCalls calls(services, deployment, *deployment.descriptor,
+                           AttemptCalls::Role::deployer, 1, nullptr);
+        const Outcome outcome =
+            co_await run_single_stage(services, deployment, Stage::discover, Reach::looking, calls);
+        if (!outcome.succeeded()) co_return failure(reason_of(outcome));
+        co_return targets_in(calls);
+    } catch (const std::exception& exception) {
+        co_return failure(std::string("certcast itself failed: ") + exception.what());
+    }
 }
 
 }  // namespace
@@ -65,12 +69,7 @@ asio::awaitable<DiscoveredTargets> discover_targets(AttemptServices services,
     DiscoveredTargets found;
     const auto discover_one = [&](std::size_t mine) -> asio::awaitable<void> {
         const Deployment& deployment = *deployments[mine];
-        Result<std::vector<std::string>> names = failure("nobody has looked");
-        try {
-            names = co_await discover(services, deployment);
-        } catch (const std::exception& exception) {
-            names = failure(std::string("certcast itself failed: ") + exception.what());
-        }
+        Result<std::vector<std::string>> names = co_await discover(services, deployment);
         found.emplace(deployment.entry, std::move(names));
     };
     co_await for_each_number(deployments.size(), pipeline.max_parallel, discover_one);

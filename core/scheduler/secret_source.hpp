@@ -13,7 +13,8 @@
 namespace certcast {
 
 /// Takes a variable out of the environment: whoever starts a process afterwards does not hand it
-/// on, and the block that the kernel shows under /proc is wiped.
+/// on, and the block that the kernel shows under /proc is wiped. What was taken before is given
+/// again.
 std::optional<Secret> take_from_environment(const std::string& variable);
 
 /// Reads a regular file of at most 1 MiB. Messages name the path, never what is in it.

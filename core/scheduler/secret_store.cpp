@@ -45,10 +45,8 @@ SecretStore::SecretStore(asio::any_io_executor executor, const Pipeline& pipelin
       commands_(commands),
       redactor_(redactor) {
     for (const auto& [name, source] : pipeline.secrets) {
-        if (source.kind != SecretSource::Kind::environment) continue;
-        if (auto value = take_from_environment(source.value)) {
-            environment_.insert_or_assign(source.value, std::move(*value));
-        }
+        // At once, so that nothing that is started inherits it.
+        if (source.kind == SecretSource::Kind::environment) take_from_environment(source.value);
     }
 }
 
@@ -109,11 +107,9 @@ asio::awaitable<Result<Secret>> SecretStore::ask(const std::string& name,
 asio::awaitable<Result<Secret>> SecretStore::ask_source(const SecretSource& source) {
     switch (source.kind) {
         case SecretSource::Kind::environment: {
-            const auto found = environment_.find(source.value);
-            if (found == environment_.end()) {
-                co_return failed(ErrorCode::not_found, "the variable is not set");
-            }
-            co_return found->second.clone();
+            auto value = take_from_environment(source.value);
+            if (!value) co_return failed(ErrorCode::not_found, "the variable is not set");
+            co_return std::move(*value);
         }
         case SecretSource::Kind::file:
             co_return read_secret_file(source.value, warnings_);

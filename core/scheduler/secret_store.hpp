@@ -42,7 +42,6 @@ private:
     const Pipeline& pipeline_;
     CommandRunner& commands_;
     Redactor& redactor_;
-    std::map<std::string, Secret> environment_;
     std::map<std::string, Entry> entries_;
     std::vector<std::string> warnings_;
 };

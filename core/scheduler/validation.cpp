@@ -40,10 +40,10 @@ std::string in_words(const Finding& finding) {
 }
 
 asio::awaitable<std::vector<DeploymentFinding>> validate_all(AttemptServices services,
-                                                             const Pipeline& pipeline) {
+                                                             Pipeline& pipeline) {
     co_await asio::this_coro::throw_if_cancelled(false);
-    std::vector<const Deployment*> deployments;
-    for (const Deployment& deployment : pipeline.deployments) {
+    std::vector<Deployment*> deployments;
+    for (Deployment& deployment : pipeline.deployments) {
         const bool can = deployment.can_run() && deployment.descriptor->has(Stage::validate);
         if (can) deployments.push_back(&deployment);
     }

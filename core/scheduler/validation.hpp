@@ -9,7 +9,7 @@ namespace certcast {
 
 /// What a plugin finds about the configuration of one deployment.
 struct DeploymentFinding {
-    const Deployment* deployment = nullptr;
+    Deployment* deployment = nullptr;
     Finding finding;
 };
 
@@ -19,6 +19,6 @@ std::string in_words(const Finding& finding);
 /// Runs the validate stage of every deployment that has one, as many at once as the pipeline
 /// allows. A plugin that fails to answer is a finding too. In the order of the pipeline.
 boost::asio::awaitable<std::vector<DeploymentFinding>> validate_all(AttemptServices services,
-                                                                    const Pipeline& pipeline);
+                                                                    Pipeline& pipeline);
 
 }  // namespace certcast

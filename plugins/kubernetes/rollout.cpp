@@ -150,7 +150,7 @@ bool restart(const ObjectName& workload, Api& api, const certcast::Job& job) {
 }
 
 void await_rollout(const ObjectName& workload, Api& api, const certcast::Job& job) {
-    std::string missing = "nobody has answered yet";
+    std::string missing;
     for (milliseconds wait = shortest_wait;;) {
         std::string now;
         try {

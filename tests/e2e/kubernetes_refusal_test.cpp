@@ -194,8 +194,7 @@ TEST_CASE(
         "sub_filter_types *; sub_filter_once off; proxy_set_header Accept-Encoding \"\"; "
         "sub_filter '\"managedFields\"' '\"none\"';");
     const auto in_vain = [&](const Space& of, const std::string& more) {
-        return with(of.pipeline(more, "newer", front.access()), "probe = false",
-                    "probe = [{ address = \"127.0.0.1:1\", timeout = \"300ms\" }]");
+        return unproven(of.pipeline(more, "newer", front.access()));
     };
     const Workspace& workspace = Space::cluster().workspace;
     REQUIRE(space.run({}, "former", front.access()).text("far", "status") == "changed");
@@ -229,13 +228,9 @@ TEST_CASE("who may update and not patch replaces, and what is not proven is undo
     space.kubectl(
         {"create", "role", "updates", "--verb=get,create,update,delete", "--resource=secrets"});
     space.kubectl({"create", "rolebinding", "updates", "--role=updates", "--user=limited"});
-    const fs::path file = Space::cluster().workspace / "updates.conf";
-    std::ofstream(file) << Space::server().kubeconfig_of("token: limited-token");
-    const std::string access = Space::by_file(file);
+    const std::string access = Space::as_limited();
     const auto in_vain = [&] {
-        return Space::cluster().workspace.run(
-            with(space.pipeline({}, "newer", access), "probe = false",
-                 "probe = [{ address = \"127.0.0.1:1\", timeout = \"300ms\" }]"));
+        return Space::cluster().workspace.run(unproven(space.pipeline({}, "newer", access)));
     };
     CHECK(in_vain().text("far", "rollback") == "done");
     CHECK_FALSE(space.has_secret());
@@ -308,9 +303,7 @@ TEST_CASE("a server that is killed in the middle leaves what the next run makes 
     const Space space;
     REQUIRE(space.run({}, "former").text("far", "status") == "changed");
     const Workspace& workspace = Space::cluster().workspace;
-    const auto run =
-        workspace.start_run(with(space.pipeline(), "probe = false",
-                                 "probe = [{ address = \"127.0.0.1:1\", timeout = \"60s\" }]"));
+    const auto run = workspace.start_run(unproven(space.pipeline(), "60s"));
     wait_until("it is written",
                [&] { return says(space.entry("tls.crt"), Space::cluster().pem("newer")); });
     Space::server().stop(SIGKILL);

@@ -5,7 +5,6 @@
 #include <signal.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 
@@ -157,10 +156,9 @@ TEST_CASE("what serves something else than the secret holds is restarted, too") 
     const Space space;
     const Workload web(space, "deployment", "  replicas: 1\n");
     REQUIRE(space.run().text("far", "status") == "changed");
-    const std::string probe = "probe = [{ address = \"127.0.0.1:1\", timeout = \"300ms\" }]";
+    const std::string pipeline = unproven(space.pipeline("restart = [\"deployment/web\"]\n"));
     const Run run = Space::cluster().workspace.run(
-        with(space.pipeline("restart = [\"deployment/web\"]\n"), "probe = false",
-             probe + "\ntimeouts = { deploy = \"1s\" }"));
+        with(pipeline, "probe = [", "timeouts = { deploy = \"1s\" }\nprobe = ["));
     CAPTURE(run.output);
     CHECK_FALSE(web.restarted().empty());
 }
@@ -230,8 +228,6 @@ TEST_CASE("what cannot be restarted is found out before anything is changed") {
         space.kubectl(
             {"create", "rolebinding", role, std::string("--role=") + role, "--user=limited"});
     }
-    const fs::path file = Space::cluster().workspace / "looks.conf";
-    std::ofstream(file) << Space::server().kubeconfig_of("token: limited-token");
-    refused(space.run("restart = [\"statefulset/web\"]\n", "newer", Space::by_file(file)),
+    refused(space.run("restart = [\"statefulset/web\"]\n", "newer", Space::as_limited()),
             "lacks the verb 'patch' for statefulsets");
 }

@@ -41,6 +41,12 @@ public:
     KubernetesServer server;
 };
 
+/// A pipeline whose probe finds nobody, so that what is deployed is undone.
+inline std::string unproven(const std::string& pipeline, const std::string& patience = "300ms") {
+    return with(pipeline, "probe = false",
+                "probe = [{ address = \"127.0.0.1:1\", timeout = \"" + patience + "\" }]");
+}
+
 /// A namespace and deployments to a secret in it.
 class Space {
 public:
@@ -65,6 +71,12 @@ public:
         return "kubeconfig = [\"" + kubeconfig.string() +
                "\"]\ncredential_files = " + Toml::list(files) + "\n";
     }
+    /// As the user whom only what a test grants may do.
+    static std::string as_limited() {
+        const std::filesystem::path file = cluster().workspace.folder().write(
+            "limited.conf", server().kubeconfig_of("token: limited-token"));
+        return by_file(file);
+    }
     static std::string as_admin() { return by_file(server().kubeconfig()); }
     /// `more`: lines of its config. `access`: how the server is reached.
     std::string pipeline(const std::string& more = {}, const std::string& certificate = "newer",
@@ -80,9 +92,7 @@ public:
     }
     /// Where a probe finds nobody, so that what was deployed is undone.
     Run run_in_vain(const std::string& more = {}) const {
-        return cluster().workspace.run(
-            with(pipeline(more), "probe = false",
-                 "probe = [{ address = \"127.0.0.1:1\", timeout = \"300ms\" }]"));
+        return cluster().workspace.run(unproven(pipeline(more)));
     }
     std::string entry(const std::string& key) const { return server().entry(name_, "shop", key); }
     std::string version() const { return server().version_of(name_, "shop"); }

@@ -115,9 +115,7 @@ TEST_CASE("what others have added to a secret is not deleted with it") {
     if (!cluster_is_there()) return;
     const Space space;
     // Somebody writes to it while it waits for its proof.
-    const auto run = Space::cluster().workspace.start_run(
-        with(space.pipeline(), "probe = false",
-             "probe = [{ address = \"127.0.0.1:1\", timeout = \"60s\" }]"));
+    const auto run = Space::cluster().workspace.start_run(unproven(space.pipeline(), "60s"));
     wait_until("the secret is there", [&] { return space.has_secret(); });
     space.kubectl({"label", "secret", "shop", "of=theirs"});
     run->signal(SIGINT);
@@ -133,9 +131,7 @@ TEST_CASE("what others have changed meanwhile stays when the rest is undone") {
     const Space space;
     const std::string more = "labels = { app = \"shop\" }\n";
     REQUIRE(space.run(more, "former").text("far", "status") == "changed");
-    const auto run = Space::cluster().workspace.start_run(
-        with(space.pipeline(more), "probe = false",
-             "probe = [{ address = \"127.0.0.1:1\", timeout = \"5s\" }]"));
+    const auto run = Space::cluster().workspace.start_run(unproven(space.pipeline(more), "5s"));
     wait_until("it is written",
                [&] { return says(space.entry("tls.crt"), Space::cluster().pem("newer")); });
     space.kubectl({"label", "--overwrite", "secret", "shop", "app=theirs"});
@@ -154,15 +150,12 @@ TEST_CASE("a Role for this one secret is enough to make and to undo it") {
     space.kubectl({"create", "role", "one", "--verb=get,patch,create,delete", "--resource=secrets",
                    "--resource-name=shop"});
     space.kubectl({"create", "rolebinding", "one", "--role=one", "--user=limited"});
-    const fs::path file = Space::cluster().workspace / "one.conf";
-    std::ofstream(file) << Space::server().kubeconfig_of("token: limited-token");
-    const std::string pipeline = space.pipeline({}, "newer", Space::by_file(file));
+    const std::string pipeline = space.pipeline({}, "newer", Space::as_limited());
     const fs::path planned = Space::cluster().workspace.folder().write("plan.toml", pipeline);
     const Said plan = Space::cluster().workspace.say({"plan", planned.string()});
     CAPTURE(plan.output + plan.errors);
     CHECK(plan.status == 10);
-    const Run in_vain = Space::cluster().workspace.run(with(
-        pipeline, "probe = false", "probe = [{ address = \"127.0.0.1:1\", timeout = \"300ms\" }]"));
+    const Run in_vain = Space::cluster().workspace.run(unproven(pipeline));
     CAPTURE(in_vain.output);
     CHECK(in_vain.text("far", "rollback") == "done");
     CHECK_FALSE(space.has_secret());
@@ -209,8 +202,7 @@ TEST_CASE("the Role of the samples is enough for their pipeline, and for no othe
 
     // Undoing it is granted, too.
     space.kubectl({"delete", "secret", "shop-tls"});
-    const std::string in_vain = with(
-        pipeline, "probe = false", "probe = [{ address = \"127.0.0.1:1\", timeout = \"300ms\" }]");
+    const std::string in_vain = unproven(pipeline);
     CHECK(workspace.run(in_vain).text("web/" + space.name(), "rollback") == "done");
     CHECK_FALSE(says(space.kubectl({"get", "secrets", "-o", "name"}), "shop-tls"));
 }
@@ -230,10 +222,8 @@ TEST_CASE("namespaces are found by their labels, and each has its own outcome") 
     one.kubectl({"create", "clusterrolebinding", "looks", "--clusterrole=looks", "--user=limited"});
     one.kubectl(
         {"create", "rolebinding", "writes", "--clusterrole=cluster-admin", "--user=limited"});
-    const fs::path file = workspace / "limited.conf";
-    std::ofstream(file) << Space::server().kubeconfig_of("token: limited-token");
     std::string pipeline =
-        one.pipeline("namespace_selector = \"certificates=shop\"\n", "newer", Space::by_file(file));
+        one.pipeline("namespace_selector = \"certificates=shop\"\n", "newer", Space::as_limited());
     pipeline = with(pipeline, "\"" + one.name() + "\"", "\"${target.name}\"");
     pipeline = with(pipeline, "probe = false", "probe = false\ntargets = { discover = true }");
     const Run run = workspace.run(pipeline);
