@@ -1,6 +1,6 @@
 #include "plugins/kubernetes/api.hpp"
 
-#include "plugins/kubernetes/parts.hpp"
+#include "plugins/json/parts.hpp"
 #include "plugins/kubernetes/secret_object.hpp"
 
 #include <boost/json/parse.hpp>
@@ -14,6 +14,9 @@
 namespace kubernetes {
 
 namespace json = boost::json;
+using json_parts::part_of;
+using json_parts::parts_of;
+using json_parts::text_in;
 namespace http = certcast::http;
 
 namespace {

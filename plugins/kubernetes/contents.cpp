@@ -1,8 +1,8 @@
 #include "plugins/kubernetes/contents.hpp"
 
 #include "plugins/file/pkcs12_contents.hpp"
+#include "plugins/json/parts.hpp"
 #include "plugins/kubernetes/base64.hpp"
-#include "plugins/kubernetes/parts.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -46,7 +46,7 @@ std::string public_half(std::string_view pem) {
 }  // namespace
 
 certcast::Sensitive certificate_in(const boost::json::object& secret) {
-    const auto text = text_in(part_of(secret, "data"), "tls.crt");
+    const auto text = json_parts::text_in(json_parts::part_of(secret, "data"), "tls.crt");
     return from_base64(text.value_or("")).value_or(certcast::Sensitive());
 }
 

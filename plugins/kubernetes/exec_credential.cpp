@@ -1,7 +1,7 @@
 #include "plugins/kubernetes/exec_credential.hpp"
 
+#include "plugins/json/parts.hpp"
 #include "plugins/kubernetes/base64.hpp"
-#include "plugins/kubernetes/parts.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -30,6 +30,8 @@
 namespace kubernetes {
 
 namespace json = boost::json;
+using json_parts::part_of;
+using json_parts::text_in;
 
 namespace {
 

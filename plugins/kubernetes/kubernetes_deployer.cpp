@@ -1,10 +1,10 @@
+#include "plugins/json/parts.hpp"
 #include "plugins/kubernetes/api.hpp"
 #include "plugins/kubernetes/base64.hpp"
 #include "plugins/kubernetes/contents.hpp"
 #include "plugins/kubernetes/despite_others.hpp"
 #include "plugins/kubernetes/exec_credential.hpp"
 #include "plugins/kubernetes/kubeconfig.hpp"
-#include "plugins/kubernetes/parts.hpp"
 #include "plugins/kubernetes/rollout.hpp"
 #include "plugins/kubernetes/secret_object.hpp"
 #include "plugins/kubernetes/undo.hpp"
@@ -26,8 +26,8 @@
 namespace {
 
 namespace json = boost::json;
-using kubernetes::part_of;
-using kubernetes::text_in;
+using json_parts::part_of;
+using json_parts::text_in;
 
 /// Keeps a certificate in a TLS secret of Kubernetes.
 class Kubernetes {

@@ -1,6 +1,6 @@
 #include "plugins/kubernetes/rollout.hpp"
 
-#include "plugins/kubernetes/parts.hpp"
+#include "plugins/json/parts.hpp"
 
 #include <certcast/errors.hpp>
 
@@ -13,6 +13,10 @@
 namespace kubernetes {
 
 namespace json = boost::json;
+using json_parts::number_in;
+using json_parts::part_of;
+using json_parts::parts_of;
+using json_parts::text_in;
 using std::chrono::milliseconds;
 
 namespace {
@@ -20,11 +24,6 @@ namespace {
 // Between two looks: longer as long as nothing happens.
 constexpr milliseconds shortest_wait{1'000};
 constexpr milliseconds longest_wait{5'000};
-
-std::int64_t number_in(const json::object& object, std::string_view key, std::int64_t missing = 0) {
-    const json::value* const found = object.if_contains(key);
-    return found != nullptr && found->is_int64() ? found->get_int64() : missing;
-}
 
 /// UTC with milliseconds: a second restart within a second would be none.
 std::string now_text() {

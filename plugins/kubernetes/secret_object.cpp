@@ -1,6 +1,6 @@
 #include "plugins/kubernetes/secret_object.hpp"
 
-#include "plugins/kubernetes/parts.hpp"
+#include "plugins/json/parts.hpp"
 
 #include <utility>
 #include <vector>
@@ -8,6 +8,9 @@
 namespace kubernetes {
 
 namespace json = boost::json;
+using json_parts::part_of;
+using json_parts::parts_of;
+using json_parts::text_in;
 
 namespace {
 

@@ -1,8 +1,8 @@
 #include "plugins/kubernetes/undo.hpp"
 
+#include "plugins/json/parts.hpp"
 #include "plugins/kubernetes/contents.hpp"
 #include "plugins/kubernetes/despite_others.hpp"
-#include "plugins/kubernetes/parts.hpp"
 #include "plugins/kubernetes/rollout.hpp"
 #include "plugins/kubernetes/secret_object.hpp"
 
@@ -13,6 +13,8 @@
 namespace kubernetes {
 
 namespace json = boost::json;
+using json_parts::part_of;
+using json_parts::text_in;
 
 namespace {
 

@@ -32,19 +32,7 @@ work=$(mktemp -d -p "$folder")
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 cd "$work"
 
-# Lists of their own, made from those of the machine, so that nothing of it changes.
-mkdir -p lists/partial archives/partial parts
-cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
-    sed 'p; s/^deb \(.*debian.*\)/deb-src \1/' >sources.list || true
-for file in /etc/apt/sources.list.d/*.sources; do
-    [[ -e $file ]] || continue
-    sed 's/^Types: deb$/Types: deb deb-src/' "$file" >"parts/$(basename "$file")"
-done
-apt() {  # COMMAND...
-    apt-get -qq -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts="$work/parts" \
-        -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work" -o Dir::Cache::Archives="$work/archives" \
-        -o APT::Sandbox::User=root "$@" >&2
-}
+apt() { "$here/../apt_apart.sh" "$work" "$@"; }
 apt update
 apt download golang-1.19-go golang-1.19-src golang-github-modern-go-reflect2-dev etcd-server kubernetes-client
 apt source --only-source --download-only kubernetes

@@ -1,9 +1,9 @@
-#include "plugins/kubernetes/parts.hpp"
+#include "plugins/json/parts.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
-namespace kubernetes {
+namespace json_parts {
 
 namespace json = boost::json;
 
@@ -11,6 +11,11 @@ std::optional<std::string_view> text_in(const json::object& object, std::string_
     const json::value* const found = object.if_contains(key);
     if (found == nullptr || !found->is_string()) return std::nullopt;
     return std::string_view(found->get_string());
+}
+
+std::int64_t number_in(const json::object& object, std::string_view key, std::int64_t otherwise) {
+    const json::value* const found = object.if_contains(key);
+    return found != nullptr && found->is_int64() ? found->get_int64() : otherwise;
 }
 
 const json::object& part_of(const json::object& object, std::string_view key) {
@@ -29,4 +34,4 @@ std::vector<const json::object*> parts_of(const json::object& object, std::strin
     return parts;
 }
 
-}  // namespace kubernetes
+}  // namespace json_parts

@@ -1,0 +1,239 @@
+#include "plugins/cdn/domain.hpp"
+
+#include "plugins/json/parts.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <certcast/errors.hpp>
+#include <certcast/pem.hpp>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace cdn {
+
+namespace json = boost::json;
+using certcast::Sensitive;
+using json_parts::part_of;
+using json_parts::text_in;
+
+namespace {
+
+constexpr std::string_view upload_step = "upload";
+constexpr std::string_view bind_step = "bind";
+constexpr std::string_view replace_step = "replace";
+
+}  // namespace
+
+void DomainDeployment::inspect(const certcast::Job& job) {
+    tell(domain_.binding(job), job);
+}
+
+void DomainDeployment::deploy(const certcast::Job& job) {
+    // What somebody has begun is not mixed with what this does.
+    const Binding before = live_binding(job);
+    if (is_as_wanted(before, job)) return job.changed(0, false);
+    const std::optional<Kept> former = state(job).kept();
+    if (former && former->id == before.id && domain_.may_replace(before, contents_of(job), job)) {
+        replace(*former, job);
+    } else {
+        bind(before, job);
+    }
+    job.changed();
+    expect_bound(job);
+}
+
+void DomainDeployment::verify(const certcast::Job& job) {
+    if (job.recovering()) return;  // it was brought back by the step
+    const Binding now = domain_.binding(job);
+    if (!is_as_wanted(now, job)) {
+        throw certcast::conflict_error(domain_.text() +
+                                       " does not have the certificate that it was given: somebody "
+                                       "else has changed it, too");
+    }
+    tell(now, job);
+}
+
+void DomainDeployment::settle(const certcast::Job& job) {
+    const std::string in_use = domain_.binding(job).id;
+    const std::vector<Uploaded> all = state(job).certificates();
+    for (const Uploaded& one : all) {
+        if (one.id == in_use) continue;
+        if (!one.is_ours || domain_.remove(one, job)) {
+            state(job).remove(one.id, job);
+        } else {
+            job.debug("the certificate " + one.id + " (" + one.name + ") is still in use");
+        }
+    }
+}
+
+void DomainDeployment::rollback(const certcast::Job& job) {
+    domain_.api().has_changed_something();
+    std::vector<certcast::RecordedStep> steps = job.steps();
+    std::reverse(steps.begin(), steps.end());
+    for (const certcast::RecordedStep& step : steps) {
+        if (step.undone) continue;
+        if (step.label == bind_step) undo_bind(step.undo, job);
+        if (step.label == replace_step) undo_replace(step.undo, job);
+        if (step.label == upload_step) undo_upload(step.undo, job);
+        job.step_undone(step);
+    }
+}
+
+State& DomainDeployment::state(const certcast::Job& job) {
+    if (!state_) state_.emplace(job.state());
+    return *state_;
+}
+
+/// By what the vendor shows; where it shows no certificate, by what is known of its id.
+bool DomainDeployment::is_as_wanted(const Binding& now, const certcast::Job& job) {
+    if (now.id.empty() || !now.under_way.empty() || !now.failure.empty()) return false;
+    const std::string fullchain = job.fullchain_pem();
+    if (now.pem) return holds(*now.pem, fullchain);
+    return state(job).has(now.id, name_of(fullchain)) ||
+           domain_.find({job.leaf_pem(), job.chain_pem(), {}}, job) == now.id;
+}
+
+void DomainDeployment::tell(const Binding& now, const certcast::Job& job) {
+    if (now.id.empty()) return job.live(std::nullopt, false);
+    const bool as_wanted = is_as_wanted(now, job);
+    if (now.pem) {
+        if (const auto leaf = certcast::first_certificate(*now.pem)) {
+            return job.live(leaf, as_wanted);
+        }
+    }
+    if (as_wanted) return job.live(job.leaf_der(), true);
+    job.live_unknown();
+}
+
+Binding DomainDeployment::live_binding(const certcast::Job& job) {
+    for (;;) {
+        Binding now = domain_.binding(job);
+        if (now.under_way.empty()) return now;
+        wait_for(domain_.text(), now.under_way, poll_, job);
+    }
+}
+
+void DomainDeployment::expect_bound(const certcast::Job& job) {
+    const Binding now = live_binding(job);
+    if (!now.failure.empty()) throw certcast::remote_error(domain_.text() + ": " + now.failure);
+}
+
+Uploaded DomainDeployment::uploaded(const certcast::Job& job) {
+    const Contents contents = contents_of(job);
+    const std::string name = name_of(contents.fullchain_pem());
+    Uploaded certificate{{}, name};
+    if (auto found = domain_.find(contents, job)) {
+        certificate.id = *std::move(found);
+        if (state(job).has(certificate.id, name)) return certificate;
+    } else {
+        const json::object record{{"leaf", contents.leaf_pem}, {"chain", contents.chain_pem}};
+        job.step(upload_step, json::serialize(record));
+        domain_.api().has_changed_something();
+        certificate = upload(contents, job);
+    }
+    state(job).add(certificate, job);
+    return certificate;
+}
+
+Uploaded DomainDeployment::upload(const Contents& contents, const certcast::Job& job) {
+    constexpr std::chrono::milliseconds longest_wait{30'000};
+    for (auto wait = poll_;; wait = std::min(2 * wait, longest_wait)) {
+        try {
+            return domain_.upload(contents, job);
+        } catch (const certcast::DeployerError& error) {
+            // Nobody knows whether it was taken; a second one would be there for ever.
+            if (!passes(error) || job.remaining().count() == 0) throw;
+            const std::string now = error.what();
+            wait_for("uploading the certificate", now, std::max(wait, error.retry_after()), job);
+        }
+        if (const auto found = domain_.find(contents, job)) {
+            return {*found, name_of(contents.fullchain_pem())};
+        }
+    }
+}
+
+void DomainDeployment::bind(const Binding& before, const certcast::Job& job) {
+    const Uploaded certificate = uploaded(job);
+    job.output("certificate_id", certificate.id);
+    const json::object record{
+        {"domain", domain_.text()}, {"id", certificate.id}, {"former", before.settings}};
+    job.step(bind_step, json::serialize(record));
+    domain_.api().has_changed_something();
+    domain_.bind(certificate, before, job);
+    if (domain_.replaces()) state(job).keep({certificate.id, contents_of(job)}, job);
+}
+
+void DomainDeployment::replace(const Kept& former, const certcast::Job& job) {
+    const Contents contents = contents_of(job);
+    const json::object record{{"domain", domain_.text()},
+                              {"id", former.id},
+                              {"name", name_of(contents.fullchain_pem())},
+                              {"former", to_json(former.contents)}};
+    job.step(replace_step, Sensitive(json::serialize(record)));
+    domain_.api().has_changed_something();
+    const std::string id = domain_.replace(former.id, contents, job);
+    job.output("certificate_id", id);
+    state(job).remove(former.id, job);
+    state(job).add({id, name_of(contents.fullchain_pem())}, job);
+    state(job).keep({id, contents}, job);
+}
+
+namespace {
+
+json::object record_of(std::string_view text, const Domain& domain) {
+    json::object record = json::parse(text).as_object();
+    const std::string its_domain(text_in(record, "domain").value_or(""));
+    if (its_domain == domain.text()) return record;
+    throw certcast::config_error("what is to be undone is " + its_domain +
+                                 ", and the pipeline leads to " + domain.text());
+}
+
+}  // namespace
+
+void DomainDeployment::undo_bind(std::string_view text, const certcast::Job& job) {
+    const json::object record = record_of(text, domain_);
+    const Binding now = live_binding(job);
+    if (text_in(record, "id") != now.id) {
+        job.info(domain_.text() + " is left as it is: it does not have what certcast bound");
+        return;
+    }
+    domain_.restore(part_of(record, "former"), job);
+    expect_bound(job);
+}
+
+void DomainDeployment::undo_replace(std::string_view text, const certcast::Job& job) {
+    const json::object record = record_of(text, domain_);
+    const std::string former_id(text_in(record, "id").value_or(""));
+    const Contents former = contents_in(part_of(record, "former"));
+    const Binding now = live_binding(job);
+    const bool has_former = now.pem ? holds(*now.pem, former.fullchain_pem()) : now.id == former_id;
+    if (has_former) return;
+    if (now.id.empty() || (now.pem && name_of(*now.pem) != text_in(record, "name"))) {
+        job.info(domain_.text() + " is left as it is: it does not have what certcast put there");
+        return;
+    }
+    const std::string id = domain_.replace(now.id, former, job);
+    state(job).remove(now.id, job);
+    state(job).remove(former_id, job);
+    state(job).add({id, name_of(former.fullchain_pem())}, job);
+    state(job).keep({id, former}, job);
+    expect_bound(job);
+}
+
+/// What is left behind serves nobody, so that is no reason to fail.
+void DomainDeployment::undo_upload(std::string_view text, const certcast::Job& job) {
+    const json::value record = json::parse(text);
+    const Contents contents = contents_in(record.as_object());
+    const std::string name = name_of(contents.fullchain_pem());
+    try {
+        const auto id = domain_.find(contents, job);
+        if (id && domain_.remove({*id, name}, job)) state(job).remove(*id, job);
+    } catch (const certcast::DeployerError& error) {
+        if (error.category() == CERTCAST_CANCELLED_ERROR) throw;
+        job.warning("the uploaded certificate " + name + " is left: " + error.what());
+    }
+}
+
+}  // namespace cdn

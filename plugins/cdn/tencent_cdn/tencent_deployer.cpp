@@ -1,0 +1,89 @@
+#include "plugins/cdn/access.hpp"
+#include "plugins/cdn/domain.hpp"
+#include "plugins/cdn/tencent_cdn/tencent_domain.hpp"
+
+#include <certcast/deployer.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace {
+
+/// Gives a domain of Tencent Cloud CDN its certificate.
+class TencentCdn {
+public:
+    static constexpr certcast::About about{
+        .id = "tencent-cdn",
+        .version = "1.0.0",
+        .name = "Bind domains of Tencent Cloud CDN to certificates",
+        .vendor = "certcast",
+        .needs = certcast::KEY | certcast::NETWORK,
+        .timeouts = {.deploy = std::chrono::minutes(15), .rollback = std::chrono::minutes(15)},
+        .max_certificates = 1};
+
+    static constexpr auto domain = certcast::text("domain")
+                                       .required()
+                                       .matching("[-.*a-zA-Z0-9]+")
+                                       .identity()
+                                       .doc("As CDN knows it: \"shop.example\"");
+    static constexpr auto secret_id =
+        certcast::text("secret_id").required().account().doc("Who asks");
+    static constexpr auto secret_key =
+        certcast::secret("secret_key").required().doc("The key of secret_id");
+    static constexpr auto token = certcast::secret("token").doc("Of temporary credentials of STS");
+    static constexpr auto method =
+        certcast::choice("method", "update", "deploy")
+            .default_to("update")
+            .doc(
+                "Who binds: \"update\", CDN, by the domain's settings; \"deploy\", SSL "
+                "Certificates");
+    static constexpr auto certificates_endpoint =
+        certcast::url("ssl_endpoint")
+            .default_to("https://ssl.tencentcloudapi.com")
+            .advanced()
+            .doc(
+                "SSL Certificates; of the international site https://ssl.intl.tencentcloudapi.com");
+    static constexpr auto cdn_endpoint =
+        certcast::url("cdn_endpoint")
+            .default_to("https://cdn.tencentcloudapi.com")
+            .advanced()
+            .doc("CDN; of the international site https://cdn.intl.tencentcloudapi.com");
+    static constexpr auto parameters =
+        certcast::parameters(domain, secret_id, secret_key, token, method, certificates_endpoint,
+                             cdn_endpoint, cdn::ca_file_parameter, cdn::proxy_parameter,
+                             cdn::request_timeout_parameter, cdn::poll_parameter);
+    static constexpr auto other_files = certcast::other_files(cdn::trust_store);
+
+    void inspect(certcast::Job& job) { deployment(job).inspect(job); }
+    void deploy(certcast::Job& job) { deployment(job).deploy(job); }
+    void verify(certcast::Job& job) { deployment(job).verify(job); }
+    void settle(certcast::Job& job) { deployment(job).settle(job); }
+    void rollback(certcast::Job& job) { deployment(job).rollback(job); }
+
+private:
+    cdn::DomainDeployment& deployment(const certcast::Job& job) {
+        if (!deployment_) {
+            domain_.emplace(std::string(job[domain]), access_of(job));
+            deployment_.emplace(*domain_, job[cdn::poll_parameter]);
+        }
+        return *deployment_;
+    }
+
+    static cdn::TencentAccess access_of(const certcast::Job& job) {
+        return {.credentials = {std::string(job[secret_id]), job.secret(secret_key),
+                                job.secret(token).value_or(certcast::Sensitive())},
+                .certificates = cdn::endpoint_of(job[certificates_endpoint]),
+                .cdn = cdn::endpoint_of(job[cdn_endpoint]),
+                .deploys = job[method] == "deploy",
+                .poll = job[cdn::poll_parameter],
+                .http = cdn::settings_of(job)};
+    }
+
+    std::optional<cdn::TencentDomain> domain_;
+    std::optional<cdn::DomainDeployment> deployment_;
+};
+
+}  // namespace
+
+CERTCAST_DEPLOYER(TencentCdn);

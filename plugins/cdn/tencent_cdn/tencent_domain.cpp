@@ -1,0 +1,258 @@
+#include "plugins/cdn/tencent_cdn/tencent_domain.hpp"
+
+#include "plugins/cdn/signing/tc3.hpp"
+#include "plugins/json/parts.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <certcast/errors.hpp>
+
+#include <array>
+#include <utility>
+
+namespace cdn {
+
+namespace http = certcast::http;
+namespace json = boost::json;
+using certcast::Sensitive;
+using json_parts::number_in;
+using json_parts::part_of;
+using json_parts::parts_of;
+using json_parts::text_in;
+
+namespace {
+
+constexpr std::array codes{
+    CodeMeaning{"RequestLimitExceeded*", Meaning::throttled},
+    CodeMeaning{"LimitExceeded.RateLimitExceeded", Meaning::throttled},
+    CodeMeaning{"InternalError*", Meaning::later},
+    CodeMeaning{"ResourceUnavailable*", Meaning::later},
+    CodeMeaning{"AuthFailure.SignatureExpire", Meaning::clock},
+    CodeMeaning{"AuthFailure*", Meaning::auth},
+    CodeMeaning{"UnauthorizedOperation*", Meaning::auth},
+    CodeMeaning{"ResourceNotFound*", Meaning::missing},
+    CodeMeaning{"FailedOperation.CertificateNotFound", Meaning::missing},
+    CodeMeaning{"InvalidParameter*", Meaning::config},
+    CodeMeaning{"MissingParameter*", Meaning::config},
+};
+
+/// Refusals come with the status 200.
+std::optional<Refusal> refusal_in(const http::Response& response) {
+    json::error_code error;
+    const json::value body = json::parse(response.body.text(), error);
+    const bool is_object = !error && body.is_object();
+    if (is_object) {
+        const json::object& answer = part_of(body.get_object(), "Response");
+        if (answer.contains("Error")) {
+            const json::object& refused = part_of(answer, "Error");
+            return Refusal{std::string(text_in(refused, "Code").value_or("")),
+                           std::string(text_in(refused, "Message").value_or("")), response.status};
+        }
+    }
+    if (response.is_good()) return std::nullopt;
+    return Refusal{.status = response.status};
+}
+
+/// What is read, as it may be written: without what the service says of its own.
+json::object settings_in(const json::object& https) {
+    json::object settings;
+    for (const auto& [key, value] : https) {
+        if (!value.is_null() && key != "SslStatus") settings[key] = value;
+    }
+    const json::object& certificate = part_of(https, "CertInfo");
+    settings.erase("CertInfo");
+    if (const auto id = text_in(certificate, "CertId"); id && !id->empty()) {
+        settings["CertInfo"] = {{"CertId", *id}};
+    }
+    if (settings.contains("ClientCertInfo")) {
+        json::object& client = settings["ClientCertInfo"].as_object();
+        for (const char* own : {"ExpireTime", "DeployTime"}) client.erase(own);
+    }
+    return settings;
+}
+
+}  // namespace
+
+TencentDomain::TencentDomain(std::string domain, TencentAccess access)
+    : domain_(std::move(domain)),
+      access_(std::move(access)),
+      api_(std::move(access_.http), refusal_in, codes) {}
+
+std::string TencentDomain::text() const {
+    return "the domain " + domain_ + " at Tencent Cloud";
+}
+
+TencentDomain::Action TencentDomain::certificates(std::string name) const {
+    return {access_.certificates, "ssl", "2019-12-05", std::move(name)};
+}
+
+TencentDomain::Action TencentDomain::cdn(std::string name) const {
+    return {access_.cdn, "cdn", "2018-06-06", std::move(name)};
+}
+
+Api::MakeRequest TencentDomain::request_of(const Action& action, const json::object& values) const {
+    return [this, action, body = Sensitive(json::serialize(values))] {
+        http::Request request{.method = "POST",
+                              .url = action.url + "/",
+                              .headers = {{"Content-Type", "application/json; charset=utf-8"},
+                                          {"X-TC-Action", action.name},
+                                          {"X-TC-Version", action.version}},
+                              .body = body};
+        sign_tc3(request, access_.credentials, action.service, std::chrono::system_clock::now());
+        return request;
+    };
+}
+
+json::object TencentDomain::ask(const std::string& what, const Action& action,
+                                const json::object& values, const certcast::Job& job) {
+    const json::object answer = object_in(api_.ask(what, request_of(action, values), job), what);
+    return part_of(answer, "Response");
+}
+
+Binding TencentDomain::binding(const certcast::Job& job) {
+    const json::array filters{{{"Name", "domain"}, {"Value", json::array{domain_}}}};
+    const json::object answer =
+        ask("reading " + text(), cdn("DescribeDomainsConfig"), {{"Filters", filters}}, job);
+    const auto all = parts_of(answer, "Domains");
+    if (all.empty()) {
+        throw certcast::config_error(text() + " is not there, or may not be read");
+    }
+    const json::object& domain = *all.front();
+    const json::object& https = part_of(domain, "Https");
+    if (https.empty()) return {.settings = {{"Switch", "off"}}};
+    Binding binding{.settings = settings_in(https)};
+    if (text_in(https, "Switch") == "on") {
+        binding.id = text_in(part_of(https, "CertInfo"), "CertId").value_or("without an id");
+    }
+    const std::string status(text_in(https, "SslStatus").value_or(""));
+    if (text_in(domain, "Status") == "processing" || status == "deploying") {
+        binding.under_way = "its settings are being brought out";
+    } else if (status == "failed") {
+        binding.failure = "deploying the certificate has failed";
+    }
+    return binding;
+}
+
+std::optional<std::string> TencentDomain::find(const Contents& contents, const certcast::Job& job) {
+    const std::string name = name_of(contents.fullchain_pem());
+    const json::object answer =
+        ask("looking for the certificate " + name, certificates("DescribeCertificates"),
+            {{"SearchKey", name}, {"Limit", 100}}, job);
+    for (const json::object* one : parts_of(answer, "Certificates")) {
+        if (text_in(*one, "Alias") != name) continue;
+        if (const auto id = text_in(*one, "CertificateId")) return std::string(*id);
+    }
+    return std::nullopt;
+}
+
+/// Without Repeatable a certificate that is there already is not taken twice, but named.
+Uploaded TencentDomain::upload(const Contents& contents, const certcast::Job& job) {
+    const std::string name = name_of(contents.fullchain_pem());
+    const std::string what = "uploading the certificate";
+    const json::object values{{"CertificatePublicKey", contents.fullchain_pem()},
+                              {"CertificatePrivateKey", contents.key_pem.text()},
+                              {"CertificateType", "SVR"},
+                              {"Alias", name},
+                              {"Repeatable", false}};
+    const json::object answer = part_of(
+        object_in(api_.ask_once(what, request_of(certificates("UploadCertificate"), values), job),
+                  what),
+        "Response");
+    const std::string earlier(text_in(answer, "RepeatCertId").value_or(""));
+    const std::string id(text_in(answer, "CertificateId").value_or(earlier));
+    if (!earlier.empty()) return {earlier, name, false};
+    if (!id.empty()) return {id, name};
+    throw certcast::remote_error(what + ": the answer has no CertificateId").retry_later();
+}
+
+void TencentDomain::bind(const Uploaded& certificate, const Binding& before,
+                         const certcast::Job& job) {
+    if (access_.deploys) return deploy(certificate, job);
+    json::object https = before.settings;
+    https["Switch"] = "on";
+    https["CertInfo"] = {{"CertId", certificate.id}};
+    ask("binding " + text() + " to the certificate " + certificate.id, cdn("UpdateDomainConfig"),
+        {{"Domain", domain_}, {"Https", https}}, job);
+}
+
+void TencentDomain::restore(const json::object& former, const certcast::Job& job) {
+    ask("binding " + text() + " to its former certificate", cdn("UpdateDomainConfig"),
+        {{"Domain", domain_}, {"Https", former}}, job);
+}
+
+void TencentDomain::deploy(const Uploaded& certificate, const certcast::Job& job) {
+    const std::string what = "deploying the certificate " + certificate.id + " to " + text();
+    for (;;) {
+        const json::object answer = ask(what, certificates("DeployCertificateInstance"),
+                                        {{"CertificateId", certificate.id},
+                                         {"InstanceIdList", json::array{domain_ + "|on"}},
+                                         {"ResourceType", "cdn"},
+                                         {"Status", 1}},
+                                        job);
+        if (number_in(answer, "DeployStatus") == 1) {
+            return await_deployment(number_in(answer, "DeployRecordId"), job);
+        }
+        wait_for(what, "another deployment is under way", access_.poll, job);
+    }
+}
+
+void TencentDomain::await_deployment(std::int64_t record, const certcast::Job& job) {
+    const std::string what = "deploying to " + text();
+    for (;;) {
+        const json::object answer =
+            ask(what, certificates("DescribeHostDeployRecordDetail"),
+                {{"DeployRecordId", std::to_string(record)}, {"Limit", 200}}, job);
+        const std::int64_t failed = number_in(answer, "FailedTotalCount");
+        const std::int64_t total = number_in(answer, "TotalCount");
+        if (failed > 0) {
+            std::string why = "the deployment has failed";
+            for (const json::object* one : parts_of(answer, "DeployRecordDetailList")) {
+                const std::string_view words = text_in(*one, "ErrorMsg").value_or("");
+                if (!words.empty()) why = words;
+            }
+            throw certcast::remote_error(what + ": " + why);
+        }
+        if (total > 0 && number_in(answer, "SuccessTotalCount") == total) return;
+        wait_for(what, "the deployment is under way", access_.poll, job);
+    }
+}
+
+bool TencentDomain::remove(const Uploaded& certificate, const certcast::Job& job) {
+    const std::string what = "removing the certificate " + certificate.id;
+    const json::object values{{"CertificateId", certificate.id}, {"IsCheckResource", true}};
+    const Api::Answer answer =
+        api_.ask_despite({Meaning::missing, Meaning::in_use}, what,
+                         request_of(certificates("DeleteCertificate"), values), job);
+    if (!answer.response) return answer.meaning == Meaning::missing;
+    const json::object said = part_of(object_in(*answer.response, what), "Response");
+    const std::string task(text_in(said, "TaskId").value_or(""));
+    return task.empty() || await_removal(task, certificate, job);
+}
+
+bool TencentDomain::await_removal(const std::string& task, const Uploaded& certificate,
+                                  const certcast::Job& job) {
+    enum : std::int64_t { under_way = 0, removed = 1, without_role = 3, in_use = 4 };
+    const std::string what = "removing the certificate " + certificate.id;
+    for (;;) {
+        const json::object answer = ask(what, certificates("DescribeDeleteCertificatesTaskResult"),
+                                        {{"TaskIds", json::array{task}}}, job);
+        const auto results = parts_of(answer, "DeleteTaskResult");
+        const std::int64_t status =
+            results.empty() ? under_way : number_in(*results.front(), "Status");
+        if (status == removed) return true;
+        if (status == in_use) return false;
+        if (status == without_role) {
+            throw certcast::auth_error(what +
+                                       ": the account has no service role that may ask what uses "
+                                       "it (SSL_QCSLinkedRoleInReplaceLoadCertificate)");
+        }
+        if (status != under_way) {
+            throw certcast::remote_error(
+                what + ": " + std::string(text_in(*results.front(), "Error").value_or("failed")));
+        }
+        wait_for(what, "it is asked what uses it", access_.poll, job);
+    }
+}
+
+}  // namespace cdn
