@@ -3,6 +3,7 @@
 #include <certcast/deployer.hpp>
 #include <certcast/http.hpp>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,14 @@ inline constexpr auto poll_parameter =
         .between(10, 3'600'000)
         .advanced()
         .doc("How often the vendor is asked whether a change is live");
+/// `change`: what bringing a change out to all of the vendor's servers may take.
+constexpr certcast::Timeouts timeouts(std::chrono::milliseconds change) {
+    return {.inspect = std::chrono::minutes(2),
+            .deploy = change,
+            .verify = std::chrono::minutes(2),
+            .settle = std::chrono::minutes(5),
+            .rollback = change};
+}
 /// With them goes what the vendor's servers are known by.
 inline constexpr auto trust_store = certcast::reads("/etc/ssl/certs");
 

@@ -26,7 +26,7 @@ Contents contents_in(const boost::json::object& object);
 /// that who looks for the name finds the one that was uploaded before.
 std::string name_of(std::string_view fullchain_pem);
 /// What all of those names begin with.
-inline constexpr std::string_view upload_prefix = "certcast-";
+inline constexpr std::string_view upload_prefix = "certcast_";
 
 /// Whether PEM text that a vendor shows holds this certificate, and its chain where it holds more
 /// than one.

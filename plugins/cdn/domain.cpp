@@ -34,9 +34,11 @@ void DomainDeployment::deploy(const certcast::Job& job) {
     // What somebody has begun is not mixed with what this does.
     const Binding before = live_binding(job);
     if (is_as_wanted(before, job)) return job.changed(0, false);
-    const std::optional<Kept> former = state(job).kept();
-    if (former && former->id == before.id && domain_.may_replace(before, contents_of(job), job)) {
-        replace(*former, job);
+    const std::optional<Kept> kept = state(job).kept();
+    const bool is_known = kept && kept->id == before.id;
+    const bool is_mine = is_known || (domain_.takes_over() && !before.id.empty());
+    if (is_mine && domain_.may_replace(before, contents_of(job), job)) {
+        replace(is_known ? *kept : Kept{before.id, {}}, job);
     } else {
         bind(before, job);
     }
@@ -91,8 +93,12 @@ bool DomainDeployment::is_as_wanted(const Binding& now, const certcast::Job& job
     if (now.id.empty() || !now.under_way.empty() || !now.failure.empty()) return false;
     const std::string fullchain = job.fullchain_pem();
     if (now.pem) return holds(*now.pem, fullchain);
-    return state(job).has(now.id, name_of(fullchain)) ||
-           domain_.find({job.leaf_pem(), job.chain_pem(), {}}, job) == now.id;
+    const std::string name = name_of(fullchain);
+    if (!domain_.replaces() && state(job).has(now.id, name)) return true;
+    const std::optional<Kept>& kept = state(job).kept();
+    const bool is_another =
+        kept && kept->id == now.id && name_of(kept->contents.fullchain_pem()) != name;
+    return !is_another && domain_.find({job.leaf_pem(), job.chain_pem(), {}}, job) == now.id;
 }
 
 void DomainDeployment::tell(const Binding& now, const certcast::Job& job) {
@@ -213,6 +219,12 @@ void DomainDeployment::undo_replace(std::string_view text, const certcast::Job& 
     if (now.id.empty() || (now.pem && name_of(*now.pem) != text_in(record, "name"))) {
         job.info(domain_.text() + " is left as it is: it does not have what certcast put there");
         return;
+    }
+    if (former.key_pem.empty()) {
+        throw certcast::config_error(domain_.text() +
+                                     ": the former certificate cannot be brought back, because "
+                                     "certcast has not put it there, and its key is told to nobody")
+            .permanent();
     }
     const std::string id = domain_.replace(now.id, former, job);
     state(job).remove(now.id, job);

@@ -50,6 +50,8 @@ public:
     virtual bool may_replace(const Binding&, const Contents&, const certcast::Job&) {
         return false;
     }
+    /// Whether contents are replaced that certcast has not put there, and cannot bring back.
+    virtual bool takes_over() const { return false; }
     /// Gives the id that it has afterwards.
     virtual std::string replace(const std::string& id, const Contents&, const certcast::Job&) {
         return id;

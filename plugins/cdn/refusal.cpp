@@ -15,8 +15,9 @@ bool fits(std::string_view code, std::string_view known) {
 }  // namespace
 
 Meaning meaning_of(const Refusal& refusal, std::span<const CodeMeaning> known) {
-    for (const auto& [code, meaning] : known) {
-        if (fits(refusal.code, code)) return meaning;
+    for (const auto& [code, meaning, words] : known) {
+        const bool says_so = refusal.message.find(words) != std::string::npos;
+        if (says_so && fits(refusal.code, code)) return meaning;
     }
     switch (refusal.status) {
         case 401:

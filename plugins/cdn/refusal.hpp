@@ -33,6 +33,7 @@ enum class Meaning {
 struct CodeMeaning {
     std::string_view code;
     Meaning meaning;
+    std::string_view words{};  ///< that the message has in it
 };
 
 /// The first that fits, else by the status.

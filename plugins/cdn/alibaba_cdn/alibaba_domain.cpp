@@ -39,6 +39,8 @@ constexpr std::array codes{
     CodeMeaning{"InvalidDomain.NotFound", Meaning::config},
     CodeMeaning{"InvalidParameter*", Meaning::config},
     CodeMeaning{"NotFound", Meaning::missing},
+    CodeMeaning{"Certificate.NotFound", Meaning::missing},
+    CodeMeaning{"InvalidStatus.DeleteProtection", Meaning::in_use},
 };
 
 std::optional<Refusal> refusal_in(const http::Response& response) {
@@ -203,9 +205,10 @@ bool AlibabaDomain::remove(const Uploaded& certificate, const certcast::Job& job
     if (is_used(certificate, job)) return false;
     const FormValues values{{"CertId", Sensitive(certificate.id)}};
     const auto request = [&] { return request_of(certificates("DeleteUserCertificate"), values); };
-    api_.ask_despite({Meaning::missing}, "removing the certificate " + certificate.id, request,
-                     job);
-    return true;
+    const Api::Answer answer =
+        api_.ask_despite({Meaning::missing, Meaning::in_use},
+                         "removing the certificate " + certificate.id, request, job);
+    return answer.response || answer.meaning == Meaning::missing;
 }
 
 /// As far as CDN itself and the Certificate Management Service know.

@@ -12,6 +12,15 @@ namespace {
 
 constexpr std::size_t digest_size = 32;
 
+std::string digest_hex(const EVP_MD* kind, certcast::ByteView bytes) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, kind, nullptr) != 1) {
+        throw certcast::internal_error("OpenSSL has no such digest");
+    }
+    return hex(std::string_view(reinterpret_cast<const char*>(digest), size));
+}
+
 }  // namespace
 
 std::string hex(certcast::ByteView bytes) {
@@ -25,11 +34,11 @@ std::string hex(certcast::ByteView bytes) {
 }
 
 std::string sha256_hex(certcast::ByteView bytes) {
-    unsigned char digest[digest_size];
-    if (EVP_Digest(bytes.data(), bytes.size(), digest, nullptr, EVP_sha256(), nullptr) != 1) {
-        throw certcast::internal_error("OpenSSL has no SHA-256");
-    }
-    return hex(std::string_view(reinterpret_cast<const char*>(digest), digest_size));
+    return digest_hex(EVP_sha256(), bytes);
+}
+
+std::string sha1_hex(certcast::ByteView bytes) {
+    return digest_hex(EVP_sha1(), bytes);
 }
 
 certcast::Sensitive hmac_sha256(certcast::ByteView key, certcast::ByteView message) {

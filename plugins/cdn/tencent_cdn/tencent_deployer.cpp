@@ -19,7 +19,7 @@ public:
         .name = "Bind domains of Tencent Cloud CDN to certificates",
         .vendor = "certcast",
         .needs = certcast::KEY | certcast::NETWORK,
-        .timeouts = {.deploy = std::chrono::minutes(15), .rollback = std::chrono::minutes(15)},
+        .timeouts = cdn::timeouts(std::chrono::minutes(15)),
         .max_certificates = 1};
 
     static constexpr auto domain = certcast::text("domain")

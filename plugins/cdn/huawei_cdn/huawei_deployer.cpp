@@ -1,0 +1,82 @@
+#include "plugins/cdn/access.hpp"
+#include "plugins/cdn/domain.hpp"
+#include "plugins/cdn/huawei_cdn/huawei_domain.hpp"
+
+#include <certcast/deployer.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace {
+
+/// Gives a domain of Huawei Cloud CDN its certificate.
+class HuaweiCdn {
+public:
+    static constexpr certcast::About about{
+        .id = "huawei-cdn",
+        .version = "1.0.0",
+        .name = "Bind domains of Huawei Cloud CDN to certificates",
+        .vendor = "certcast",
+        .needs = certcast::KEY | certcast::NETWORK,
+        .timeouts = cdn::timeouts(std::chrono::minutes(15)),
+        .max_certificates = 1};
+
+    static constexpr auto domain = certcast::text("domain")
+                                       .required()
+                                       .matching("[-.*a-zA-Z0-9]+")
+                                       .identity()
+                                       .doc("As CDN knows it: \"shop.example\"");
+    static constexpr auto access_key =
+        certcast::text("access_key").required().account().doc("Who asks (AK)");
+    static constexpr auto secret_key =
+        certcast::secret("secret_key").required().doc("The secret of access_key (SK)");
+    static constexpr auto security_token =
+        certcast::secret("security_token").doc("Of temporary credentials");
+    static constexpr auto certificates_endpoint =
+        certcast::url("scm_endpoint")
+            .default_to("https://scm.cn-north-4.myhuaweicloud.com")
+            .advanced()
+            .doc(
+                "SSL Certificate Manager; of the international site "
+                "https://scm.ap-southeast-3.myhuaweicloud.com");
+    static constexpr auto cdn_endpoint = certcast::url("cdn_endpoint")
+                                             .default_to("https://cdn.myhuaweicloud.com")
+                                             .advanced()
+                                             .doc("CDN");
+    static constexpr auto parameters =
+        certcast::parameters(domain, access_key, secret_key, security_token, certificates_endpoint,
+                             cdn_endpoint, cdn::ca_file_parameter, cdn::proxy_parameter,
+                             cdn::request_timeout_parameter, cdn::poll_parameter);
+    static constexpr auto other_files = certcast::other_files(cdn::trust_store);
+
+    void inspect(certcast::Job& job) { deployment(job).inspect(job); }
+    void deploy(certcast::Job& job) { deployment(job).deploy(job); }
+    void verify(certcast::Job& job) { deployment(job).verify(job); }
+    void settle(certcast::Job& job) { deployment(job).settle(job); }
+    void rollback(certcast::Job& job) { deployment(job).rollback(job); }
+
+private:
+    cdn::DomainDeployment& deployment(const certcast::Job& job) {
+        if (!deployment_) {
+            domain_.emplace(std::string(job[domain]), access_of(job));
+            deployment_.emplace(*domain_, job[cdn::poll_parameter]);
+        }
+        return *deployment_;
+    }
+
+    static cdn::HuaweiAccess access_of(const certcast::Job& job) {
+        return {.credentials = {std::string(job[access_key]), job.secret(secret_key),
+                                job.secret(security_token).value_or(certcast::Sensitive())},
+                .certificates = cdn::endpoint_of(job[certificates_endpoint]),
+                .cdn = cdn::endpoint_of(job[cdn_endpoint]),
+                .http = cdn::settings_of(job)};
+    }
+
+    std::optional<cdn::HuaweiDomain> domain_;
+    std::optional<cdn::DomainDeployment> deployment_;
+};
+
+}  // namespace
+
+CERTCAST_DEPLOYER(HuaweiCdn);

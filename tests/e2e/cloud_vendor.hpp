@@ -1,0 +1,78 @@
+#pragma once
+
+#include "tests/cdn/installed.hpp"
+#include "tests/e2e/cloud_double.hpp"
+#include "tests/e2e/nginx_server.hpp"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace certcast::testing {
+
+/// One vendor, as a table of what its tests have in common.
+struct CloudVendor {
+    std::string plugin;
+    std::string script;
+    boost::json::object settings;  ///< of its double
+    std::string target;            ///< the parameter that names what is deployed to
+    std::string target_value;
+    std::string config;  ///< of a deployment beside that; URL stands for the double's
+    std::string upload;  ///< actions, as the double names them
+    std::string bind;
+    std::string read;
+    std::string throttled;  ///< a code of an error
+    std::string missing;    ///< what is said where the target is not there
+    /// SHA-256 of the leaf that the target serves; empty where there is none.
+    std::function<std::string(const boost::json::object& state)> served;
+    std::function<std::size_t(const boost::json::object& state)> certificates;
+};
+
+const CloudVendor& alibaba();
+const CloudVendor& tencent();
+const CloudVendor& huawei();
+const CloudVendor& cloudflare();
+const CloudVendor& cloudfront();
+
+/// A vendor's double, certificates, and deployments to it.
+class Cloud {
+public:
+    /// `more`: settings of the double.
+    explicit Cloud(CloudVendor vendor, const boost::json::object& more = {});
+
+    const Workspace& workspace() const { return workspace_; }
+    Workspace& workspace() { return workspace_; }
+    CloudDouble& vendor_double() { return double_; }
+    const CloudVendor& vendor() const { return vendor_; }
+    std::size_t count(std::string_view action) const { return double_.count(action); }
+
+    /// `more`: lines of the deployment's config. `entry`: lines of the deployment itself.
+    std::string pipeline(const std::string& certificate, const std::string& more = {},
+                         const std::string& entry = {}) const;
+    Run run(const std::string& certificate, const std::string& more = {}) const {
+        return workspace_.run(pipeline(certificate, more));
+    }
+    /// Where a probe finds nobody, so that what was deployed is undone.
+    Run run_in_vain(const std::string& certificate, const std::string& more = {}) const;
+    /// A certificate of this name, for the target and shop.example.
+    void issue(const std::string& name, KeyKind kind = KeyKind::p256);
+    std::string sha256(const std::string& certificate) const { return sha256_.at(certificate); }
+    std::string served() const { return vendor_.served(double_.state()); }
+    std::size_t certificates() const { return vendor_.certificates(double_.state()); }
+    /// That nothing which was said, sent in the open or kept shows the key.
+    void expect_key_nowhere(const std::string& certificate, const Run& run) const;
+
+private:
+    CloudVendor vendor_;
+    Workspace workspace_;
+    Issued intermediate_;
+    CloudDouble double_;
+    std::map<std::string, std::string> sha256_;
+};
+
+}  // namespace certcast::testing
