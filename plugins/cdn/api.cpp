@@ -24,8 +24,8 @@ bool passes(const certcast::DeployerError& error) {
            error.category() == CERTCAST_TIMEOUT_ERROR || error.retry() == CERTCAST_RETRY_LATER;
 }
 
-Api::Answer Api::try_once(const MakeRequest& request, const certcast::Job& job) {
-    http::Response response = client_.send(request(), job);
+Api::Answer Api::send(const http::Request& request, const certcast::Job& job) {
+    http::Response response = client_.send(request, job);
     std::optional<Refusal> refusal = read_refusal_(response);
     if (!refusal) return {std::move(response), {}, {}};
     if (!refusal->retry_after) refusal->retry_after = response.retry_after();
@@ -39,7 +39,7 @@ Api::Answer Api::ask_despite(std::initializer_list<Meaning> meanings, const std:
         milliseconds at_least{0};
         std::string now;
         try {
-            Answer answer = try_once(request, job);
+            Answer answer = send(request(), job);
             if (answer.response) return answer;
             if (std::find(meanings.begin(), meanings.end(), answer.meaning) != meanings.end()) {
                 return answer;
@@ -61,7 +61,9 @@ http::Response Api::ask(const std::string& what, const MakeRequest& request,
 
 http::Response Api::ask_once(const std::string& what, const MakeRequest& request,
                              const certcast::Job& job) {
-    Answer answer = try_once(request, job);
+    http::Request once = request();
+    once.only_once = true;
+    Answer answer = send(once, job);
     if (!answer.response) throw_refusal(what, answer.refusal, answer.meaning);
     return *std::move(answer.response);
 }

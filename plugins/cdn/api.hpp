@@ -48,7 +48,7 @@ public:
                        const MakeRequest& request, const certcast::Job& job);
 
 private:
-    Answer try_once(const MakeRequest& request, const certcast::Job& job);
+    Answer send(const certcast::http::Request& request, const certcast::Job& job);
 
     certcast::http::Client client_;
     ReadRefusal read_refusal_;

@@ -8,6 +8,7 @@
 #include <certcast/pem.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 #include <vector>
 
@@ -114,10 +115,17 @@ void DomainDeployment::tell(const Binding& now, const certcast::Job& job) {
 }
 
 Binding DomainDeployment::live_binding(const certcast::Job& job) {
+    std::string under_way;
     for (;;) {
-        Binding now = domain_.binding(job);
-        if (now.under_way.empty()) return now;
-        wait_for(domain_.text(), now.under_way, poll_, job);
+        try {
+            Binding now = domain_.binding(job);
+            if (now.under_way.empty()) return now;
+            under_way = now.under_way;
+        } catch (const certcast::timeout_error&) {
+            // The time is up in the middle of a request, which is not what took so long.
+            if (job.remaining().count() > 0 || under_way.empty()) throw;
+        }
+        wait_for(domain_.text(), under_way, poll_, job);
     }
 }
 
@@ -143,21 +151,40 @@ Uploaded DomainDeployment::uploaded(const certcast::Job& job) {
     return certificate;
 }
 
-Uploaded DomainDeployment::upload(const Contents& contents, const certcast::Job& job) {
+/// Whether an answer that is lost, or a refusal that may pass, was one that did it, nobody knows:
+/// that is looked at before the next try.
+template <typename Try, typename IsDone>
+void DomainDeployment::until_done(const std::string& what, Try once, IsDone is_done,
+                                  const certcast::Job& job) {
     constexpr std::chrono::milliseconds longest_wait{30'000};
     for (auto wait = poll_;; wait = std::min(2 * wait, longest_wait)) {
+        std::exception_ptr conflict;
         try {
-            return domain_.upload(contents, job);
+            return once();
         } catch (const certcast::DeployerError& error) {
-            // Nobody knows whether it was taken; a second one would be there for ever.
-            if (!passes(error) || job.remaining().count() == 0) throw;
+            const bool is_conflict = error.category() == CERTCAST_CONFLICT_ERROR;
+            if (!(is_conflict || passes(error)) || job.remaining().count() == 0) throw;
+            if (is_conflict) conflict = std::current_exception();
             const std::string now = error.what();
-            wait_for("uploading the certificate", now, std::max(wait, error.retry_after()), job);
+            wait_for(what, now, std::max(wait, error.retry_after()), job);
         }
-        if (const auto found = domain_.find(contents, job)) {
-            return {*found, name_of(contents.fullchain_pem())};
-        }
+        if (is_done()) return;
+        if (conflict) std::rethrow_exception(conflict);
     }
+}
+
+/// A second one would be there for ever.
+Uploaded DomainDeployment::upload(const Contents& contents, const certcast::Job& job) {
+    Uploaded certificate;
+    until_done(
+        "uploading the certificate", [&] { certificate = domain_.upload(contents, job); },
+        [&] {
+            const auto found = domain_.find(contents, job);
+            if (found) certificate = {*found, name_of(contents.fullchain_pem())};
+            return found.has_value();
+        },
+        job);
+    return certificate;
 }
 
 void DomainDeployment::bind(const Binding& before, const certcast::Job& job) {
@@ -167,7 +194,15 @@ void DomainDeployment::bind(const Binding& before, const certcast::Job& job) {
         {"domain", domain_.text()}, {"id", certificate.id}, {"former", before.settings}};
     job.step(bind_step, json::serialize(record));
     domain_.api().has_changed_something();
-    domain_.bind(certificate, before, job);
+    Binding now = before;
+    until_done(
+        "binding " + domain_.text() + " to the certificate " + certificate.id,
+        [&] { domain_.bind(certificate, now, job); },
+        [&] {
+            now = live_binding(job);
+            return now.id == certificate.id && now.failure.empty();
+        },
+        job);
     if (domain_.replaces()) state(job).keep({certificate.id, contents_of(job)}, job);
 }
 
@@ -205,7 +240,10 @@ void DomainDeployment::undo_bind(std::string_view text, const certcast::Job& job
         job.info(domain_.text() + " is left as it is: it does not have what certcast bound");
         return;
     }
-    domain_.restore(part_of(record, "former"), job);
+    until_done(
+        "binding " + domain_.text() + " to its former certificate",
+        [&] { domain_.restore(part_of(record, "former"), job); },
+        [&] { return text_in(record, "id") != live_binding(job).id; }, job);
     expect_bound(job);
 }
 

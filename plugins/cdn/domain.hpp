@@ -23,8 +23,7 @@ struct Binding {
 };
 
 /// What a domain at one vendor takes. A certificate is uploaded, and a domain is bound to one by
-/// its id; some vendors have the contents of a certificate replaced, too. All but upload() may be
-/// asked again after any failure.
+/// its id; some vendors have the contents of a certificate replaced, too.
 class Domain {
 public:
     virtual ~Domain() = default;
@@ -34,6 +33,7 @@ public:
     virtual Binding binding(const certcast::Job& job) = 0;
     /// The id of a certificate that is there with these contents.
     virtual std::optional<std::string> find(const Contents& contents, const certcast::Job& job) = 0;
+    // These three ask once: whether it was done, when the answer is lost, is seen by looking.
     virtual Uploaded upload(const Contents& contents, const certcast::Job& job) = 0;
     /// `before`: what it is bound to now, with settings that are to stay.
     virtual void bind(const Uploaded& certificate, const Binding& before,
@@ -81,6 +81,8 @@ private:
     Binding live_binding(const certcast::Job& job);
     void expect_bound(const certcast::Job& job);
 
+    template <typename Try, typename IsDone>
+    void until_done(const std::string& what, Try once, IsDone is_done, const certcast::Job& job);
     Uploaded uploaded(const certcast::Job& job);
     Uploaded upload(const Contents& contents, const certcast::Job& job);
     void replace(const Kept& former, const certcast::Job& job);

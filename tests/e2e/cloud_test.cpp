@@ -8,21 +8,8 @@
 
 using namespace certcast::testing;
 
-namespace {
-
-std::vector<CloudVendor> vendors() {
-    if (!cdn_is_installed()) return {};
-    return {alibaba(), tencent(), huawei(), cloudflare(), cloudfront()};
-}
-
-std::string fault(const std::string& on, const std::string& what) {
-    return R"([{"on": ")" + on + R"(", )" + what + "}]";
-}
-
-}  // namespace
-
 TEST_CASE("a certificate is put there, left alone when it is right, and renewed") {
-    for (const CloudVendor& vendor : vendors()) {
+    for (const CloudVendor& vendor : cloud_vendors()) {
         CAPTURE(vendor.plugin);
         Cloud cloud(vendor);
         const Run first = cloud.run("former");
@@ -51,7 +38,7 @@ TEST_CASE("a certificate is put there, left alone when it is right, and renewed"
 }
 
 TEST_CASE("what is not proven is undone: nothing is there again") {
-    for (const CloudVendor& vendor : vendors()) {
+    for (const CloudVendor& vendor : cloud_vendors()) {
         CAPTURE(vendor.plugin);
         Cloud cloud(vendor);
         const Run run = cloud.run_in_vain("former");
@@ -64,7 +51,7 @@ TEST_CASE("what is not proven is undone: nothing is there again") {
 }
 
 TEST_CASE("what is not proven is undone: the former certificate is there again") {
-    for (const CloudVendor& vendor : vendors()) {
+    for (const CloudVendor& vendor : cloud_vendors()) {
         CAPTURE(vendor.plugin);
         Cloud cloud(vendor);
         REQUIRE(cloud.run("former").text("cloud", "status") == "changed");
@@ -84,22 +71,42 @@ TEST_CASE("what is not proven is undone: the former certificate is there again")
     }
 }
 
-TEST_CASE("throttling is waited for, told by a code or by a status") {
-    for (const CloudVendor& vendor : vendors()) {
+TEST_CASE("a plan writes nothing") {
+    for (const CloudVendor& vendor : cloud_vendors()) {
         CAPTURE(vendor.plugin);
         Cloud cloud(vendor);
-        for (const std::string& how :
-             {"\"do\": \"error\", \"code\": \"" + vendor.throttled + "\"",
-              std::string("\"do\": \"answer\", \"status\": 429, \"headers\": {\"Retry-After\": "
-                          "\"1\"}, \"body\": \"{}\"")}) {
-            CAPTURE(how);
-            const std::string certificate = cloud.served().empty() ? "former" : "newer";
-            const std::string action = cloud.served().empty() ? vendor.upload : vendor.bind;
-            cloud.vendor_double().set_faults(fault(action, how));
-            const Run run = cloud.run(certificate);
-            CAPTURE(run.output);
-            CHECK(run.text("cloud", "status") == "changed");
-            CHECK(cloud.served() == cloud.sha256(certificate));
+        const auto pipeline = cloud.workspace().folder().write("p.toml", cloud.pipeline("former"));
+        const Said plan = cloud.workspace().say({"plan", pipeline.string()});
+        CAPTURE(plan.output);
+        CHECK(plan.status == 10);  // there is something to do
+        CHECK(says(plan.output, "cloud"));
+        CHECK(cloud.count(vendor.read) > 0);
+        for (const std::string& action : {vendor.upload, vendor.bind, vendor.renew}) {
+            if (!action.empty()) CHECK(cloud.count(action) == 0);
         }
+    }
+}
+
+TEST_CASE("each domain of a deployment has an outcome of its own") {
+    for (const CloudVendor& vendor : {alibaba(), tencent(), huawei()}) {
+        if (!cdn_is_installed()) return;
+        CAPTURE(vendor.plugin);
+        boost::json::object state = vendor.settings.at("state").as_object();
+        boost::json::object& domains = state.at("domains").as_object();
+        domains["other.shop.example"] = domains.at("shop.example");
+        Cloud cloud(vendor, {{"state", state}});
+        cloud.issue("several", KeyKind::p256, {"DNS:shop.example", "DNS:*.shop.example"});
+        const Run run = cloud.workspace().run(
+            with(cloud.pipeline("several", {},
+                                "targets = [\"shop.example\", \"other.shop.example\", "
+                                "\"missing.shop.example\"]\n"),
+                 "domain = \"shop.example\"", "domain = \"${target.name}\""));
+        CAPTURE(run.output);
+        CHECK(run.text("cloud/shop.example", "status") == "changed");
+        CHECK(run.text("cloud/other.shop.example", "status") == "changed");
+        CHECK(run.text("cloud/missing.shop.example", "status") == "failed");
+        CHECK(says(run.message("cloud/missing.shop.example"), vendor.missing));
+        CHECK(cloud.served() == cloud.sha256("several"));
+        CHECK(cloud.certificates() == 1);
     }
 }

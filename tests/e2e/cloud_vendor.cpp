@@ -55,6 +55,7 @@ const CloudVendor& alibaba() {
             "cas_endpoint = \"URL\"\ncdn_endpoint = \"URL\"\n",
         .upload = "UploadUserCertificate",
         .bind = "SetCdnDomainSSLCertificate",
+        .renew = "SetCdnDomainSSLCertificate",
         .read = "DescribeDomainCertificateInfo",
         .throttled = "Throttling.User",
         .missing = "InvalidDomain.NotFound",
@@ -84,6 +85,7 @@ const CloudVendor& tencent() {
             "ssl_endpoint = \"URL\"\ncdn_endpoint = \"URL\"\n",
         .upload = "UploadCertificate",
         .bind = "UpdateDomainConfig",
+        .renew = "UpdateDomainConfig",
         .read = "DescribeDomainsConfig",
         .throttled = "RequestLimitExceeded",
         .missing = "is not there",
@@ -111,6 +113,7 @@ const CloudVendor& huawei() {
             "scm_endpoint = \"URL\"\ncdn_endpoint = \"URL\"\n",
         .upload = "ImportCertificate",
         .bind = "UpdateDomainMultiCertificates",
+        .renew = "UpdateDomainMultiCertificates",
         .read = "ShowCertificatesHttpsInfo",
         .throttled = "APIGW.0308",
         .missing = "CDN.0105",
@@ -134,7 +137,8 @@ const CloudVendor& cloudflare() {
         .target_value = std::string(zone_id),
         .config = "token = { env = \"CLOUD_SECRET\" }\nendpoint = \"URL/client/v4\"\n",
         .upload = "CreateCustomCertificate",
-        .bind = "EditCustomCertificate",
+        .bind = "",
+        .renew = "EditCustomCertificate",
         .read = "ListCustomCertificates",
         .throttled = "971",
         .missing = "9109",
@@ -188,6 +192,7 @@ const CloudVendor& cloudfront() {
             "acm_endpoint = \"URL\"\ncloudfront_endpoint = \"URL\"\n",
         .upload = "ImportCertificate",
         .bind = "UpdateDistribution",
+        .renew = "ImportCertificate",
         .read = "GetDistribution",
         .throttled = "ThrottlingException",
         .missing = "NoSuchDistribution",
@@ -223,6 +228,15 @@ json::object merged(json::object settings, const json::object& more) {
 
 }  // namespace
 
+std::vector<CloudVendor> cloud_vendors() {
+    if (!cdn_is_installed()) return {};
+    return {alibaba(), tencent(), huawei(), cloudflare(), cloudfront()};
+}
+
+std::string fault(const std::string& action, const std::string& what) {
+    return R"([{"on": ")" + action + R"(", "do": )" + what + "}]";
+}
+
 Cloud::Cloud(CloudVendor vendor, const json::object& more)
     : vendor_(std::move(vendor)),
       intermediate_(make_certificate(
@@ -233,9 +247,9 @@ Cloud::Cloud(CloudVendor vendor, const json::object& more)
     issue("newer");
 }
 
-void Cloud::issue(const std::string& name, KeyKind kind) {
-    const Issued issued = make_certificate(
-        {.names = {"DNS:shop.example"}, .issuer = &intermediate_, .key_kind = kind});
+void Cloud::issue(const std::string& name, KeyKind kind, std::vector<std::string> names) {
+    const Issued issued =
+        make_certificate({.names = std::move(names), .issuer = &intermediate_, .key_kind = kind});
     workspace_.folder().write(name + ".pem",
                               pem(issued.certificate) + pem(intermediate_.certificate));
     workspace_.folder().write(name + ".key", pem(issued.key));
@@ -260,7 +274,7 @@ void Cloud::expect_key_nowhere(const std::string& certificate, const Run& run) c
     for (const CloudRequest& request : double_.requests()) {
         expect_none(request.url, "a URL");
         expect_none(request.headers, "a header");
-        const bool takes_keys = request.action == vendor_.upload || request.action == vendor_.bind;
+        const bool takes_keys = request.action == vendor_.upload || request.action == vendor_.renew;
         if (!takes_keys) expect_none(request.body, "the body of " + request.action);
     }
     for (const auto& file : std::filesystem::recursive_directory_iterator(workspace_ / "state")) {

@@ -23,8 +23,9 @@ struct CloudVendor {
     std::string target;            ///< the parameter that names what is deployed to
     std::string target_value;
     std::string config;  ///< of a deployment beside that; URL stands for the double's
-    std::string upload;  ///< actions, as the double names them
-    std::string bind;
+    std::string upload;  ///< an action, as the double names it; so are the next ones
+    std::string bind;    ///< empty: what is uploaded is bound
+    std::string renew;   ///< what makes another certificate of the one that is there
     std::string read;
     std::string throttled;  ///< a code of an error
     std::string missing;    ///< what is said where the target is not there
@@ -38,6 +39,11 @@ const CloudVendor& tencent();
 const CloudVendor& huawei();
 const CloudVendor& cloudflare();
 const CloudVendor& cloudfront();
+/// All of them; none where they cannot be tested here.
+std::vector<CloudVendor> cloud_vendors();
+
+/// One fault of a double.
+std::string fault(const std::string& action, const std::string& what);
 
 /// A vendor's double, certificates, and deployments to it.
 class Cloud {
@@ -59,8 +65,9 @@ public:
     }
     /// Where a probe finds nobody, so that what was deployed is undone.
     Run run_in_vain(const std::string& certificate, const std::string& more = {}) const;
-    /// A certificate of this name, for the target and shop.example.
-    void issue(const std::string& name, KeyKind kind = KeyKind::p256);
+    /// NAME.pem, with an intermediate, and NAME.key.
+    void issue(const std::string& name, KeyKind kind = KeyKind::p256,
+               std::vector<std::string> names = {"DNS:shop.example"});
     std::string sha256(const std::string& certificate) const { return sha256_.at(certificate); }
     std::string served() const { return vendor_.served(double_.state()); }
     std::size_t certificates() const { return vendor_.certificates(double_.state()); }

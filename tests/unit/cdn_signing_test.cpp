@@ -7,9 +7,9 @@
 #include "tests/cdn/installed.hpp"
 #include "tests/worker/workspace.hpp"
 
+#include <doctest/doctest.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -118,9 +118,8 @@ TEST_CASE("Tencent Cloud's documented requests have its documented signatures") 
                     .body = Sensitive("{\"Limit\": 1, \"Filters\": [{\"Values\": "
                                       "[\"\\u672a\\u547d\\u540d\"], \"Name\": "
                                       "\"instance-name\"}]}")};
-    Credentials credentials{"AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE",
-                            Sensitive("Gu5t9xGARNpq86cd98joQYCN3EXAMPLE"),
-                            {}};
+    Credentials credentials{
+        "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE", Sensitive("Gu5t9xGARNpq86cd98joQYCN3EXAMPLE"), {}};
     const auto time = std::chrono::system_clock::from_time_t(1551113065);
     SUBCASE("of the type and the host") {
         sign_tc3(request, credentials, "cvm", time);
@@ -142,8 +141,9 @@ TEST_CASE("Tencent Cloud's documented requests have its documented signatures") 
 TEST_CASE("Alibaba Cloud's documented request has its documented signature") {
     Request request{
         .method = "POST",
-        .url = "https://ecs.cn-shanghai.aliyuncs.com/"
-               "?ImageId=win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd&RegionId=cn-shanghai",
+        .url =
+            "https://ecs.cn-shanghai.aliyuncs.com/"
+            "?ImageId=win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd&RegionId=cn-shanghai",
         .headers = {{"x-acs-action", "RunInstances"}, {"x-acs-version", "2014-05-26"}}};
     sign_acs3(request, {"YourAccessKeyId", Sensitive("YourAccessKeySecret"), {}},
               "3156853299f313e23d1673dc12e1703d", at("2023-10-26T10:22:32Z"));
@@ -154,14 +154,15 @@ TEST_CASE("Alibaba Cloud's documented request has its documented signature") {
 }
 
 TEST_CASE("Huawei Cloud's documented request has its documented signature") {
-    Request request{.url = "https://service.region.example.com/v1/"
-                           "77b6a44cba5143ab91d13ab9a8ff44fd/vpcs"
-                           "?limit=2&marker=13551d6b-755d-4757-b956-536f674975c0",
+    Request request{.url =
+                        "https://service.region.example.com/v1/"
+                        "77b6a44cba5143ab91d13ab9a8ff44fd/vpcs"
+                        "?limit=2&marker=13551d6b-755d-4757-b956-536f674975c0",
                     .headers = {{"Content-Type", "application/json"}}};
-    sign_sdk_hmac(request,
-                  {"QTWAOYTTINDUT2QVKYUC", Sensitive("MFyfvK41ba2giqM7Uio6PznpdUKGpownRZlmVmHc"),
-                   {}},
-                  at("2019-11-15T03:36:55Z"));
+    sign_sdk_hmac(
+        request,
+        {"QTWAOYTTINDUT2QVKYUC", Sensitive("MFyfvK41ba2giqM7Uio6PznpdUKGpownRZlmVmHc"), {}},
+        at("2019-11-15T03:36:55Z"));
     CHECK(header_of(request, "Authorization") ==
           "SDK-HMAC-SHA256 Access=QTWAOYTTINDUT2QVKYUC, SignedHeaders=content-type;host;"
           "x-sdk-date, Signature=7be6668032f70418fcc22abc52071e57aff61b84a1d2381bb430d6870f4f6ebe");
@@ -175,8 +176,9 @@ TEST_CASE("a token of temporary credentials is sent, and is signed where the ven
         sign(request);
         return request;
     };
-    const Request aws = signed_by(
-        [&](Request& request) { SigV4{"us-east-1", "acm"}.sign(request, credentials, now); });
+    const Request aws = signed_by([&](Request& request) {
+        SigV4{"us-east-1", "acm"}.sign(request, credentials, now);
+    });
     CHECK(header_of(aws, "X-Amz-Security-Token") == "passing");
     CHECK(header_of(aws, "Authorization").find(";x-amz-security-token,") != std::string::npos);
     const Request tencent =

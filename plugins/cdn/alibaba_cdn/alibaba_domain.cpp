@@ -38,6 +38,7 @@ constexpr std::array codes{
     CodeMeaning{"NoPermission*", Meaning::auth},
     CodeMeaning{"InvalidDomain.NotFound", Meaning::config},
     CodeMeaning{"InvalidParameter*", Meaning::config},
+    CodeMeaning{"NameRepeat", Meaning::conflict},
     CodeMeaning{"NotFound", Meaning::missing},
     CodeMeaning{"Certificate.NotFound", Meaning::missing},
     CodeMeaning{"InvalidStatus.DeleteProtection", Meaning::in_use},
@@ -172,6 +173,12 @@ Uploaded AlibabaDomain::upload(const Contents& contents, const certcast::Job& jo
     return {id, name};
 }
 
+void AlibabaDomain::write(const std::string& what, const FormValues& values,
+                          const certcast::Job& job) {
+    api_.ask_once(
+        what, [&] { return request_of(cdn("SetCdnDomainSSLCertificate"), values); }, job);
+}
+
 void AlibabaDomain::bind(const Uploaded& certificate, const Binding& before,
                          const certcast::Job& job) {
     if (!before.id.empty() && text_in(before.settings, "CertType") != "cas") {
@@ -179,15 +186,14 @@ void AlibabaDomain::bind(const Uploaded& certificate, const Binding& before,
                     " has a certificate that is not in the Certificate Management "
                     "Service: it cannot be bound again, should this one fail");
     }
-    ask("binding " + text() + " to the certificate " + certificate.id,
-        cdn("SetCdnDomainSSLCertificate"),
-        {{"DomainName", Sensitive(domain_)},
-         {"SSLProtocol", Sensitive("on")},
-         {"CertType", Sensitive("cas")},
-         {"CertId", Sensitive(certificate.id)},
-         {"CertName", Sensitive(certificate.name)},
-         {"CertRegion", Sensitive(access_.region)}},
-        job);
+    write("binding " + text() + " to the certificate " + certificate.id,
+          {{"DomainName", Sensitive(domain_)},
+           {"SSLProtocol", Sensitive("on")},
+           {"CertType", Sensitive("cas")},
+           {"CertId", Sensitive(certificate.id)},
+           {"CertName", Sensitive(certificate.name)},
+           {"CertRegion", Sensitive(access_.region)}},
+          job);
 }
 
 void AlibabaDomain::restore(const json::object& former, const certcast::Job& job) {
@@ -197,8 +203,7 @@ void AlibabaDomain::restore(const json::object& former, const certcast::Job& job
             values.emplace_back(key, Sensitive(*value));
         }
     }
-    ask("binding " + text() + " to its former certificate", cdn("SetCdnDomainSSLCertificate"),
-        values, job);
+    write("binding " + text() + " to its former certificate", values, job);
 }
 
 bool AlibabaDomain::remove(const Uploaded& certificate, const certcast::Job& job) {

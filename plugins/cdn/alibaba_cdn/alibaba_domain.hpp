@@ -47,6 +47,7 @@ private:
     certcast::http::Request request_of(const Action& action, const FormValues& values) const;
     boost::json::object ask(const std::string& what, const Action& action, const FormValues& values,
                             const certcast::Job& job);
+    void write(const std::string& what, const FormValues& values, const certcast::Job& job);
     bool is_used(const Uploaded& certificate, const certcast::Job& job);
 
     std::string domain_;

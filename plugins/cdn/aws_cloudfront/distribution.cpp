@@ -208,10 +208,10 @@ void Distribution::change_viewer_certificate(
 }
 
 void Distribution::update(const Config& config, const certcast::Job& job) {
-    api().ask("changing " + text(),
-              aws_.to_cloudfront("PUT", "distribution/" + http::encoded(id_) + "/config",
-                                 config.xml, config.etag, job),
-              job);
+    api().ask_once("changing " + text(),
+                   aws_.to_cloudfront("PUT", "distribution/" + http::encoded(id_) + "/config",
+                                      config.xml, config.etag, job),
+                   job);
 }
 
 bool Distribution::remove(const Uploaded& certificate, const certcast::Job& job) {

@@ -163,7 +163,7 @@ std::optional<std::string> HuaweiDomain::id_of(std::string_view name, std::strin
             read(what,
                  access_.certificates + "/v3/scm/certificates?content=" + http::encoded(name) +
                      "&limit=" + std::to_string(page_size) + "&offset=" + std::to_string(offset) +
-                     "&sort_dir=DESC&sort_key=certUpdateTime",
+                     "&sort_dir=ASC&sort_key=certUpdateTime",
                  job);
         for (const json::object* one : parts_of(answer, "certificates")) {
             if (text_in(*one, "name") != name) continue;
@@ -196,15 +196,21 @@ Uploaded HuaweiDomain::upload(const Contents& contents, const certcast::Job& job
         request_of("POST", access_.certificates + "/v3/scm/certificates/import", &values);
     const json::object answer = object_in(api_.ask_once(what, request, job), what);
     const std::string id(text_in(answer, "certificate_id").value_or(""));
-    if (!id.empty()) return {id, name};
-    throw certcast::remote_error(what + ": the answer has no certificate_id").retry_later();
+    if (id.empty()) {
+        throw certcast::remote_error(what + ": the answer has no certificate_id").retry_later();
+    }
+    // CDN shows names alone: of those that several deployments import at once, the first counts.
+    const std::string first = find(contents, job).value_or(id);
+    if (first != id) delete_certificate(id, job);
+    return {first, name};
 }
 
 void HuaweiDomain::write(const std::string& what, const json::object& https,
                          const certcast::Job& job) {
     const json::object body{{"https", https}};
     const std::string url = access_.cdn + "/v1.0/cdn/domains/config-https-info";
-    const json::object answer = object_in(api_.ask(what, request_of("PUT", url, &body), job), what);
+    const json::object answer =
+        object_in(api_.ask_once(what, request_of("PUT", url, &body), job), what);
     for (const json::object* one : parts_of(answer, "result")) {
         if (text_in(*one, "status") != "fail") continue;
         throw certcast::remote_error(
@@ -236,10 +242,13 @@ void HuaweiDomain::restore(const json::object& former, const certcast::Job& job)
 
 bool HuaweiDomain::remove(const Uploaded& certificate, const certcast::Job& job) {
     if (is_used(certificate, job)) return false;
+    return delete_certificate(certificate.id, job);
+}
+
+bool HuaweiDomain::delete_certificate(const std::string& id, const certcast::Job& job) {
     const Api::Answer answer = api_.ask_despite(
-        {Meaning::missing, Meaning::in_use}, "removing the certificate " + certificate.id,
-        request_of("DELETE",
-                   access_.certificates + "/v3/scm/certificates/" + http::encoded(certificate.id)),
+        {Meaning::missing, Meaning::in_use}, "removing the certificate " + id,
+        request_of("DELETE", access_.certificates + "/v3/scm/certificates/" + http::encoded(id)),
         job);
     return answer.response || answer.meaning == Meaning::missing;
 }

@@ -44,6 +44,8 @@ private:
     bool is_being_configured(const certcast::Job& job);
     std::optional<std::string> id_of(std::string_view name, std::string_view leaf_der,
                                      const certcast::Job& job);
+    /// False: something uses it.
+    bool delete_certificate(const std::string& id, const certcast::Job& job);
     bool is_used(const Uploaded& certificate, const certcast::Job& job);
 
     std::string domain_;

@@ -172,19 +172,23 @@ Uploaded TencentDomain::upload(const Contents& contents, const certcast::Job& jo
     throw certcast::remote_error(what + ": the answer has no CertificateId").retry_later();
 }
 
+void TencentDomain::write(const std::string& what, const json::object& https,
+                          const certcast::Job& job) {
+    const json::object values{{"Domain", domain_}, {"Https", https}};
+    api_.ask_once(what, request_of(cdn("UpdateDomainConfig"), values), job);
+}
+
 void TencentDomain::bind(const Uploaded& certificate, const Binding& before,
                          const certcast::Job& job) {
     if (access_.deploys) return deploy(certificate, job);
     json::object https = before.settings;
     https["Switch"] = "on";
     https["CertInfo"] = {{"CertId", certificate.id}};
-    ask("binding " + text() + " to the certificate " + certificate.id, cdn("UpdateDomainConfig"),
-        {{"Domain", domain_}, {"Https", https}}, job);
+    write("binding " + text() + " to the certificate " + certificate.id, https, job);
 }
 
 void TencentDomain::restore(const json::object& former, const certcast::Job& job) {
-    ask("binding " + text() + " to its former certificate", cdn("UpdateDomainConfig"),
-        {{"Domain", domain_}, {"Https", former}}, job);
+    write("binding " + text() + " to its former certificate", former, job);
 }
 
 void TencentDomain::deploy(const Uploaded& certificate, const certcast::Job& job) {

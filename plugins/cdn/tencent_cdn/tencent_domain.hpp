@@ -50,6 +50,7 @@ private:
     Api::MakeRequest request_of(const Action& action, const boost::json::object& values) const;
     boost::json::object ask(const std::string& what, const Action& action,
                             const boost::json::object& values, const certcast::Job& job);
+    void write(const std::string& what, const boost::json::object& https, const certcast::Job& job);
     void deploy(const Uploaded& certificate, const certcast::Job& job);
     void await_deployment(std::int64_t record, const certcast::Job& job);
     bool await_removal(const std::string& task, const Uploaded& certificate,

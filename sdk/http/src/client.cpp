@@ -206,6 +206,7 @@ private:
         const std::string host = set_way(url);
         set_identity();
         set_limits(job);
+        set(CURLOPT_FRESH_CONNECT, request.only_once ? 1L : 0L);
         const List lines = lines_of(request, host);
         set(CURLOPT_HTTPHEADER, lines.get());
         set_body(request);

@@ -42,6 +42,9 @@ struct Request {
     std::string url;  ///< without a user in it
     std::vector<Header> headers{};
     Sensitive body{};
+    /// Over a connection of its own: one that is kept may turn out to be closed by then, and the
+    /// request is sent again, though nobody knows whether the server has seen it.
+    bool only_once = false;
 };
 
 struct Response {
