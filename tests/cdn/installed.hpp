@@ -21,7 +21,7 @@ inline std::filesystem::path installed_cdn() {
 /// Where it is not there, the test is to return.
 inline bool cdn_is_installed() {
     return std::filesystem::exists(installed_cdn() / "installed-lock.json") ||
-           skip("the vendors' clients are not there; tests/cdn/install.sh puts them there");
+           skip("the vendors' clients are not there; tests/run.sh --cdn installs them");
 }
 
 }  // namespace certcast::testing

@@ -243,17 +243,41 @@ Cloud::Cloud(CloudVendor vendor, const json::object& more)
           {.subject = "Test Intermediate", .issuer = &workspace_.authority(), .is_ca = true})),
       double_(workspace_, vendor_.script, merged(vendor_.settings, more)) {
     workspace_.environment()["CLOUD_SECRET"] = "the-secret";
-    issue("former");
+    // Cloudflare tells certificates for the same hosts apart by their ends alone.
+    issue("former", {.names = {"DNS:shop.example"}, .ends_in = 24h * 80}, intermediate_);
     issue("newer");
 }
 
 void Cloud::issue(const std::string& name, KeyKind kind, std::vector<std::string> names) {
-    const Issued issued =
-        make_certificate({.names = std::move(names), .issuer = &intermediate_, .key_kind = kind});
+    issue(name, {.names = std::move(names), .key_kind = kind}, intermediate_);
+}
+
+void Cloud::issue_by_rsa(const std::string& name) {
+    const Issued root = make_certificate(
+        {.subject = "RSA Authority", .is_ca = true, .key_kind = KeyKind::rsa_2048});
+    const Issued intermediate = make_certificate({.subject = "RSA Intermediate",
+                                                  .issuer = &root,
+                                                  .is_ca = true,
+                                                  .key_kind = KeyKind::rsa_2048});
+    issue(name, {.names = {"DNS:shop.example"}, .key_kind = KeyKind::rsa_2048}, intermediate);
+}
+
+void Cloud::issue(const std::string& name, const CertificateWish& wish,
+                  const Issued& intermediate) {
+    CertificateWish whole = wish;
+    whole.issuer = &intermediate;
+    const Issued issued = make_certificate(whole);
     workspace_.folder().write(name + ".pem",
-                              pem(issued.certificate) + pem(intermediate_.certificate));
+                              pem(issued.certificate) + pem(intermediate.certificate));
     workspace_.folder().write(name + ".key", pem(issued.key));
     sha256_[name] = sha256_of(issued);
+}
+
+void Cloud::take(const std::string& name, const Cloud& other) {
+    for (const char* kind : {".pem", ".key"}) {
+        workspace_.folder().write(name + kind, read_text(other.workspace() / (name + kind)));
+    }
+    sha256_[name] = other.sha256(name);
 }
 
 void Cloud::expect_key_nowhere(const std::string& certificate, const Run& run) const {

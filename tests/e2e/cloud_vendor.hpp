@@ -68,6 +68,10 @@ public:
     /// NAME.pem, with an intermediate, and NAME.key.
     void issue(const std::string& name, KeyKind kind = KeyKind::p256,
                std::vector<std::string> names = {"DNS:shop.example"});
+    /// Of RSA, by an authority that signs so, too.
+    void issue_by_rsa(const std::string& name);
+    /// Another's certificate of this name.
+    void take(const std::string& name, const Cloud& other);
     std::string sha256(const std::string& certificate) const { return sha256_.at(certificate); }
     std::string served() const { return vendor_.served(double_.state()); }
     std::size_t certificates() const { return vendor_.certificates(double_.state()); }
@@ -75,6 +79,8 @@ public:
     void expect_key_nowhere(const std::string& certificate, const Run& run) const;
 
 private:
+    void issue(const std::string& name, const CertificateWish& wish, const Issued& intermediate);
+
     CloudVendor vendor_;
     Workspace workspace_;
     Issued intermediate_;

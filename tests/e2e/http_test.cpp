@@ -300,6 +300,23 @@ TEST_CASE("an answer that is none is told as what it is") {
     CHECK(outcome.message.find(why) != std::string::npos);
 }
 
+TEST_CASE("what is to be sent only once is sent where nothing was sent before") {
+    const Site site;
+    Caller caller;
+    std::vector<std::string> connections;
+    const FakeOutcome outcome = caller.does([&](const certcast::Job& job) {
+        http::Client client(site.settings());
+        for (const bool only_once : {false, true}) {
+            const http::Response response =
+                client.send({.url = site.url("/fine"), .only_once = only_once}, job);
+            connections.emplace_back(response.body.text());
+        }
+    });
+    CAPTURE(outcome.message);
+    REQUIRE(outcome.ok);
+    CHECK(connections[0] != connections[1]);
+}
+
 TEST_CASE("a connection that is reset is told") {
     Caller caller;
     const RawServer server([](int client) {
