@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace certcast::testing;
@@ -108,5 +111,113 @@ TEST_CASE("each domain of a deployment has an outcome of its own") {
         CHECK(says(run.message("cloud/missing.shop.example"), vendor.missing));
         CHECK(cloud.served() == cloud.sha256("several"));
         CHECK(cloud.certificates() == 1);
+    }
+}
+
+TEST_CASE(
+    "the samples' pipeline deploys to five clouds beside an nginx, and one that hangs is alone") {
+    if (!cdn_is_installed()) return;
+    Workspace workspace;
+    const Issued intermediate = make_certificate(
+        {.subject = "Test Intermediate", .issuer = &workspace.authority(), .is_ca = true});
+    const Issued former = workspace.issue("edge");
+    install(workspace, "edge", former);
+    const NginxServer nginx(workspace, "edge", {"shop.example"});
+    const auto issue = [&] {
+        const Issued issued =
+            make_certificate({.names = {"DNS:shop.example"}, .issuer = &intermediate});
+        workspace.folder().write("shop.pem",
+                                 pem(issued.certificate) + pem(intermediate.certificate));
+        workspace.folder().write("shop.key", pem(issued.key));
+        return sha256_of(issued);
+    };
+    const std::string first_sha256 = issue();
+
+    std::string pipeline =
+        read_text(std::filesystem::path(CERTCAST_SAMPLES) / "clouds" / "pipeline.toml");
+    const auto stands_for = [&](const std::string& text, const std::string& here) {
+        REQUIRE(says(pipeline, text));
+        pipeline = with(pipeline, text, here);
+    };
+    stands_for("/etc/letsencrypt/live/shop.example/fullchain.pem",
+               (workspace / "shop.pem").string());
+    stands_for("/etc/letsencrypt/live/shop.example/privkey.pem", (workspace / "shop.key").string());
+    stands_for("/etc/nginx/tls/shop.crt", (nginx / "shop.example.crt").string());
+    stands_for("/etc/nginx/tls/shop.key", (nginx / "shop.example.key").string());
+    stands_for("check = [\"nginx\", \"-t\"]",
+               "config = \"" + nginx.config().string() + "\"\ncheck = " + nginx.check());
+    stands_for("[\"systemctl\", \"reload\", \"nginx\"]", nginx.reload());
+    stands_for("127.0.0.1:443", nginx.address());
+    struct Place {
+        std::string deployment;
+        std::vector<std::string> endpoints;
+        std::string id;
+        std::string secret;
+    };
+    const std::vector<std::pair<CloudVendor, Place>> places{
+        {alibaba(),
+         {"alibaba/shop.example",
+          {"https://cas.aliyuncs.com", "https://cdn.aliyuncs.com"},
+          "LTAIEXAMPLE",
+          "ALIBABA_CLOUD_ACCESS_KEY_SECRET"}},
+        {tencent(),
+         {"tencent/shop.example",
+          {"https://ssl.tencentcloudapi.com", "https://cdn.tencentcloudapi.com"},
+          "AKIDEXAMPLE",
+          "TENCENTCLOUD_SECRET_KEY"}},
+        {huawei(),
+         {"huawei/shop.example",
+          {"https://scm.cn-north-4.myhuaweicloud.com", "https://cdn.myhuaweicloud.com"},
+          "HUAWEIEXAMPLE",
+          "HUAWEICLOUD_SDK_SK"}},
+        {cloudflare(), {"cloudflare", {"https://api.cloudflare.com"}, "", "CLOUDFLARE_API_TOKEN"}},
+        {cloudfront(),
+         {"cloudfront",
+          {"https://acm.us-east-1.amazonaws.com", "https://cloudfront.amazonaws.com"},
+          "",
+          "AWS_SECRET_ACCESS_KEY"}}};
+    std::vector<std::unique_ptr<CloudDouble>> doubles;
+    for (const auto& [vendor, place] : places) {
+        boost::json::object settings = vendor.settings;
+        if (!place.id.empty()) settings["access_key_id"] = place.id;
+        doubles.push_back(std::make_unique<CloudDouble>(workspace, vendor.script, settings));
+        for (const std::string& endpoint : place.endpoints) {
+            stands_for(endpoint, doubles.back()->url());
+        }
+        workspace.environment()[place.secret] = "the-secret";
+    }
+    workspace.environment()["AWS_ACCESS_KEY_ID"] = "AKIADOUBLE";
+    stands_for("E2QWRUHAPOMQZL", "E2DOUBLE");
+    for (const char* entry : {"cloudfront", "alibaba", "tencent", "huawei", "cloudflare"}) {
+        stands_for("[deploy." + std::string(entry) + ".config]\n",
+                   "[deploy." + std::string(entry) + ".config]\nca_file = \"" +
+                       (workspace / "authority.pem").string() + "\"\npoll = \"10ms\"\n");
+    }
+
+    const Run first = workspace.run(pipeline);
+    CAPTURE(first.output);
+    CAPTURE(first.errors);
+    CHECK(first.status == 0);
+    CHECK(first.text("edge", "status") == "changed");
+    CHECK(nginx.served() == first_sha256);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        CAPTURE(places[i].second.deployment);
+        CHECK(first.text(places[i].second.deployment, "status") == "changed");
+        CHECK(places[i].first.served(doubles[i]->state()) == first_sha256);
+    }
+
+    const std::string second_sha256 = issue();
+    doubles.front()->set_faults(R"([{"on": "*", "do": "hang", "times": -1}])");
+    const Run second = workspace.run(
+        with(pipeline, "[deploy.alibaba]\n",
+             "[deploy.alibaba]\ntimeouts = { inspect = \"1s\" }\nretry = { attempts = 1 }\n"));
+    CAPTURE(second.output);
+    CHECK(second.status == 1);
+    CHECK(second.text("alibaba/shop.example", "status") != "changed");
+    CHECK(nginx.served() == second_sha256);
+    for (std::size_t i = 1; i < places.size(); ++i) {
+        CAPTURE(places[i].second.deployment);
+        CHECK(second.text(places[i].second.deployment, "status") == "changed");
+        CHECK(places[i].first.served(doubles[i]->state()) == second_sha256);
     }
 }
