@@ -26,7 +26,7 @@ const integer = /^\d{1,15}$/;
 const flag = /^(true|false)$/;
 const text = /^/;
 
-/** `needs` is what the gateway itself asks for: it says so before the product sees the request. */
+/** The methods are those of the official clients, POST for most. `needs` is what the gateway itself asks for: it says so before the product sees the request. */
 const operations = {
     UploadUserCertificate: {
         version: versionOfCas, needs: ['Name'], takes: {Name: text, Cert: text, Key: text},
@@ -64,7 +64,8 @@ const operations = {
         does: describeUserDomains,
     },
     DescribeCertificateInfoByID: {
-        version: versionOfCdn, needs: ['CertId'], takes: {CertId: text}, does: describeCertificateInfoById,
+        method: 'GET', version: versionOfCdn, needs: ['CertId'], takes: {CertId: text},
+        does: describeCertificateInfoById,
     },
     ListCloudResources: {
         version: versionOfCas, needs: [],
@@ -121,7 +122,7 @@ function checkOperation(request) {
     if (request.headers['x-acs-version'] !== operations[name].version) {
         throw new Refusal('InvalidVersion', 'Specified parameter Version is not valid.');
     }
-    if (request.method !== 'POST') {
+    if (request.method !== (operations[name].method ?? 'POST')) {
         throw new Refusal('UnsupportedHTTPMethod', 'This http method is not supported.');
     }
 }

@@ -175,6 +175,19 @@ async function judgeBinding(double, clients, {first, second}, [id, secondId]) {
 
     await checkRefused('a certificate in use is not deleted', () => clients.delete(id),
         'InvalidStatus.DeleteProtection');
+    const users = async (certId) => (await clients.cdn.describeCertificateInfoByID(
+        new cdn.DescribeCertificateInfoByIDRequest({certId: String(certId)}))).body.certInfos.certInfo;
+    const [used] = await users(id);
+    checkEqual('CDN tells what uses it', [used.certId, used.certName, used.domainList],
+        [String(id), 'shop_1', wildcard]);
+    await checkRefused('.. and of one that nothing uses, that there is none', () => users(secondId),
+        'Certificate.NotFound');
+    const resources = async (certIds) => (await clients.cas.listCloudResources(
+        new cas.ListCloudResourcesRequest({certIds}))).body;
+    checkEqual('so does the service, of all products',
+        (await resources([id])).data.map((one) => [one.certId, one.cloudProduct, one.domain]),
+        [[id, 'CDN', wildcard]]);
+    checkEqual('.. and that nothing uses the other', (await resources([secondId])).total, 0);
     await clients.form('cdn', 'SetCdnDomainSSLCertificate',
         {DomainName: wildcard, SSLProtocol: 'on', CertType: 'cas', CertId: String(secondId)});
     const [replaced] = await clients.info(wildcard);

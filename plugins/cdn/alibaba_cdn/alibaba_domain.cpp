@@ -92,10 +92,10 @@ AlibabaDomain::Action AlibabaDomain::cdn(std::string name) const {
 http::Request AlibabaDomain::request_of(const Action& action, const FormValues& values) const {
     Sensitive form = form_of(values);
     http::Request request{
-        .method = "POST",
+        .method = action.method,
         .url = action.url + "/",
         .headers = {{"x-acs-action", action.name}, {"x-acs-version", action.version}}};
-    if (access_.asks_by_query) {
+    if (access_.asks_by_query || action.method == "GET") {
         request.url += "?" + std::string(form.text());
     } else {
         request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
@@ -220,7 +220,9 @@ bool AlibabaDomain::remove(const Uploaded& certificate, const certcast::Job& job
 bool AlibabaDomain::is_used(const Uploaded& certificate, const certcast::Job& job) {
     const std::string what = "asking what uses the certificate " + certificate.id;
     const FormValues by_id{{"CertId", Sensitive(certificate.id)}};
-    const auto request = [&] { return request_of(cdn("DescribeCertificateInfoByID"), by_id); };
+    Action action = cdn("DescribeCertificateInfoByID");
+    action.method = "GET";
+    const auto request = [&] { return request_of(action, by_id); };
     const Api::Answer answer = api_.ask_despite({Meaning::missing}, what, request, job);
     if (answer.response) {
         const json::object info = object_in(*answer.response, what);

@@ -40,6 +40,7 @@ private:
         std::string url;
         std::string version;
         std::string name;
+        std::string method = "POST";
     };
 
     Action certificates(std::string name) const;
