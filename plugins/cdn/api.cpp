@@ -84,4 +84,19 @@ void wait_for(const std::string& what, const std::string& now, milliseconds time
     }
 }
 
+void wait_until_done(const std::string& what, const std::function<std::string()>& look,
+                     milliseconds poll, const certcast::Job& job) {
+    std::string under_way;
+    for (;;) {
+        try {
+            under_way = look();
+            if (under_way.empty()) return;
+        } catch (const certcast::timeout_error&) {
+            // The time is up in the middle of a request, which is not what took so long.
+            if (job.remaining().count() > 0 || under_way.empty()) throw;
+        }
+        wait_for(what, under_way, poll, job);
+    }
+}
+
 }  // namespace cdn

@@ -67,4 +67,8 @@ boost::json::object object_in(const certcast::http::Response& response, const st
 void wait_for(const std::string& what, const std::string& now, std::chrono::milliseconds time,
               const certcast::Job& job);
 
+/// Looks every `poll` until `look` says that nothing is under way any more, by an empty text.
+void wait_until_done(const std::string& what, const std::function<std::string()>& look,
+                     std::chrono::milliseconds poll, const certcast::Job& job);
+
 }  // namespace cdn

@@ -7,7 +7,6 @@
 #include <boost/json/object.hpp>
 #include <certcast/job.hpp>
 
-#include <chrono>
 #include <optional>
 #include <string>
 
@@ -56,45 +55,6 @@ public:
     virtual std::string replace(const std::string& id, const Contents&, const certcast::Job&) {
         return id;
     }
-};
-
-/// The stages of a deployment to such a domain. A certificate is uploaded once, whatever is
-/// interrupted: it is found again. Contents are replaced only where certcast has put the former
-/// ones there, and so can bring them back.
-class DomainDeployment {
-public:
-    /// `domain` outlives it.
-    DomainDeployment(Domain& domain, std::chrono::milliseconds poll)
-        : domain_(domain), poll_(poll) {}
-
-    void inspect(const certcast::Job& job);
-    void deploy(const certcast::Job& job);
-    void verify(const certcast::Job& job);
-    /// Removes what certcast has uploaded for this domain and nobody uses any more.
-    void settle(const certcast::Job& job);
-    void rollback(const certcast::Job& job);
-
-private:
-    State& state(const certcast::Job& job);
-    bool is_as_wanted(const Binding& now, const certcast::Job& job);
-    void tell(const Binding& now, const certcast::Job& job);
-    Binding live_binding(const certcast::Job& job);
-    void expect_bound(const certcast::Job& job);
-
-    template <typename Try, typename IsDone>
-    void until_done(const std::string& what, Try once, IsDone is_done, const certcast::Job& job);
-    Uploaded uploaded(const certcast::Job& job);
-    Uploaded upload(const Contents& contents, const certcast::Job& job);
-    void replace(const Kept& former, const certcast::Job& job);
-    void bind(const Binding& before, const certcast::Job& job);
-
-    void undo_bind(std::string_view record, const certcast::Job& job);
-    void undo_replace(std::string_view record, const certcast::Job& job);
-    void undo_upload(std::string_view record, const certcast::Job& job);
-
-    Domain& domain_;
-    std::chrono::milliseconds poll_;
-    std::optional<State> state_;
 };
 
 }  // namespace cdn

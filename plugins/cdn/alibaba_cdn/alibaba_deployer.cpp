@@ -1,17 +1,17 @@
 #include "plugins/cdn/access.hpp"
 #include "plugins/cdn/alibaba_cdn/alibaba_domain.hpp"
-#include "plugins/cdn/domain.hpp"
+#include "plugins/cdn/domain_deployer.hpp"
 
 #include <certcast/deployer.hpp>
 
 #include <chrono>
-#include <optional>
+#include <memory>
 #include <string>
 
 namespace {
 
 /// Gives a domain of Alibaba Cloud CDN its certificate.
-class AlibabaCdn {
+class AlibabaCdn : public cdn::DomainDeployer {
 public:
     static constexpr certcast::About about{
         .id = "alibaba-cdn",
@@ -54,19 +54,9 @@ public:
         cdn::request_timeout_parameter, cdn::poll_parameter);
     static constexpr auto other_files = certcast::other_files(cdn::trust_store);
 
-    void inspect(certcast::Job& job) { deployment(job).inspect(job); }
-    void deploy(certcast::Job& job) { deployment(job).deploy(job); }
-    void verify(certcast::Job& job) { deployment(job).verify(job); }
-    void settle(certcast::Job& job) { deployment(job).settle(job); }
-    void rollback(certcast::Job& job) { deployment(job).rollback(job); }
-
 private:
-    cdn::DomainDeployment& deployment(const certcast::Job& job) {
-        if (!deployment_) {
-            domain_.emplace(std::string(job[domain]), access_of(job));
-            deployment_.emplace(*domain_, job[cdn::poll_parameter]);
-        }
-        return *deployment_;
+    std::unique_ptr<cdn::Domain> domain_of(const certcast::Job& job) override {
+        return std::make_unique<cdn::AlibabaDomain>(std::string(job[domain]), access_of(job));
     }
 
     static cdn::AlibabaAccess access_of(const certcast::Job& job) {
@@ -78,9 +68,6 @@ private:
                 .asks_by_query = job[request_style] == "query",
                 .http = cdn::settings_of(job)};
     }
-
-    std::optional<cdn::AlibabaDomain> domain_;
-    std::optional<cdn::DomainDeployment> deployment_;
 };
 
 }  // namespace

@@ -1,18 +1,18 @@
 #include "plugins/cdn/access.hpp"
 #include "plugins/cdn/aws_cloudfront/distribution.hpp"
-#include "plugins/cdn/domain.hpp"
+#include "plugins/cdn/domain_deployer.hpp"
 
 #include <certcast/deployer.hpp>
 
 #include <chrono>
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 
 namespace {
 
 /// Gives a distribution of CloudFront its certificate.
-class CloudFront {
+class CloudFront : public cdn::DomainDeployer {
 public:
     static constexpr certcast::About about{.id = "aws-cloudfront",
                                            .version = "1.0.0",
@@ -85,20 +85,10 @@ public:
         }
     }
 
-    void inspect(certcast::Job& job) { deployment(job).inspect(job); }
-    void deploy(certcast::Job& job) { deployment(job).deploy(job); }
-    void verify(certcast::Job& job) { deployment(job).verify(job); }
-    void settle(certcast::Job& job) { deployment(job).settle(job); }
-    void rollback(certcast::Job& job) { deployment(job).rollback(job); }
-
 private:
-    cdn::DomainDeployment& deployment(const certcast::Job& job) {
-        if (!deployment_) {
-            distribution_.emplace(std::string(job[distribution]), access_of(job),
-                                  job[cdn::poll_parameter]);
-            deployment_.emplace(*distribution_, job[cdn::poll_parameter]);
-        }
-        return *deployment_;
+    std::unique_ptr<cdn::Domain> domain_of(const certcast::Job& job) override {
+        return std::make_unique<cdn::Distribution>(std::string(job[distribution]), access_of(job),
+                                                   job[cdn::poll_parameter]);
     }
 
     static cdn::AwsAccess access_of(const certcast::Job& job) {
@@ -126,9 +116,6 @@ private:
                      now.secret(session_token).value_or(certcast::Sensitive())}};
         };
     }
-
-    std::optional<cdn::Distribution> distribution_;
-    std::optional<cdn::DomainDeployment> deployment_;
 };
 
 }  // namespace

@@ -140,7 +140,7 @@ std::string Distribution::import(const Contents& contents, json::object values,
                                         ? api().ask(what, request, job)
                                         : api().ask_once(what, request, job);
     const json::object answer = object_in(response, what);
-    const std::string arn(text_in(answer, "CertificateArn").value_or(""));
+    std::string arn(text_in(answer, "CertificateArn").value_or(""));
     if (!arn.empty()) return arn;
     throw certcast::remote_error(what + ": the answer has no CertificateArn").retry_later();
 }
@@ -180,7 +180,8 @@ void Distribution::bind(const Uploaded& certificate, const Binding&, const certc
 
 void Distribution::restore(const json::object& former, const certcast::Job& job) {
     const std::string element(text_in(former, "viewer").value_or(""));
-    change_viewer_certificate([&](const std::string&) { return element; }, {}, job);
+    const auto change = [&](const std::string&) { return std::string(element); };
+    change_viewer_certificate(change, {}, job);
 }
 
 void Distribution::change_viewer_certificate(

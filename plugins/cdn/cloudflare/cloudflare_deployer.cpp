@@ -1,17 +1,17 @@
 #include "plugins/cdn/access.hpp"
 #include "plugins/cdn/cloudflare/zone_certificate.hpp"
-#include "plugins/cdn/domain.hpp"
+#include "plugins/cdn/domain_deployer.hpp"
 
 #include <certcast/deployer.hpp>
 
 #include <chrono>
-#include <optional>
+#include <memory>
 #include <string>
 
 namespace {
 
 /// Keeps a custom certificate of a zone of Cloudflare.
-class Cloudflare {
+class Cloudflare : public cdn::DomainDeployer {
 public:
     static constexpr certcast::About about{.id = "cloudflare",
                                            .version = "1.0.0",
@@ -53,30 +53,17 @@ public:
         cdn::proxy_parameter, cdn::request_timeout_parameter, cdn::poll_parameter);
     static constexpr auto other_files = certcast::other_files(cdn::trust_store);
 
-    void inspect(certcast::Job& job) { deployment(job).inspect(job); }
-    void deploy(certcast::Job& job) { deployment(job).deploy(job); }
-    void verify(certcast::Job& job) { deployment(job).verify(job); }
-    void settle(certcast::Job& job) { deployment(job).settle(job); }
-    void rollback(certcast::Job& job) { deployment(job).rollback(job); }
-
 private:
-    cdn::DomainDeployment& deployment(const certcast::Job& job) {
-        if (!deployment_) {
-            certificate_.emplace(
-                cdn::CloudflareAccess{.zone = std::string(job[zone]),
-                                      .token = job.secret(token),
-                                      .endpoint = cdn::endpoint_of(job[endpoint]),
-                                      .bundle_method = std::string(job[bundle_method]),
-                                      .type = std::string(job[type]),
-                                      .takes_over = job[takeover],
-                                      .http = cdn::settings_of(job)});
-            deployment_.emplace(*certificate_, job[cdn::poll_parameter]);
-        }
-        return *deployment_;
+    std::unique_ptr<cdn::Domain> domain_of(const certcast::Job& job) override {
+        return std::make_unique<cdn::ZoneCertificate>(
+            cdn::CloudflareAccess{.zone = std::string(job[zone]),
+                                  .token = job.secret(token),
+                                  .endpoint = cdn::endpoint_of(job[endpoint]),
+                                  .bundle_method = std::string(job[bundle_method]),
+                                  .type = std::string(job[type]),
+                                  .takes_over = job[takeover],
+                                  .http = cdn::settings_of(job)});
     }
-
-    std::optional<cdn::ZoneCertificate> certificate_;
-    std::optional<cdn::DomainDeployment> deployment_;
 };
 
 }  // namespace

@@ -1,17 +1,17 @@
 #include "plugins/cdn/access.hpp"
-#include "plugins/cdn/domain.hpp"
+#include "plugins/cdn/domain_deployer.hpp"
 #include "plugins/cdn/huawei_cdn/huawei_domain.hpp"
 
 #include <certcast/deployer.hpp>
 
 #include <chrono>
-#include <optional>
+#include <memory>
 #include <string>
 
 namespace {
 
 /// Gives a domain of Huawei Cloud CDN its certificate.
-class HuaweiCdn {
+class HuaweiCdn : public cdn::DomainDeployer {
 public:
     static constexpr certcast::About about{
         .id = "huawei-cdn",
@@ -50,19 +50,9 @@ public:
                              cdn::request_timeout_parameter, cdn::poll_parameter);
     static constexpr auto other_files = certcast::other_files(cdn::trust_store);
 
-    void inspect(certcast::Job& job) { deployment(job).inspect(job); }
-    void deploy(certcast::Job& job) { deployment(job).deploy(job); }
-    void verify(certcast::Job& job) { deployment(job).verify(job); }
-    void settle(certcast::Job& job) { deployment(job).settle(job); }
-    void rollback(certcast::Job& job) { deployment(job).rollback(job); }
-
 private:
-    cdn::DomainDeployment& deployment(const certcast::Job& job) {
-        if (!deployment_) {
-            domain_.emplace(std::string(job[domain]), access_of(job));
-            deployment_.emplace(*domain_, job[cdn::poll_parameter]);
-        }
-        return *deployment_;
+    std::unique_ptr<cdn::Domain> domain_of(const certcast::Job& job) override {
+        return std::make_unique<cdn::HuaweiDomain>(std::string(job[domain]), access_of(job));
     }
 
     static cdn::HuaweiAccess access_of(const certcast::Job& job) {
@@ -72,9 +62,6 @@ private:
                 .cdn = cdn::endpoint_of(job[cdn_endpoint]),
                 .http = cdn::settings_of(job)};
     }
-
-    std::optional<cdn::HuaweiDomain> domain_;
-    std::optional<cdn::DomainDeployment> deployment_;
 };
 
 }  // namespace

@@ -193,39 +193,39 @@ void TencentDomain::restore(const json::object& former, const certcast::Job& job
 
 void TencentDomain::deploy(const Uploaded& certificate, const certcast::Job& job) {
     const std::string what = "deploying the certificate " + certificate.id + " to " + text();
-    for (;;) {
-        const json::object answer = ask(what, certificates("DeployCertificateInstance"),
-                                        {{"CertificateId", certificate.id},
-                                         {"InstanceIdList", json::array{domain_ + "|on"}},
-                                         {"ResourceType", "cdn"},
-                                         {"Status", 1}},
-                                        job);
-        if (number_in(answer, "DeployStatus") == 1) {
-            return await_deployment(number_in(answer, "DeployRecordId"), job);
-        }
-        wait_for(what, "another deployment is under way", access_.poll, job);
-    }
+    const json::object values{{"CertificateId", certificate.id},
+                              {"InstanceIdList", json::array{domain_ + "|on"}},
+                              {"ResourceType", "cdn"},
+                              {"Status", 1}};
+    std::int64_t record = 0;
+    const auto begin = [&]() -> std::string {
+        const json::object answer =
+            ask(what, certificates("DeployCertificateInstance"), values, job);
+        if (number_in(answer, "DeployStatus") != 1) return "another deployment is under way";
+        record = number_in(answer, "DeployRecordId");
+        return {};
+    };
+    wait_until_done(what, begin, access_.poll, job);
+    const auto look = [&] { return state_of_deployment(record, job); };
+    wait_until_done(what, look, access_.poll, job);
 }
 
-void TencentDomain::await_deployment(std::int64_t record, const certcast::Job& job) {
+std::string TencentDomain::state_of_deployment(std::int64_t record, const certcast::Job& job) {
     const std::string what = "deploying to " + text();
-    for (;;) {
-        const json::object answer =
-            ask(what, certificates("DescribeHostDeployRecordDetail"),
-                {{"DeployRecordId", std::to_string(record)}, {"Limit", 200}}, job);
-        const std::int64_t failed = number_in(answer, "FailedTotalCount");
-        const std::int64_t total = number_in(answer, "TotalCount");
-        if (failed > 0) {
-            std::string why = "the deployment has failed";
-            for (const json::object* one : parts_of(answer, "DeployRecordDetailList")) {
-                const std::string_view words = text_in(*one, "ErrorMsg").value_or("");
-                if (!words.empty()) why = words;
-            }
-            throw certcast::remote_error(what + ": " + why);
+    const json::object answer =
+        ask(what, certificates("DescribeHostDeployRecordDetail"),
+            {{"DeployRecordId", std::to_string(record)}, {"Limit", 200}}, job);
+    if (number_in(answer, "FailedTotalCount") > 0) {
+        std::string why = "the deployment has failed";
+        for (const json::object* one : parts_of(answer, "DeployRecordDetailList")) {
+            const std::string_view words = text_in(*one, "ErrorMsg").value_or("");
+            if (!words.empty()) why = words;
         }
-        if (total > 0 && number_in(answer, "SuccessTotalCount") == total) return;
-        wait_for(what, "the deployment is under way", access_.poll, job);
+        throw certcast::remote_error(what + ": " + why);
     }
+    const std::int64_t total = number_in(answer, "TotalCount");
+    const bool is_done = total > 0 && number_in(answer, "SuccessTotalCount") == total;
+    return is_done ? "" : "the deployment is under way";
 }
 
 bool TencentDomain::remove(const Uploaded& certificate, const certcast::Job& job) {
@@ -244,25 +244,24 @@ bool TencentDomain::await_removal(const std::string& task, const Uploaded& certi
                                   const certcast::Job& job) {
     enum : std::int64_t { under_way = 0, removed = 1, without_role = 3, in_use = 4 };
     const std::string what = "removing the certificate " + certificate.id;
-    for (;;) {
+    std::int64_t status = under_way;
+    const auto look = [&]() -> std::string {
         const json::object answer = ask(what, certificates("DescribeDeleteCertificatesTaskResult"),
                                         {{"TaskIds", json::array{task}}}, job);
         const auto results = parts_of(answer, "DeleteTaskResult");
-        const std::int64_t status =
-            results.empty() ? under_way : number_in(*results.front(), "Status");
-        if (status == removed) return true;
-        if (status == in_use) return false;
+        if (!results.empty()) status = number_in(*results.front(), "Status");
+        if (status == under_way) return "it is asked what uses it";
+        if (status == removed || status == in_use) return {};
         if (status == without_role) {
             throw certcast::auth_error(what +
                                        ": the account has no service role that may ask what uses "
                                        "it (SSL_QCSLinkedRoleInReplaceLoadCertificate)");
         }
-        if (status != under_way) {
-            throw certcast::remote_error(
-                what + ": " + std::string(text_in(*results.front(), "Error").value_or("failed")));
-        }
-        wait_for(what, "it is asked what uses it", access_.poll, job);
-    }
+        throw certcast::remote_error(
+            what + ": " + std::string(text_in(*results.front(), "Error").value_or("failed")));
+    };
+    wait_until_done(what, look, access_.poll, job);
+    return status == removed;
 }
 
 }  // namespace cdn

@@ -52,7 +52,8 @@ private:
                             const boost::json::object& values, const certcast::Job& job);
     void write(const std::string& what, const boost::json::object& https, const certcast::Job& job);
     void deploy(const Uploaded& certificate, const certcast::Job& job);
-    void await_deployment(std::int64_t record, const certcast::Job& job);
+    /// Empty: it has come to its end.
+    std::string state_of_deployment(std::int64_t record, const certcast::Job& job);
     bool await_removal(const std::string& task, const Uploaded& certificate,
                        const certcast::Job& job);
 

@@ -1,5 +1,6 @@
-#include "plugins/cdn/domain.hpp"
+#include "plugins/cdn/domain_deployer.hpp"
 
+#include "plugins/cdn/access.hpp"
 #include "plugins/json/parts.hpp"
 
 #include <boost/json/parse.hpp>
@@ -27,18 +28,26 @@ constexpr std::string_view replace_step = "replace";
 
 }  // namespace
 
-void DomainDeployment::inspect(const certcast::Job& job) {
-    tell(domain_.binding(job), job);
+void DomainDeployer::begin(const certcast::Job& job) {
+    if (domain_) return;
+    domain_ = domain_of(job);
+    poll_ = job[poll_parameter];
 }
 
-void DomainDeployment::deploy(const certcast::Job& job) {
+void DomainDeployer::inspect(certcast::Job& job) {
+    begin(job);
+    tell(domain_->binding(job), job);
+}
+
+void DomainDeployer::deploy(certcast::Job& job) {
+    begin(job);
     // What somebody has begun is not mixed with what this does.
     const Binding before = live_binding(job);
     if (is_as_wanted(before, job)) return job.changed(0, false);
     const std::optional<Kept> kept = state(job).kept();
     const bool is_known = kept && kept->id == before.id;
-    const bool is_mine = is_known || (domain_.takes_over() && !before.id.empty());
-    if (is_mine && domain_.may_replace(before, contents_of(job), job)) {
+    const bool is_mine = is_known || (domain_->takes_over() && !before.id.empty());
+    if (is_mine && domain_->may_replace(before, contents_of(job), job)) {
         replace(is_known ? *kept : Kept{before.id, {}}, job);
     } else {
         bind(before, job);
@@ -47,23 +56,25 @@ void DomainDeployment::deploy(const certcast::Job& job) {
     expect_bound(job);
 }
 
-void DomainDeployment::verify(const certcast::Job& job) {
+void DomainDeployer::verify(certcast::Job& job) {
+    begin(job);
     if (job.recovering()) return;  // it was brought back by the step
-    const Binding now = domain_.binding(job);
+    const Binding now = domain_->binding(job);
     if (!is_as_wanted(now, job)) {
-        throw certcast::conflict_error(domain_.text() +
+        throw certcast::conflict_error(domain_->text() +
                                        " does not have the certificate that it was given: somebody "
                                        "else has changed it, too");
     }
     tell(now, job);
 }
 
-void DomainDeployment::settle(const certcast::Job& job) {
-    const std::string in_use = domain_.binding(job).id;
+void DomainDeployer::settle(certcast::Job& job) {
+    begin(job);
+    const std::string in_use = domain_->binding(job).id;
     const std::vector<Uploaded> all = state(job).certificates();
     for (const Uploaded& one : all) {
         if (one.id == in_use) continue;
-        if (!one.is_ours || domain_.remove(one, job)) {
+        if (!one.is_ours || domain_->remove(one, job)) {
             state(job).remove(one.id, job);
         } else {
             job.debug("the certificate " + one.id + " (" + one.name + ") is still in use");
@@ -71,8 +82,9 @@ void DomainDeployment::settle(const certcast::Job& job) {
     }
 }
 
-void DomainDeployment::rollback(const certcast::Job& job) {
-    domain_.api().has_changed_something();
+void DomainDeployer::rollback(certcast::Job& job) {
+    begin(job);
+    domain_->api().has_changed_something();
     std::vector<certcast::RecordedStep> steps = job.steps();
     std::reverse(steps.begin(), steps.end());
     for (const certcast::RecordedStep& step : steps) {
@@ -84,25 +96,25 @@ void DomainDeployment::rollback(const certcast::Job& job) {
     }
 }
 
-State& DomainDeployment::state(const certcast::Job& job) {
+State& DomainDeployer::state(const certcast::Job& job) {
     if (!state_) state_.emplace(job.state());
     return *state_;
 }
 
 /// By what the vendor shows; where it shows no certificate, by what is known of its id.
-bool DomainDeployment::is_as_wanted(const Binding& now, const certcast::Job& job) {
+bool DomainDeployer::is_as_wanted(const Binding& now, const certcast::Job& job) {
     if (now.id.empty() || !now.under_way.empty() || !now.failure.empty()) return false;
     const std::string fullchain = job.fullchain_pem();
     if (now.pem) return holds(*now.pem, fullchain);
     const std::string name = name_of(fullchain);
-    if (!domain_.replaces() && state(job).has(now.id, name)) return true;
+    if (!domain_->replaces() && state(job).has(now.id, name)) return true;
     const std::optional<Kept>& kept = state(job).kept();
     const bool is_another =
         kept && kept->id == now.id && name_of(kept->contents.fullchain_pem()) != name;
-    return !is_another && domain_.find({job.leaf_pem(), job.chain_pem(), {}}, job) == now.id;
+    return !is_another && domain_->find({job.leaf_pem(), job.chain_pem(), {}}, job) == now.id;
 }
 
-void DomainDeployment::tell(const Binding& now, const certcast::Job& job) {
+void DomainDeployer::tell(const Binding& now, const certcast::Job& job) {
     if (now.id.empty()) return job.live(std::nullopt, false);
     const bool as_wanted = is_as_wanted(now, job);
     if (now.pem) {
@@ -114,37 +126,32 @@ void DomainDeployment::tell(const Binding& now, const certcast::Job& job) {
     job.live_unknown();
 }
 
-Binding DomainDeployment::live_binding(const certcast::Job& job) {
-    std::string under_way;
-    for (;;) {
-        try {
-            Binding now = domain_.binding(job);
-            if (now.under_way.empty()) return now;
-            under_way = now.under_way;
-        } catch (const certcast::timeout_error&) {
-            // The time is up in the middle of a request, which is not what took so long.
-            if (job.remaining().count() > 0 || under_way.empty()) throw;
-        }
-        wait_for(domain_.text(), under_way, poll_, job);
-    }
+Binding DomainDeployer::live_binding(const certcast::Job& job) {
+    Binding now;
+    const auto look = [&] {
+        now = domain_->binding(job);
+        return now.under_way;
+    };
+    wait_until_done(domain_->text(), look, poll_, job);
+    return now;
 }
 
-void DomainDeployment::expect_bound(const certcast::Job& job) {
+void DomainDeployer::expect_bound(const certcast::Job& job) {
     const Binding now = live_binding(job);
-    if (!now.failure.empty()) throw certcast::remote_error(domain_.text() + ": " + now.failure);
+    if (!now.failure.empty()) throw certcast::remote_error(domain_->text() + ": " + now.failure);
 }
 
-Uploaded DomainDeployment::uploaded(const certcast::Job& job) {
+Uploaded DomainDeployer::uploaded(const certcast::Job& job) {
     const Contents contents = contents_of(job);
     const std::string name = name_of(contents.fullchain_pem());
     Uploaded certificate{{}, name};
-    if (auto found = domain_.find(contents, job)) {
+    if (auto found = domain_->find(contents, job)) {
         certificate.id = *std::move(found);
         if (state(job).has(certificate.id, name)) return certificate;
     } else {
         const json::object record{{"leaf", contents.leaf_pem}, {"chain", contents.chain_pem}};
         job.step(upload_step, json::serialize(record));
-        domain_.api().has_changed_something();
+        domain_->api().has_changed_something();
         certificate = upload(contents, job);
     }
     state(job).add(certificate, job);
@@ -154,8 +161,8 @@ Uploaded DomainDeployment::uploaded(const certcast::Job& job) {
 /// Whether an answer that is lost, or a refusal that may pass, was one that did it, nobody knows:
 /// that is looked at before the next try.
 template <typename Try, typename IsDone>
-void DomainDeployment::until_done(const std::string& what, Try once, IsDone is_done,
-                                  const certcast::Job& job) {
+void DomainDeployer::until_done(const std::string& what, Try once, IsDone is_done,
+                                const certcast::Job& job) {
     constexpr std::chrono::milliseconds longest_wait{30'000};
     for (auto wait = poll_;; wait = std::min(2 * wait, longest_wait)) {
         std::exception_ptr conflict;
@@ -174,12 +181,12 @@ void DomainDeployment::until_done(const std::string& what, Try once, IsDone is_d
 }
 
 /// A second one would be there for ever.
-Uploaded DomainDeployment::upload(const Contents& contents, const certcast::Job& job) {
+Uploaded DomainDeployer::upload(const Contents& contents, const certcast::Job& job) {
     Uploaded certificate;
     until_done(
-        "uploading the certificate", [&] { certificate = domain_.upload(contents, job); },
+        "uploading the certificate", [&] { certificate = domain_->upload(contents, job); },
         [&] {
-            const auto found = domain_.find(contents, job);
+            const auto found = domain_->find(contents, job);
             if (found) certificate = {*found, name_of(contents.fullchain_pem())};
             return found.has_value();
         },
@@ -187,34 +194,34 @@ Uploaded DomainDeployment::upload(const Contents& contents, const certcast::Job&
     return certificate;
 }
 
-void DomainDeployment::bind(const Binding& before, const certcast::Job& job) {
+void DomainDeployer::bind(const Binding& before, const certcast::Job& job) {
     const Uploaded certificate = uploaded(job);
     job.output("certificate_id", certificate.id);
     const json::object record{
-        {"domain", domain_.text()}, {"id", certificate.id}, {"former", before.settings}};
+        {"domain", domain_->text()}, {"id", certificate.id}, {"former", before.settings}};
     job.step(bind_step, json::serialize(record));
-    domain_.api().has_changed_something();
+    domain_->api().has_changed_something();
     Binding now = before;
     until_done(
-        "binding " + domain_.text() + " to the certificate " + certificate.id,
-        [&] { domain_.bind(certificate, now, job); },
+        "binding " + domain_->text() + " to the certificate " + certificate.id,
+        [&] { domain_->bind(certificate, now, job); },
         [&] {
             now = live_binding(job);
             return now.id == certificate.id && now.failure.empty();
         },
         job);
-    if (domain_.replaces()) state(job).keep({certificate.id, contents_of(job)}, job);
+    if (domain_->replaces()) state(job).keep({certificate.id, contents_of(job)}, job);
 }
 
-void DomainDeployment::replace(const Kept& former, const certcast::Job& job) {
+void DomainDeployer::replace(const Kept& former, const certcast::Job& job) {
     const Contents contents = contents_of(job);
-    const json::object record{{"domain", domain_.text()},
+    const json::object record{{"domain", domain_->text()},
                               {"id", former.id},
                               {"name", name_of(contents.fullchain_pem())},
                               {"former", to_json(former.contents)}};
     job.step(replace_step, Sensitive(json::serialize(record)));
-    domain_.api().has_changed_something();
-    const std::string id = domain_.replace(former.id, contents, job);
+    domain_->api().has_changed_something();
+    const std::string id = domain_->replace(former.id, contents, job);
     job.output("certificate_id", id);
     state(job).remove(former.id, job);
     state(job).add({id, name_of(contents.fullchain_pem())}, job);
@@ -233,38 +240,38 @@ json::object record_of(std::string_view text, const Domain& domain) {
 
 }  // namespace
 
-void DomainDeployment::undo_bind(std::string_view text, const certcast::Job& job) {
-    const json::object record = record_of(text, domain_);
+void DomainDeployer::undo_bind(std::string_view text, const certcast::Job& job) {
+    const json::object record = record_of(text, *domain_);
     const Binding now = live_binding(job);
     if (text_in(record, "id") != now.id) {
-        job.info(domain_.text() + " is left as it is: it does not have what certcast bound");
+        job.info(domain_->text() + " is left as it is: it does not have what certcast bound");
         return;
     }
     until_done(
-        "binding " + domain_.text() + " to its former certificate",
-        [&] { domain_.restore(part_of(record, "former"), job); },
+        "binding " + domain_->text() + " to its former certificate",
+        [&] { domain_->restore(part_of(record, "former"), job); },
         [&] { return text_in(record, "id") != live_binding(job).id; }, job);
     expect_bound(job);
 }
 
-void DomainDeployment::undo_replace(std::string_view text, const certcast::Job& job) {
-    const json::object record = record_of(text, domain_);
+void DomainDeployer::undo_replace(std::string_view text, const certcast::Job& job) {
+    const json::object record = record_of(text, *domain_);
     const std::string former_id(text_in(record, "id").value_or(""));
     const Contents former = contents_in(part_of(record, "former"));
     const Binding now = live_binding(job);
     const bool has_former = now.pem ? holds(*now.pem, former.fullchain_pem()) : now.id == former_id;
     if (has_former) return;
     if (now.id.empty() || (now.pem && name_of(*now.pem) != text_in(record, "name"))) {
-        job.info(domain_.text() + " is left as it is: it does not have what certcast put there");
+        job.info(domain_->text() + " is left as it is: it does not have what certcast put there");
         return;
     }
     if (former.key_pem.empty()) {
-        throw certcast::config_error(domain_.text() +
+        throw certcast::config_error(domain_->text() +
                                      ": the former certificate cannot be brought back, because "
                                      "certcast has not put it there, and its key is told to nobody")
             .permanent();
     }
-    const std::string id = domain_.replace(now.id, former, job);
+    const std::string id = domain_->replace(now.id, former, job);
     state(job).remove(now.id, job);
     state(job).remove(former_id, job);
     state(job).add({id, name_of(former.fullchain_pem())}, job);
@@ -273,13 +280,13 @@ void DomainDeployment::undo_replace(std::string_view text, const certcast::Job& 
 }
 
 /// What is left behind serves nobody, so that is no reason to fail.
-void DomainDeployment::undo_upload(std::string_view text, const certcast::Job& job) {
+void DomainDeployer::undo_upload(std::string_view text, const certcast::Job& job) {
     const json::value record = json::parse(text);
     const Contents contents = contents_in(record.as_object());
     const std::string name = name_of(contents.fullchain_pem());
     try {
-        const auto id = domain_.find(contents, job);
-        if (id && domain_.remove({*id, name}, job)) state(job).remove(*id, job);
+        const auto id = domain_->find(contents, job);
+        if (id && domain_->remove({*id, name}, job)) state(job).remove(*id, job);
     } catch (const certcast::DeployerError& error) {
         if (error.category() == CERTCAST_CANCELLED_ERROR) throw;
         job.warning("the uploaded certificate " + name + " is left: " + error.what());

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "plugins/cdn/domain.hpp"
+#include "plugins/cdn/state.hpp"
+
+#include <certcast/job.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cdn {
+
+/// The stages of the deployers to such domains. A certificate is uploaded once, whatever is
+/// interrupted: it is found again. Contents are replaced only where certcast has put the former
+/// ones there, and so can bring them back.
+class DomainDeployer {
+public:
+    virtual ~DomainDeployer() = default;
+
+    void inspect(certcast::Job& job);
+    void deploy(certcast::Job& job);
+    void verify(certcast::Job& job);
+    /// Removes what certcast has uploaded for this domain and nobody uses any more.
+    void settle(certcast::Job& job);
+    void rollback(certcast::Job& job);
+
+protected:
+    /// As the deployment's parameters have it.
+    virtual std::unique_ptr<Domain> domain_of(const certcast::Job& job) = 0;
+
+private:
+    void begin(const certcast::Job& job);
+    State& state(const certcast::Job& job);
+    bool is_as_wanted(const Binding& now, const certcast::Job& job);
+    void tell(const Binding& now, const certcast::Job& job);
+    Binding live_binding(const certcast::Job& job);
+    void expect_bound(const certcast::Job& job);
+
+    template <typename Try, typename IsDone>
+    void until_done(const std::string& what, Try once, IsDone is_done, const certcast::Job& job);
+    Uploaded uploaded(const certcast::Job& job);
+    Uploaded upload(const Contents& contents, const certcast::Job& job);
+    void replace(const Kept& former, const certcast::Job& job);
+    void bind(const Binding& before, const certcast::Job& job);
+
+    void undo_bind(std::string_view record, const certcast::Job& job);
+    void undo_replace(std::string_view record, const certcast::Job& job);
+    void undo_upload(std::string_view record, const certcast::Job& job);
+
+    std::unique_ptr<Domain> domain_;
+    std::chrono::milliseconds poll_{};
+    std::optional<State> state_;
+};
+
+}  // namespace cdn
