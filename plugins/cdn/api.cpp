@@ -24,13 +24,20 @@ bool passes(const certcast::DeployerError& error) {
            error.category() == CERTCAST_TIMEOUT_ERROR || error.retry() == CERTCAST_RETRY_LATER;
 }
 
-Api::Answer Api::send(const http::Request& request, const certcast::Job& job) {
-    http::Response response = client_.send(request, job);
-    std::optional<Refusal> refusal = read_refusal_(response);
-    if (!refusal) return {std::move(response), {}, {}};
-    if (!refusal->retry_after) refusal->retry_after = response.retry_after();
-    const Meaning meaning = meaning_of(*refusal, known_);
-    return {std::nullopt, *std::move(refusal), meaning};
+Api::Answer Api::send(const MakeRequest& make, bool only_once, const certcast::Job& job) {
+    for (;;) {
+        http::Request request = make();
+        request.only_once = only_once;
+        http::Response response = client_.send(request, job);
+        std::optional<Refusal> refusal = read_refusal_(response);
+        if (!refusal) return {std::move(response), {}, {}};
+        if (!refusal->retry_after) refusal->retry_after = response.retry_after();
+        const Meaning meaning = meaning_of(*refusal, known_);
+        if (meaning != Meaning::auth || !renew_) {
+            return {std::nullopt, *std::move(refusal), meaning};
+        }
+        std::exchange(renew_, nullptr)(job);
+    }
 }
 
 Api::Answer Api::ask_despite(std::initializer_list<Meaning> meanings, const std::string& what,
@@ -39,7 +46,7 @@ Api::Answer Api::ask_despite(std::initializer_list<Meaning> meanings, const std:
         milliseconds at_least{0};
         std::string now;
         try {
-            Answer answer = send(request(), job);
+            Answer answer = send(request, false, job);
             if (answer.response) return answer;
             if (std::find(meanings.begin(), meanings.end(), answer.meaning) != meanings.end()) {
                 return answer;
@@ -61,9 +68,7 @@ http::Response Api::ask(const std::string& what, const MakeRequest& request,
 
 http::Response Api::ask_once(const std::string& what, const MakeRequest& request,
                              const certcast::Job& job) {
-    http::Request once = request();
-    once.only_once = true;
-    Answer answer = send(once, job);
+    Answer answer = send(request, true, job);
     if (!answer.response) throw_refusal(what, answer.refusal, answer.meaning);
     return *std::move(answer.response);
 }

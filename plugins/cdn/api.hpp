@@ -28,6 +28,9 @@ public:
         std::span<const CodeMeaning> known)
         : client_(std::move(settings)), read_refusal_(std::move(read_refusal)), known_(known) {}
 
+    /// Called once where the credentials are refused; then the request is tried again.
+    void renews_by(std::function<void(const certcast::Job&)> renew) { renew_ = std::move(renew); }
+
     /// From now on it waits for what may pass, as long as the stage lasts.
     void has_changed_something() { is_patient_ = true; }
 
@@ -48,11 +51,12 @@ public:
                        const MakeRequest& request, const certcast::Job& job);
 
 private:
-    Answer send(const certcast::http::Request& request, const certcast::Job& job);
+    Answer send(const MakeRequest& make, bool only_once, const certcast::Job& job);
 
     certcast::http::Client client_;
     ReadRefusal read_refusal_;
     std::span<const CodeMeaning> known_;
+    std::function<void(const certcast::Job&)> renew_;
     bool is_patient_ = false;
 };
 

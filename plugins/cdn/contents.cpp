@@ -32,15 +32,18 @@ Contents contents_in(const json::object& object) {
 std::string name_of(std::string_view fullchain_pem) {
     std::string all;
     for (const std::string& der : certcast::certificates_in(fullchain_pem)) all += der;
-    constexpr std::size_t digits = 24;  // of the SHA-256: who collides with oneself by chance?
+    constexpr std::size_t digits = 22;  // of the SHA-256; some vendors show no longer names
     return std::string(upload_prefix) + sha256_hex(all).substr(0, digits);
+}
+
+bool holds_leaf(std::string_view shown_pem, std::string_view leaf_pem) {
+    const auto shown = certcast::first_certificate(shown_pem);
+    return shown && shown == certcast::first_certificate(leaf_pem);
 }
 
 bool holds(std::string_view shown_pem, std::string_view fullchain_pem) {
     const std::vector<std::string> shown = certcast::certificates_in(shown_pem);
-    const std::vector<std::string> wanted = certcast::certificates_in(fullchain_pem);
-    if (shown.empty() || wanted.empty()) return false;
-    return shown.size() == 1 ? shown.front() == wanted.front() : shown == wanted;
+    return !shown.empty() && shown == certcast::certificates_in(fullchain_pem);
 }
 
 }  // namespace cdn

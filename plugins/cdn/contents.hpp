@@ -28,8 +28,9 @@ std::string name_of(std::string_view fullchain_pem);
 /// What all of those names begin with.
 inline constexpr std::string_view upload_prefix = "certcast_";
 
-/// Whether PEM text that a vendor shows holds this certificate, and its chain where it holds more
-/// than one.
+/// Whether PEM text that a vendor shows begins with this certificate.
+bool holds_leaf(std::string_view shown_pem, std::string_view leaf_pem);
+/// Whether it holds these certificates, and no others.
 bool holds(std::string_view shown_pem, std::string_view fullchain_pem);
 
 }  // namespace cdn

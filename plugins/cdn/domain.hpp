@@ -5,10 +5,12 @@
 #include "plugins/cdn/state.hpp"
 
 #include <boost/json/object.hpp>
+#include <certcast/errors.hpp>
 #include <certcast/job.hpp>
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace cdn {
 
@@ -30,6 +32,10 @@ public:
     /// For messages, as in "the domain shop.example at Example Cloud".
     virtual std::string text() const = 0;
     virtual Binding binding(const certcast::Job& job) = 0;
+    /// Whether a certificate that is shown is this one. Vendors may complete chains.
+    virtual bool shows(std::string_view pem, const Contents& contents) const {
+        return holds_leaf(pem, contents.leaf_pem);
+    }
     /// The id of a certificate that is there with these contents.
     virtual std::optional<std::string> find(const Contents& contents, const certcast::Job& job) = 0;
     // These three ask once: whether it was done, when the answer is lost, is seen by looking.
@@ -37,11 +43,15 @@ public:
     /// `before`: what it is bound to now, with settings that are to stay.
     virtual void bind(const Uploaded& certificate, const Binding& before,
                       const certcast::Job& job) = 0;
-    /// Binds it to what `former` says, or switches HTTPS off where there was none.
-    virtual void restore(const boost::json::object& former, const certcast::Job& job) = 0;
+    /// Binds it to the certificate that `former` says, or switches HTTPS off where there was none.
+    /// What else is set by `now` stays.
+    virtual void restore(const boost::json::object& former, const Binding& now,
+                         const certcast::Job& job) = 0;
     /// False: something still uses it. One that is not there counts as removed.
     virtual bool remove(const Uploaded& certificate, const certcast::Job& job) = 0;
     virtual Api& api() = 0;
+    /// False: what is uploaded is served.
+    virtual bool binds() const { return true; }
 
     /// Whether contents are replaced at all.
     virtual bool replaces() const { return false; }
@@ -51,10 +61,27 @@ public:
     }
     /// Whether contents are replaced that certcast has not put there, and cannot bring back.
     virtual bool takes_over() const { return false; }
+    /// Whether it may be bound to another certificate where contents are refused.
+    virtual bool binds_as_well() const { return false; }
     /// Gives the id that it has afterwards.
     virtual std::string replace(const std::string& id, const Contents&, const certcast::Job&) {
         return id;
     }
 };
+
+/// Before such a change.
+inline void warn_of_loss(const Domain& domain, const certcast::Job& job) {
+    job.warning(domain.text() +
+                " has a certificate that is not among the uploaded ones: it cannot be bound again, "
+                "should this one fail");
+}
+/// Says of a domain that its former certificate cannot be bound again: certcast has not put it
+/// there, and the vendor does not have it under an id.
+[[noreturn]] inline void throw_lost(const Domain& domain) {
+    throw certcast::config_error(domain.text() +
+                                 ": the former certificate cannot be bound again, because it was "
+                                 "never among the uploaded ones; bind it by hand")
+        .permanent();
+}
 
 }  // namespace cdn

@@ -26,6 +26,15 @@ constexpr std::string_view upload_step = "upload";
 constexpr std::string_view bind_step = "bind";
 constexpr std::string_view replace_step = "replace";
 
+/// Of a step that changed what the domain has.
+json::object record_of(std::string_view text, const Domain& domain) {
+    json::object record = json::parse(text).as_object();
+    const std::string its_domain(text_in(record, "domain").value_or(""));
+    if (its_domain == domain.text()) return record;
+    throw certcast::config_error("what is to be undone is " + its_domain +
+                                 ", and the pipeline leads to " + domain.text());
+}
+
 }  // namespace
 
 void DomainDeployer::begin(const certcast::Job& job) {
@@ -44,22 +53,27 @@ void DomainDeployer::deploy(certcast::Job& job) {
     // What somebody has begun is not mixed with what this does.
     const Binding before = live_binding(job);
     if (is_as_wanted(before, job)) return job.changed(0, false);
-    const std::optional<Kept> kept = state(job).kept();
-    const bool is_known = kept && kept->id == before.id;
-    const bool is_mine = is_known || (domain_->takes_over() && !before.id.empty());
-    if (is_mine && domain_->may_replace(before, contents_of(job), job)) {
-        replace(is_known ? *kept : Kept{before.id, {}}, job);
-    } else {
+    const std::optional<Kept> kept = kept_for(before, job);
+    const bool may_replace = kept || (domain_->takes_over() && !before.id.empty());
+    if (!may_replace || !domain_->may_replace(before, contents_of(job), job)) {
         bind(before, job);
+    } else {
+        try {
+            replace(kept.value_or(Kept{before.id, {}}), job);
+        } catch (const certcast::config_error& error) {
+            if (!domain_->binds_as_well()) throw;
+            job.info("another certificate takes its place: " + std::string(error.what()));
+            bind(before, job);
+        }
     }
     job.changed();
-    expect_bound(job);
+    expect_bound([&](const Binding& now) { return is_as_wanted(now, job); }, job);
 }
 
 void DomainDeployer::verify(certcast::Job& job) {
     begin(job);
     if (job.recovering()) return;  // it was brought back by the step
-    const Binding now = domain_->binding(job);
+    const Binding now = live_binding(job);
     if (!is_as_wanted(now, job)) {
         throw certcast::conflict_error(domain_->text() +
                                        " does not have the certificate that it was given: somebody "
@@ -74,10 +88,15 @@ void DomainDeployer::settle(certcast::Job& job) {
     const std::vector<Uploaded> all = state(job).certificates();
     for (const Uploaded& one : all) {
         if (one.id == in_use) continue;
-        if (!one.is_ours || domain_->remove(one, job)) {
-            state(job).remove(one.id, job);
-        } else {
-            job.debug("the certificate " + one.id + " (" + one.name + ") is still in use");
+        try {
+            if (!one.is_ours || domain_->remove(one, job)) {
+                state(job).remove(one.id, job);
+            } else {
+                job.debug("the certificate " + one.id + " (" + one.name + ") is still in use");
+            }
+        } catch (const certcast::remote_error& error) {
+            job.warning("the certificate " + one.id + " (" + one.name +
+                        ") is left: " + error.what());
         }
     }
 }
@@ -101,17 +120,31 @@ State& DomainDeployer::state(const certcast::Job& job) {
     return *state_;
 }
 
-/// By what the vendor shows; where it shows no certificate, by what is known of its id.
+/// What the domain has now, where certcast has put it there and nobody else has since.
+std::optional<Kept> DomainDeployer::kept_for(const Binding& now, const certcast::Job& job) {
+    const std::optional<Kept>& kept = state(job).kept();
+    if (!kept || kept->id != now.id || !has_contents(now, kept->contents, job)) return std::nullopt;
+    return kept;
+}
+
 bool DomainDeployer::is_as_wanted(const Binding& now, const certcast::Job& job) {
     if (now.id.empty() || !now.under_way.empty() || !now.failure.empty()) return false;
-    const std::string fullchain = job.fullchain_pem();
-    if (now.pem) return holds(*now.pem, fullchain);
-    const std::string name = name_of(fullchain);
+    const Contents wanted{job.leaf_pem(), job.chain_pem(), {}};
+    if (now.pem) return domain_->shows(*now.pem, wanted);
+    const std::string name = name_of(wanted.fullchain_pem());
+    // Contents under one id stay the same, but for vendors that have them replaced.
     if (!domain_->replaces() && state(job).has(now.id, name)) return true;
     const std::optional<Kept>& kept = state(job).kept();
     const bool is_another =
         kept && kept->id == now.id && name_of(kept->contents.fullchain_pem()) != name;
-    return !is_another && domain_->find({job.leaf_pem(), job.chain_pem(), {}}, job) == now.id;
+    return !is_another && has_contents(now, wanted, job);
+}
+
+/// By what the vendor shows; where it shows no certificate, by which one it finds.
+bool DomainDeployer::has_contents(const Binding& now, const Contents& contents,
+                                  const certcast::Job& job) {
+    if (now.pem) return domain_->shows(*now.pem, contents);
+    return domain_->find(contents, job) == now.id;
 }
 
 void DomainDeployer::tell(const Binding& now, const certcast::Job& job) {
@@ -136,26 +169,18 @@ Binding DomainDeployer::live_binding(const certcast::Job& job) {
     return now;
 }
 
-void DomainDeployer::expect_bound(const certcast::Job& job) {
-    const Binding now = live_binding(job);
-    if (!now.failure.empty()) throw certcast::remote_error(domain_->text() + ": " + now.failure);
-}
-
-Uploaded DomainDeployer::uploaded(const certcast::Job& job) {
-    const Contents contents = contents_of(job);
-    const std::string name = name_of(contents.fullchain_pem());
-    Uploaded certificate{{}, name};
-    if (auto found = domain_->find(contents, job)) {
-        certificate.id = *std::move(found);
-        if (state(job).has(certificate.id, name)) return certificate;
-    } else {
-        const json::object record{{"leaf", contents.leaf_pem}, {"chain", contents.chain_pem}};
-        job.step(upload_step, json::serialize(record));
-        domain_->api().has_changed_something();
-        certificate = upload(contents, job);
-    }
-    state(job).add(certificate, job);
-    return certificate;
+/// What is read may be older than what was written.
+template <typename IsIt>
+void DomainDeployer::expect_bound(IsIt is_it, const certcast::Job& job) {
+    const auto look = [&]() -> std::string {
+        const Binding now = domain_->binding(job);
+        if (!now.under_way.empty()) return now.under_way;
+        if (!now.failure.empty()) {
+            throw certcast::remote_error(domain_->text() + ": " + now.failure);
+        }
+        return is_it(now) ? "" : "it still has another certificate";
+    };
+    wait_until_done(domain_->text(), look, poll_, job);
 }
 
 /// Whether an answer that is lost, or a refusal that may pass, was one that did it, nobody knows:
@@ -180,6 +205,50 @@ void DomainDeployer::until_done(const std::string& what, Try once, IsDone is_don
     }
 }
 
+void DomainDeployer::bind(const Binding& before, const certcast::Job& job) {
+    const std::optional<Kept> kept = kept_for(before, job);
+    const Uploaded certificate = uploaded(job);
+    job.output("certificate_id", certificate.id);
+    if (domain_->binds()) {
+        json::object record{
+            {"domain", domain_->text()}, {"id", certificate.id}, {"former", before.settings}};
+        // Proven before this one is, another domain may have it removed.
+        if (kept) record["former_contents"] = to_json(kept->contents);
+        job.step(bind_step, Sensitive(json::serialize(record)));
+        domain_->api().has_changed_something();
+        bind_to(certificate, before, job);
+    }
+    if (certificate.is_ours) state(job).keep({certificate.id, contents_of(job)}, job);
+}
+
+void DomainDeployer::bind_to(const Uploaded& certificate, Binding now, const certcast::Job& job) {
+    until_done(
+        "binding " + domain_->text() + " to the certificate " + certificate.id,
+        [&] { domain_->bind(certificate, now, job); },
+        [&] {
+            now = live_binding(job);
+            return now.id == certificate.id && now.failure.empty();
+        },
+        job);
+}
+
+Uploaded DomainDeployer::uploaded(const certcast::Job& job) {
+    const Contents contents = contents_of(job);
+    const std::string name = name_of(contents.fullchain_pem());
+    Uploaded certificate{{}, name};
+    if (auto found = domain_->find(contents, job)) {
+        certificate.id = *std::move(found);
+        if (state(job).has(certificate.id, name)) return certificate;
+    } else {
+        const json::object record{{"leaf", contents.leaf_pem}, {"chain", contents.chain_pem}};
+        job.step(upload_step, json::serialize(record));
+        domain_->api().has_changed_something();
+        certificate = upload(contents, job);
+    }
+    state(job).add(certificate, job);
+    return certificate;
+}
+
 /// A second one would be there for ever.
 Uploaded DomainDeployer::upload(const Contents& contents, const certcast::Job& job) {
     Uploaded certificate;
@@ -194,74 +263,98 @@ Uploaded DomainDeployer::upload(const Contents& contents, const certcast::Job& j
     return certificate;
 }
 
-void DomainDeployer::bind(const Binding& before, const certcast::Job& job) {
-    const Uploaded certificate = uploaded(job);
-    job.output("certificate_id", certificate.id);
-    const json::object record{
-        {"domain", domain_->text()}, {"id", certificate.id}, {"former", before.settings}};
-    job.step(bind_step, json::serialize(record));
-    domain_->api().has_changed_something();
-    Binding now = before;
-    until_done(
-        "binding " + domain_->text() + " to the certificate " + certificate.id,
-        [&] { domain_->bind(certificate, now, job); },
-        [&] {
-            now = live_binding(job);
-            return now.id == certificate.id && now.failure.empty();
-        },
-        job);
-    if (domain_->replaces()) state(job).keep({certificate.id, contents_of(job)}, job);
-}
-
 void DomainDeployer::replace(const Kept& former, const certcast::Job& job) {
     const Contents contents = contents_of(job);
     const json::object record{{"domain", domain_->text()},
                               {"id", former.id},
-                              {"name", name_of(contents.fullchain_pem())},
+                              {"leaf", contents.leaf_pem},
+                              {"chain", contents.chain_pem},
                               {"former", to_json(former.contents)}};
     job.step(replace_step, Sensitive(json::serialize(record)));
     domain_->api().has_changed_something();
     const std::string id = domain_->replace(former.id, contents, job);
     job.output("certificate_id", id);
-    state(job).remove(former.id, job);
-    state(job).add({id, name_of(contents.fullchain_pem())}, job);
-    state(job).keep({id, contents}, job);
+    has_replaced(former.id, {id, contents}, job);
 }
 
-namespace {
-
-json::object record_of(std::string_view text, const Domain& domain) {
-    json::object record = json::parse(text).as_object();
-    const std::string its_domain(text_in(record, "domain").value_or(""));
-    if (its_domain == domain.text()) return record;
-    throw certcast::config_error("what is to be undone is " + its_domain +
-                                 ", and the pipeline leads to " + domain.text());
+void DomainDeployer::has_replaced(const std::string& former_id, const Kept& now,
+                                  const certcast::Job& job) {
+    state(job).remove(former_id, job);
+    state(job).add({now.id, name_of(now.contents.fullchain_pem())}, job);
+    state(job).keep(now, job);
 }
 
-}  // namespace
+/// A change that has no end is no reason not to undo it: half of the time is for waiting.
+Binding DomainDeployer::binding_to_undo(const certcast::Job& job) {
+    const auto until = std::chrono::steady_clock::now() + job.remaining() / 2;
+    Binding now;
+    const auto look = [&]() -> std::string {
+        now = domain_->binding(job);
+        return std::chrono::steady_clock::now() < until ? now.under_way : "";
+    };
+    wait_until_done(domain_->text(), look, poll_, job);
+    return now;
+}
 
 void DomainDeployer::undo_bind(std::string_view text, const certcast::Job& job) {
     const json::object record = record_of(text, *domain_);
-    const Binding now = live_binding(job);
-    if (text_in(record, "id") != now.id) {
+    const std::string id(text_in(record, "id").value_or(""));
+    Binding now = binding_to_undo(job);
+    if (now.id != id) {
+        wait_for(domain_->text(), "what is read may be older than what was written", poll_, job);
+        now = binding_to_undo(job);
+    }
+    if (now.id != id) {
         job.info(domain_->text() + " is left as it is: it does not have what certcast bound");
         return;
     }
+    const json::object& contents = part_of(record, "former_contents");
+    if (contents.empty()) {
+        restore(part_of(record, "former"), now, job);
+    } else {
+        bind_again(contents_in(contents), now, job);
+    }
+    expect_bound([&](const Binding& after) { return after.id != id; }, job);
+}
+
+void DomainDeployer::restore(const json::object& former, Binding now, const certcast::Job& job) {
+    const std::string id = now.id;
     until_done(
         "binding " + domain_->text() + " to its former certificate",
-        [&] { domain_->restore(part_of(record, "former"), job); },
-        [&] { return text_in(record, "id") != live_binding(job).id; }, job);
-    expect_bound(job);
+        [&] { domain_->restore(former, now, job); },
+        [&] {
+            now = binding_to_undo(job);
+            return now.id != id;
+        },
+        job);
+}
+
+void DomainDeployer::bind_again(const Contents& former, const Binding& now,
+                                const certcast::Job& job) {
+    Uploaded certificate{{}, name_of(former.fullchain_pem())};
+    if (auto found = domain_->find(former, job)) {
+        certificate.id = *std::move(found);
+    } else {
+        certificate = upload(former, job);
+    }
+    if (!state(job).has(certificate.id, certificate.name)) state(job).add(certificate, job);
+    bind_to(certificate, now, job);
+    state(job).keep({certificate.id, former}, job);
 }
 
 void DomainDeployer::undo_replace(std::string_view text, const certcast::Job& job) {
     const json::object record = record_of(text, *domain_);
     const std::string former_id(text_in(record, "id").value_or(""));
     const Contents former = contents_in(part_of(record, "former"));
-    const Binding now = live_binding(job);
-    const bool has_former = now.pem ? holds(*now.pem, former.fullchain_pem()) : now.id == former_id;
-    if (has_former) return;
-    if (now.id.empty() || (now.pem && name_of(*now.pem) != text_in(record, "name"))) {
+    const Contents newer = contents_in(record);
+    const Binding now = binding_to_undo(job);
+    std::optional<std::string> id;
+    if (!now.pem) {
+        id = domain_->find(newer, job);  // perhaps another id, which is not live yet
+    } else if (domain_->shows(*now.pem, newer)) {
+        id = now.id;
+    }
+    if (!id) {
         job.info(domain_->text() + " is left as it is: it does not have what certcast put there");
         return;
     }
@@ -271,12 +364,10 @@ void DomainDeployer::undo_replace(std::string_view text, const certcast::Job& jo
                                      "certcast has not put it there, and its key is told to nobody")
             .permanent();
     }
-    const std::string id = domain_->replace(now.id, former, job);
-    state(job).remove(now.id, job);
+    const std::string after = domain_->replace(*id, former, job);
     state(job).remove(former_id, job);
-    state(job).add({id, name_of(former.fullchain_pem())}, job);
-    state(job).keep({id, former}, job);
-    expect_bound(job);
+    has_replaced(*id, {after, former}, job);
+    expect_bound([&](const Binding& found) { return has_contents(found, former, job); }, job);
 }
 
 /// What is left behind serves nobody, so that is no reason to fail.

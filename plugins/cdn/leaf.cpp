@@ -10,6 +10,7 @@
 #include <certcast/pem.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <memory>
 
 namespace cdn {
@@ -44,9 +45,11 @@ std::vector<std::string> names_of(const X509& certificate) {
         if (name->type != GEN_DNS) continue;
         const auto* const text =
             reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
-        found.emplace_back(text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+        std::string& host =
+            found.emplace_back(text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+        std::transform(host.begin(), host.end(), host.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     }
-    std::sort(found.begin(), found.end());
     return found;
 }
 

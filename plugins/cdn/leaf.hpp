@@ -12,7 +12,7 @@ struct Leaf {
     std::time_t not_before = 0;
     std::time_t not_after = 0;
     std::string key;                 ///< as in "RSA_2048", "EC_prime256v1"
-    std::vector<std::string> names;  ///< of hosts, sorted
+    std::vector<std::string> names;  ///< of hosts, in small letters
 };
 
 /// The first certificate in PEM text. Throws config_error where there is none.

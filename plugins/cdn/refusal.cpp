@@ -17,14 +17,17 @@ bool fits(std::string_view code, std::string_view known) {
 Meaning meaning_of(const Refusal& refusal, std::span<const CodeMeaning> known) {
     for (const auto& [code, meaning, words] : known) {
         const bool says_so = refusal.message.find(words) != std::string::npos;
-        if (says_so && fits(refusal.code, code)) return meaning;
+        if (!says_so || !fits(refusal.code, code)) continue;
+        // In trouble, it does not mean what it says.
+        return meaning == Meaning::config && refusal.status >= 500 ? Meaning::later : meaning;
     }
     switch (refusal.status) {
         case 401:
         case 403:
             return Meaning::auth;
         case 404:
-            return Meaning::missing;
+            // With a code that is not known, it may be the address that is not there.
+            return refusal.code.empty() ? Meaning::missing : Meaning::refused;
         case 409:
         case 412:
             return Meaning::conflict;

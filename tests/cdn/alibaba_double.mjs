@@ -505,12 +505,12 @@ function describeUserDomains({DomainName = '', DomainSearchType = 'full_match', 
     return {PageNumber: page, PageSize: size, TotalCount: names.length, Domains: {PageData: pageData}};
 }
 
-/** Documented: one that no domain has switched on "does not exist". Assumed: the code for that. */
+/** Documented: one that no domain has switched on "does not exist"; the list is JSON in a text. */
 function describeCertificateInfoById({CertId}) {
     const users = usersOf(CertId);
-    if (users.length === 0) throw new Refusal('Certificate.NotFound', 'The certificate does not exist.', 404);
+    if (users.length === 0) throw new Refusal('CertNotExisted', 'The specified certificate does not exist.');
     const {certificate, name} = certificateOf(CertId);
-    return {CertInfos: {CertInfo: [{CertId, CertName: name, CertType: 'cas', DomainList: users.join(','),
+    return {CertInfos: {CertInfo: [{CertId, CertName: name, CertType: 'cas', DomainList: JSON.stringify(users),
         HttpsCrt: certificate}]}};
 }
 

@@ -179,9 +179,9 @@ async function judgeBinding(double, clients, {first, second}, [id, secondId]) {
         new cdn.DescribeCertificateInfoByIDRequest({certId: String(certId)}))).body.certInfos.certInfo;
     const [used] = await users(id);
     checkEqual('CDN tells what uses it', [used.certId, used.certName, used.domainList],
-        [String(id), 'shop_1', wildcard]);
+        [String(id), 'shop_1', JSON.stringify([wildcard])]);
     await checkRefused('.. and of one that nothing uses, that there is none', () => users(secondId),
-        'Certificate.NotFound');
+        'CertNotExisted');
     const resources = async (certIds) => (await clients.cas.listCloudResources(
         new cas.ListCloudResourcesRequest({certIds}))).body;
     checkEqual('so does the service, of all products',

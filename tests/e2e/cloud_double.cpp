@@ -31,6 +31,7 @@ std::string text_of(const json::object& object, const char* key) {
 CloudDouble::CloudDouble(const Workspace& workspace, const std::string& script,
                          const json::object& settings)
     : folder_(workspace / ("double-" + fs::path(script).stem().string())) {
+    fs::remove_all(folder_);
     fs::create_directories(folder_);
     workspace.issue("double", {.names = {"IP:127.0.0.1", "DNS:localhost"}});
     fs::copy_file(workspace / "double.pem", folder_ / "server.pem");

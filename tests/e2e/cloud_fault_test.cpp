@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -139,6 +140,17 @@ TEST_CASE("a change that never becomes live ends at the deadline") {
     }
 }
 
+TEST_CASE("a change that never becomes live is undone all the same") {
+    for (const CloudVendor& vendor : {alibaba(), cloudflare()}) {
+        if (!cdn_is_installed()) return;
+        CAPTURE(vendor.plugin);
+        Cloud cloud(vendor, {{"polls", -1}});
+        cloud.workspace().run(
+            cloud.pipeline("former", {}, "timeouts = { deploy = \"1s\", rollback = \"1s\" }\n"));
+        CHECK(cloud.served().empty());
+    }
+}
+
 TEST_CASE("wrong credentials are told from everything else, and nothing is tried with them") {
     for (const CloudVendor& vendor : cloud_vendors()) {
         CAPTURE(vendor.plugin);
@@ -149,6 +161,25 @@ TEST_CASE("wrong credentials are told from everything else, and nothing is tried
         CHECK(run.text("cloud", "status") == "failed");
         CHECK(category(run) == "auth");
         CHECK(cloud.certificates() == 0);
+    }
+}
+
+TEST_CASE("credentials that are refused are asked for once more") {
+    for (const CloudVendor& vendor : cloud_vendors()) {
+        if (vendor.plugin == "cloudflare") continue;  // a token that is refused stays so
+        CAPTURE(vendor.plugin);
+        Cloud cloud(vendor);
+        // A program that gives the right one at the second time.
+        const auto program = cloud.workspace().folder().write(
+            "secret.sh",
+            "#!/bin/sh\nset -e\ncd \"${0%/*}\"\n"
+            "if [ -e asked ]; then echo the-secret; else touch asked; echo old; fi\n");
+        std::filesystem::permissions(program, std::filesystem::perms(0700));
+        const Run run =
+            cloud.workspace().run(with(cloud.pipeline("former"), "{ env = \"CLOUD_SECRET\" }",
+                                       "{ command = [\"" + program.string() + "\"] }"));
+        CAPTURE(run.output);
+        CHECK(run.text("cloud", "status") == "changed");
     }
 }
 

@@ -114,6 +114,40 @@ TEST_CASE("each domain of a deployment has an outcome of its own") {
     }
 }
 
+TEST_CASE("what one domain has proven and cleaned up, another brings back where it fails") {
+    for (const CloudVendor& vendor : {alibaba(), tencent(), huawei()}) {
+        if (!cdn_is_installed()) return;
+        CAPTURE(vendor.plugin);
+        boost::json::object state = vendor.settings.at("state").as_object();
+        boost::json::object& domains = state.at("domains").as_object();
+        domains["other.shop.example"] = domains.at("shop.example");
+        Cloud cloud(vendor, {{"state", state}});
+        for (const char* name : {"first", "second"}) {
+            cloud.issue(name, KeyKind::p256, {"DNS:shop.example", "DNS:*.shop.example"});
+        }
+        const std::string one = with(cloud.pipeline("second"), "[deploy.cloud", "[deploy.one");
+        const std::string whole = with(with(one, "\"shop.example\"", "\"other.shop.example\""),
+                                       "[deploy.one", "[deploy.other");
+        const std::string other = whole.substr(whole.find("[deploy.other]"));
+        const Run first = cloud.workspace().run(with(one + other, "second", "first"));
+        CAPTURE(first.output);
+        REQUIRE(first.status == 0);
+        // The other begins when the one is settled, and is not proven.
+        const std::string in_vain =
+            with(with(other, "[deploy.other]\n", "[deploy.other]\nneeds = [\"one\"]\n"),
+                 "probe = false", "probe = [{ address = \"127.0.0.1:1\", timeout = \"300ms\" }]");
+        const Run second = cloud.workspace().run(one + in_vain);
+        CAPTURE(second.output);
+        CHECK(second.text("one", "status") == "changed");
+        CHECK(second.text("other", "status") == "failed");
+        CHECK(cloud.served() == cloud.sha256("second"));
+        boost::json::object now = cloud.vendor_double().state();
+        boost::json::object& all = now.at("domains").as_object();
+        all["shop.example"] = all.at("other.shop.example");
+        CHECK(vendor.served(now) == cloud.sha256("first"));
+    }
+}
+
 TEST_CASE(
     "the samples' pipeline deploys to five clouds beside an nginx, and one that hangs is alone") {
     if (!cdn_is_installed()) return;

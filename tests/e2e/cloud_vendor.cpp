@@ -114,7 +114,7 @@ const CloudVendor& huawei() {
         .upload = "ImportCertificate",
         .bind = "UpdateDomainMultiCertificates",
         .renew = "UpdateDomainMultiCertificates",
-        .read = "ShowCertificatesHttpsInfo",
+        .read = "ShowDomainDetailByName",
         .throttled = "APIGW.0308",
         .missing = "CDN.0105",
         .served =
@@ -241,11 +241,18 @@ Cloud::Cloud(CloudVendor vendor, const json::object& more)
     : vendor_(std::move(vendor)),
       intermediate_(make_certificate(
           {.subject = "Test Intermediate", .issuer = &workspace_.authority(), .is_ca = true})),
-      double_(workspace_, vendor_.script, merged(vendor_.settings, more)) {
+      settings_(merged(vendor_.settings, more)) {
+    begin_again(settings_.at("state").as_object());
     workspace_.environment()["CLOUD_SECRET"] = "the-secret";
     // Cloudflare tells certificates for the same hosts apart by their ends alone.
     issue("former", {.names = {"DNS:shop.example"}, .ends_in = 24h * 80}, intermediate_);
     issue("newer");
+}
+
+void Cloud::begin_again(const json::object& state) {
+    settings_["state"] = state;
+    double_.reset();
+    double_ = std::make_unique<CloudDouble>(workspace_, vendor_.script, settings_);
 }
 
 void Cloud::issue(const std::string& name, KeyKind kind, std::vector<std::string> names) {
@@ -295,7 +302,7 @@ void Cloud::expect_key_nowhere(const std::string& certificate, const Run& run) c
     };
     expect_none(run.output + run.errors, "what certcast says");
     expect_none(boost::json::serialize(run.report), "the report");
-    for (const CloudRequest& request : double_.requests()) {
+    for (const CloudRequest& request : double_->requests()) {
         expect_none(request.url, "a URL");
         expect_none(request.headers, "a header");
         const bool takes_keys = request.action == vendor_.upload || request.action == vendor_.renew;
@@ -312,7 +319,7 @@ std::string Cloud::pipeline(const std::string& certificate, const std::string& m
            "\"\ncertificate = \"" + certificate +
            "\"\nprobe = false\nguards = { older = \"off\" }\n" + entry + "[deploy.cloud.config]\n" +
            vendor_.target + " = \"" + vendor_.target_value + "\"\n" +
-           with(vendor_.config, "URL", double_.url()) + "ca_file = \"" +
+           with(vendor_.config, "URL", double_->url()) + "ca_file = \"" +
            (workspace_ / "authority.pem").string() +
            "\"\npoll = \"10ms\"\nrequest_timeout = \"2s\"\n" + more;
 }

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,9 +54,11 @@ public:
 
     const Workspace& workspace() const { return workspace_; }
     Workspace& workspace() { return workspace_; }
-    CloudDouble& vendor_double() { return double_; }
+    const CloudDouble& vendor_double() const { return *double_; }
+    /// Another double, with these objects; it is elsewhere, but the deployment is the same.
+    void begin_again(const boost::json::object& state);
     const CloudVendor& vendor() const { return vendor_; }
-    std::size_t count(std::string_view action) const { return double_.count(action); }
+    std::size_t count(std::string_view action) const { return double_->count(action); }
 
     /// `more`: lines of the deployment's config. `entry`: lines of the deployment itself.
     std::string pipeline(const std::string& certificate, const std::string& more = {},
@@ -73,8 +76,8 @@ public:
     /// Another's certificate of this name.
     void take(const std::string& name, const Cloud& other);
     std::string sha256(const std::string& certificate) const { return sha256_.at(certificate); }
-    std::string served() const { return vendor_.served(double_.state()); }
-    std::size_t certificates() const { return vendor_.certificates(double_.state()); }
+    std::string served() const { return vendor_.served(double_->state()); }
+    std::size_t certificates() const { return vendor_.certificates(double_->state()); }
     /// That nothing which was said, sent in the open or kept shows the key.
     void expect_key_nowhere(const std::string& certificate, const Run& run) const;
 
@@ -84,7 +87,8 @@ private:
     CloudVendor vendor_;
     Workspace workspace_;
     Issued intermediate_;
-    CloudDouble double_;
+    boost::json::object settings_;
+    std::unique_ptr<CloudDouble> double_;
     std::map<std::string, std::string> sha256_;
 };
 

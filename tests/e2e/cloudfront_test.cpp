@@ -120,6 +120,41 @@ TEST_CASE("another kind of key takes another ARN, and the old one goes when noth
     CHECK(cloud.certificates() == 1);
 }
 
+TEST_CASE("what somebody else has imported meanwhile is what undoing brings back") {
+    if (!cdn_is_installed()) return;
+    Cloud cloud(cloudfront());
+    REQUIRE(cloud.run("former").text("cloud", "status") == "changed");
+    // As by hand, under certcast's own ARN.
+    json::object state = cloud.vendor_double().state();
+    const std::string arn = arn_of(state);
+    cloud.issue("theirs");
+    const std::string pem = read_text(cloud.workspace() / "theirs.pem");
+    const std::size_t second = pem.find("-----BEGIN", 10);
+    state.at("certificates").as_object()[arn] = {{"certificate", pem.substr(0, second)},
+                                                 {"chain", pem.substr(second)}};
+    cloud.begin_again(state);
+    const Run in_vain = cloud.run_in_vain("newer");
+    CAPTURE(in_vain.output);
+    CHECK(cloud.served() == cloud.sha256("theirs"));
+    REQUIRE(cloud.run("newer").text("cloud", "status") == "changed");
+    CHECK(cloud.served() == cloud.sha256("newer"));
+}
+
+TEST_CASE("what ACM does not take under an ARN gets another") {
+    if (!cdn_is_installed()) return;
+    Cloud cloud(cloudfront());
+    REQUIRE(cloud.run("former").text("cloud", "status") == "changed");
+    const std::string arn = arn_of(cloud.vendor_double().state());
+    cloud.vendor_double().set_faults(
+        fault("ImportCertificate", R"("error", "code": "ValidationException")"));
+    const Run run = cloud.run("newer");
+    CAPTURE(run.output);
+    CHECK(run.text("cloud", "status") == "changed");
+    CHECK(cloud.served() == cloud.sha256("newer"));
+    CHECK(cloud.certificates() == 1);
+    CHECK(arn_of(cloud.vendor_double().state()) != arn);
+}
+
 TEST_CASE("a certificate that another distribution uses, too, is not replaced under it") {
     if (!cdn_is_installed()) return;
     json::object state = cloudfront().settings.at("state").as_object();

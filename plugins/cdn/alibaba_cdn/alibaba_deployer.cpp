@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -20,7 +21,8 @@ public:
         .vendor = "certcast",
         .needs = certcast::KEY | certcast::NETWORK,
         .timeouts = cdn::timeouts(std::chrono::minutes(15)),
-        .max_certificates = 1};
+        .max_certificates = 1,
+        .max_parallel = 4};
 
     static constexpr auto domain =
         certcast::text("domain")
@@ -38,9 +40,10 @@ public:
         certcast::choice("region", "cn-hangzhou", "ap-southeast-1")
             .default_to("cn-hangzhou")
             .doc("Where certificates are kept: \"ap-southeast-1\" for the international site");
-    static constexpr auto certificates_endpoint = certcast::url("cas_endpoint")
-                                                      .default_to("https://cas.aliyuncs.com")
-                                                      .doc("The Certificate Management Service");
+    static constexpr auto certificates_endpoint =
+        certcast::url("cas_endpoint")
+            .advanced()
+            .doc("The Certificate Management Service; default: the one of the region");
     static constexpr auto cdn_endpoint =
         certcast::url("cdn_endpoint").default_to("https://cdn.aliyuncs.com").advanced().doc("CDN");
     static constexpr auto request_style =
@@ -55,14 +58,26 @@ public:
     static constexpr auto other_files = certcast::other_files(cdn::trust_store);
 
 private:
+    static cdn::Credentials credentials_of(const certcast::Job& job, bool again) {
+        return {std::string(job[access_key_id]), job.secret(access_key_secret, again),
+                job.secret(security_token, again).value_or(certcast::Sensitive())};
+    }
+
     std::unique_ptr<cdn::Domain> domain_of(const certcast::Job& job) override {
         return std::make_unique<cdn::AlibabaDomain>(std::string(job[domain]), access_of(job));
     }
 
+    static std::string_view endpoint_in(std::string_view region_name) {
+        return region_name == "cn-hangzhou" ? "https://cas.aliyuncs.com"
+                                            : "https://cas.ap-southeast-1.aliyuncs.com";
+    }
+
     static cdn::AlibabaAccess access_of(const certcast::Job& job) {
-        return {.credentials = {std::string(job[access_key_id]), job.secret(access_key_secret),
-                                job.secret(security_token).value_or(certcast::Sensitive())},
-                .certificates = cdn::endpoint_of(job[certificates_endpoint]),
+        return {.credentials = credentials_of(job, false),
+                .ask_for_credentials =
+                    [](const certcast::Job& now) { return credentials_of(now, true); },
+                .certificates =
+                    cdn::endpoint_of(job[certificates_endpoint].value_or(endpoint_in(job[region]))),
                 .cdn = cdn::endpoint_of(job[cdn_endpoint]),
                 .region = std::string(job[region]),
                 .asks_by_query = job[request_style] == "query",

@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 #include <boost/json/parse.hpp>
 #include <certcast/errors.hpp>
+#include <certcast/pem.hpp>
 
 #include <array>
 #include <chrono>
@@ -40,7 +41,9 @@ constexpr std::array codes{
     CodeMeaning{"InvalidParameter*", Meaning::config},
     CodeMeaning{"NameRepeat", Meaning::conflict},
     CodeMeaning{"NotFound", Meaning::missing},
-    CodeMeaning{"Certificate.NotFound", Meaning::missing},
+    CodeMeaning{"CertNotExisted", Meaning::missing},
+    // Of a certificate that is not there any more, or is kept in another region.
+    CodeMeaning{"SSLPri.MissingParameter", Meaning::conflict},
     CodeMeaning{"InvalidStatus.DeleteProtection", Meaning::in_use},
 };
 
@@ -75,7 +78,11 @@ std::string id_in(const json::object& object, std::string_view key) {
 AlibabaDomain::AlibabaDomain(std::string domain, AlibabaAccess access)
     : domain_(std::move(domain)),
       access_(std::move(access)),
-      api_(std::move(access_.http), refusal_in, codes) {}
+      api_(std::move(access_.http), refusal_in, codes) {
+    api_.renews_by([this](const certcast::Job& job) {
+        access_.credentials = access_.ask_for_credentials(job);
+    });
+}
 
 std::string AlibabaDomain::text() const {
     return "the domain " + domain_ + " at Alibaba Cloud";
@@ -126,9 +133,8 @@ Binding AlibabaDomain::binding(const certcast::Job& job) {
     for (const char* key : {"CertName", "CertType", "CertRegion"}) {
         if (const auto value = text_in(info, key)) binding.settings[key] = *value;
     }
-    if (const auto pem = text_in(info, "ServerCertificate"); pem && !pem->empty()) {
-        binding.pem = *pem;
-    }
+    const std::string pem(text_in(info, "ServerCertificate").value_or(""));
+    if (certcast::first_certificate(pem)) binding.pem = pem;
     const std::string status(text_in(info, "Status").value_or(""));
     if (status == "checking" || status == "applying") {
         binding.under_way = "its certificate is being brought out (" + status + ")";
@@ -181,11 +187,8 @@ void AlibabaDomain::write(const std::string& what, const FormValues& values,
 
 void AlibabaDomain::bind(const Uploaded& certificate, const Binding& before,
                          const certcast::Job& job) {
-    if (!before.id.empty() && text_in(before.settings, "CertType") != "cas") {
-        job.warning(text() +
-                    " has a certificate that is not in the Certificate Management "
-                    "Service: it cannot be bound again, should this one fail");
-    }
+    const bool is_lost = text_in(before.settings, "CertType") != "cas";
+    if (!before.id.empty() && is_lost) warn_of_loss(*this, job);
     write("binding " + text() + " to the certificate " + certificate.id,
           {{"DomainName", Sensitive(domain_)},
            {"SSLProtocol", Sensitive("on")},
@@ -196,7 +199,9 @@ void AlibabaDomain::bind(const Uploaded& certificate, const Binding& before,
           job);
 }
 
-void AlibabaDomain::restore(const json::object& former, const certcast::Job& job) {
+void AlibabaDomain::restore(const json::object& former, const Binding&, const certcast::Job& job) {
+    const std::string_view type = text_in(former, "CertType").value_or("");
+    if (text_in(former, "SSLProtocol") == "on" && type != "cas") throw_lost(*this);
     FormValues values{{"DomainName", Sensitive(domain_)}};
     for (const char* key : {"SSLProtocol", "CertType", "CertId", "CertName", "CertRegion"}) {
         if (const auto value = text_in(former, key); value && !value->empty()) {
@@ -227,9 +232,9 @@ bool AlibabaDomain::is_used(const Uploaded& certificate, const certcast::Job& jo
     if (answer.response) {
         const json::object info = object_in(*answer.response, what);
         for (const json::object* one : parts_of(part_of(info, "CertInfos"), "CertInfo")) {
-            if (const auto domains = text_in(*one, "DomainList"); domains && !domains->empty()) {
-                return true;
-            }
+            // A list as JSON in a text.
+            const std::string_view domains = text_in(*one, "DomainList").value_or("");
+            if (!domains.empty() && domains != "[]") return true;
         }
     }
     const json::object elsewhere = ask(what, certificates("ListCloudResources"),

@@ -5,6 +5,7 @@
 
 #include <certcast/http.hpp>
 
+#include <functional>
 #include <string>
 
 namespace cdn {
@@ -12,6 +13,8 @@ namespace cdn {
 /// Which domain of Alibaba Cloud CDN, and who asks.
 struct AlibabaAccess {
     Credentials credentials;
+    /// Once more, where these are refused: they may have been renewed.
+    std::function<Credentials(const certcast::Job&)> ask_for_credentials;
     std::string certificates;  ///< URL of the Certificate Management Service
     std::string cdn;           ///< URL of CDN
     std::string region;        ///< where the service keeps certificates
@@ -31,7 +34,8 @@ public:
     Uploaded upload(const Contents& contents, const certcast::Job& job) override;
     void bind(const Uploaded& certificate, const Binding& before,
               const certcast::Job& job) override;
-    void restore(const boost::json::object& former, const certcast::Job& job) override;
+    void restore(const boost::json::object& former, const Binding& now,
+                 const certcast::Job& job) override;
     bool remove(const Uploaded& certificate, const certcast::Job& job) override;
     Api& api() override { return api_; }
 

@@ -81,7 +81,9 @@ std::optional<Refusal> refusal_in(const http::Response& response) {
 }  // namespace
 
 AwsApi::AwsApi(AwsAccess access)
-    : access_(std::move(access)), api_(std::move(access_.http), refusal_in, codes) {}
+    : access_(std::move(access)), api_(std::move(access_.http), refusal_in, codes) {
+    api_.renews_by([this](const certcast::Job& job) { access_.credentials.renew(job); });
+}
 
 Api::MakeRequest AwsApi::to_acm(const std::string& action, const json::object& values,
                                 const certcast::Job& job) {

@@ -37,7 +37,7 @@ std::optional<system_clock::time_point> time_in(std::string_view text) {
 const Credentials& AwsCredentials::get(const certcast::Job& job) {
     constexpr auto early = std::chrono::minutes(5);
     const bool is_over = given_ && given_->until && system_clock::now() + early > *given_->until;
-    if (!given_ || is_over) given_ = source_(job);
+    if (!given_ || is_over) given_ = source_(job, false);
     return given_->credentials;
 }
 

@@ -21,12 +21,14 @@ public:
         Credentials credentials;
         std::optional<std::chrono::system_clock::time_point> until{};
     };
-    using Source = std::function<Given(const certcast::Job&)>;
+    /// `again`: those that it has given were refused.
+    using Source = std::function<Given(const certcast::Job&, bool again)>;
 
     explicit AwsCredentials(Source source) : source_(std::move(source)) {}
 
     /// Asked for again shortly before their end.
     const Credentials& get(const certcast::Job& job);
+    void renew(const certcast::Job& job) { given_ = source_(job, true); }
 
 private:
     Source source_;

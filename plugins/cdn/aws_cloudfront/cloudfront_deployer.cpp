@@ -20,7 +20,8 @@ public:
                                            .vendor = "certcast",
                                            .needs = certcast::KEY | certcast::NETWORK,
                                            .timeouts = cdn::timeouts(std::chrono::minutes(30)),
-                                           .max_certificates = 1};
+                                           .max_certificates = 1,
+                                           .max_parallel = 2};
 
     static constexpr auto distribution = certcast::text("distribution")
                                              .required()
@@ -100,20 +101,21 @@ private:
 
     static cdn::AwsCredentials::Source source_of(const certcast::Job& job) {
         if (job[instance_role]) {
-            return [](const certcast::Job& now) {
+            return [](const certcast::Job& now, bool) {
                 return cdn::ask_metadata(std::string(now[metadata_endpoint]), now);
             };
         }
         if (job.has(credentials_file)) {
-            return [](const certcast::Job& now) -> cdn::AwsCredentials::Given {
+            return [](const certcast::Job& now, bool) -> cdn::AwsCredentials::Given {
                 return {cdn::read_profile(*now[credentials_file], now[profile])};
             };
         }
-        return [](const certcast::Job& now) -> cdn::AwsCredentials::Given {
-            const auto id_from = now.secret(access_key_id_from);
+        return [](const certcast::Job& now, bool again) -> cdn::AwsCredentials::Given {
+            const auto id_from = now.secret(access_key_id_from, again);
             const std::string_view id = id_from ? id_from->text() : now[access_key_id].value_or("");
-            return {{std::string(id), now.secret(secret_access_key).value_or(certcast::Sensitive()),
-                     now.secret(session_token).value_or(certcast::Sensitive())}};
+            const auto none = certcast::Sensitive();
+            return {{std::string(id), now.secret(secret_access_key, again).value_or(none),
+                     now.secret(session_token, again).value_or(none)}};
         };
     }
 };

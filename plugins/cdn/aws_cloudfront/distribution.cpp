@@ -27,6 +27,8 @@ namespace {
 
 // Not seen by CloudFront yet, a new certificate is refused as if it were wrong.
 constexpr std::chrono::minutes longest_lag{1};
+/// Of certificates that certcast has imported; its value is the distribution that they are for.
+constexpr std::string_view tag_key = "certcast";
 
 Sensitive base64_of(std::string_view text) {
     Sensitive encoded;
@@ -105,6 +107,16 @@ std::optional<std::string> Distribution::pem_of(const std::string& arn, const ce
     return pem + std::string(text_in(said, "CertificateChain").value_or(""));
 }
 
+/// By the tag that it got when it was imported.
+bool Distribution::is_of_this_distribution(const std::string& arn, const certcast::Job& job) {
+    const json::object answer = ask_acm("reading the tags of the certificate " + arn,
+                                        "ListTagsForCertificate", {{"CertificateArn", arn}}, job);
+    for (const json::object* tag : parts_of(answer, "Tags")) {
+        if (text_in(*tag, "Key") == tag_key && text_in(*tag, "Value") == id_) return true;
+    }
+    return false;
+}
+
 /// Those that ACM lists with the same end and key are looked at.
 std::optional<std::string> Distribution::find(const Contents& contents, const certcast::Job& job) {
     const std::string what = "looking for the certificate";
@@ -117,8 +129,8 @@ std::optional<std::string> Distribution::find(const Contents& contents, const ce
             const std::string arn(text_in(*one, "CertificateArn").value_or(""));
             if (seconds_in(*one, "NotAfter") != leaf.not_after || arn.empty()) continue;
             const std::optional<std::string> pem = pem_of(arn, job);
-            if (!pem || !holds(*pem, contents.fullchain_pem())) continue;
-            if (!is_used_by_others(arn, job)) return arn;
+            if (!pem || !shows(*pem, contents)) continue;
+            if (is_of_this_distribution(arn, job)) return arn;
         }
         const auto next = text_in(answer, "NextToken");
         if (!next || next->empty()) return std::nullopt;
@@ -147,8 +159,7 @@ std::string Distribution::import(const Contents& contents, json::object values,
 
 Uploaded Distribution::upload(const Contents& contents, const certcast::Job& job) {
     const std::string name = name_of(contents.fullchain_pem());
-    const json::array tags{{{"Key", "certcast"}, {"Value", id_}},
-                           {{"Key", "Name"}, {"Value", name}}};
+    const json::array tags{{{"Key", tag_key}, {"Value", id_}}, {{"Key", "Name"}, {"Value", name}}};
     return {import(contents, {{"Tags", tags}}, job), name};
 }
 
@@ -178,9 +189,13 @@ void Distribution::bind(const Uploaded& certificate, const Binding&, const certc
                               longest_lag, job);
 }
 
-void Distribution::restore(const json::object& former, const certcast::Job& job) {
+void Distribution::restore(const json::object& former, const Binding&, const certcast::Job& job) {
     const std::string element(text_in(former, "viewer").value_or(""));
-    const auto change = [&](const std::string&) { return std::string(element); };
+    const std::string arn = certificate_arn_in(element);
+    const auto change = [&](const std::string& now) {
+        // What else is chosen there may have been changed since.
+        return arn.empty() ? element : bound_to(now, arn);
+    };
     change_viewer_certificate(change, {}, job);
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace cdn {
 
@@ -24,11 +25,18 @@ public:
     Uploaded upload(const Contents& contents, const certcast::Job& job) override;
     void bind(const Uploaded& certificate, const Binding& before,
               const certcast::Job& job) override;
-    void restore(const boost::json::object& former, const certcast::Job& job) override;
+    void restore(const boost::json::object& former, const Binding& now,
+                 const certcast::Job& job) override;
     bool remove(const Uploaded& certificate, const certcast::Job& job) override;
     Api& api() override { return aws_.api(); }
 
+    bool shows(std::string_view pem, const Contents& contents) const override {
+        return holds(pem, contents.fullchain_pem());
+    }
+
     bool replaces() const override { return true; }
+    /// ACM keeps to more than it says of a certificate under its ARN: its usages, one of its names.
+    bool binds_as_well() const override { return true; }
     bool may_replace(const Binding& now, const Contents& contents,
                      const certcast::Job& job) override;
     std::string replace(const std::string& arn, const Contents& contents,
@@ -45,6 +53,7 @@ private:
     std::string import(const Contents& contents, boost::json::object values,
                        const certcast::Job& job);
     std::optional<std::string> pem_of(const std::string& arn, const certcast::Job& job);
+    bool is_of_this_distribution(const std::string& arn, const certcast::Job& job);
     bool is_used_by_others(const std::string& arn, const certcast::Job& job);
     Config config(const certcast::Job& job);
     /// `lag`: how long a certificate that CloudFront does not know may be one that it does not know

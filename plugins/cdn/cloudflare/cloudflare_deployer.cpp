@@ -19,7 +19,8 @@ public:
                                            .vendor = "certcast",
                                            .needs = certcast::KEY | certcast::NETWORK,
                                            .timeouts = cdn::timeouts(std::chrono::minutes(15)),
-                                           .max_certificates = 1};
+                                           .max_certificates = 1,
+                                           .max_parallel = 4};
 
     static constexpr auto zone = certcast::text("zone")
                                      .required()

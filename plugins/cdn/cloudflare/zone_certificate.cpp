@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <utility>
 
 namespace cdn {
@@ -56,6 +57,13 @@ std::optional<Refusal> refusal_in(const http::Response& response) {
     return refusal;
 }
 
+std::string lower(std::string_view text) {
+    std::string small(text);
+    std::transform(small.begin(), small.end(), small.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return small;
+}
+
 std::time_t seconds_of(std::string_view text) {
     tm parts{};
     const std::string copy(text);
@@ -64,6 +72,12 @@ std::time_t seconds_of(std::string_view text) {
 }
 
 }  // namespace
+
+bool ZoneCertificate::Listed::is_for(const std::vector<std::string>& names) const {
+    return !hosts.empty() && std::all_of(hosts.begin(), hosts.end(), [&](const std::string& host) {
+        return std::find(names.begin(), names.end(), host) != names.end();
+    });
+}
 
 ZoneCertificate::ZoneCertificate(CloudflareAccess access)
     : access_(std::move(access)), api_(std::move(access_.http), refusal_in, codes) {}
@@ -97,10 +111,9 @@ ZoneCertificate::Listed ZoneCertificate::listed_in(const json::object& result) {
     const json::value* const hosts = result.if_contains("hosts");
     if (hosts != nullptr && hosts->is_array()) {
         for (const json::value& host : hosts->get_array()) {
-            if (host.is_string()) listed.hosts.emplace_back(host.get_string());
+            if (host.is_string()) listed.hosts.push_back(lower(host.get_string()));
         }
     }
-    std::sort(listed.hosts.begin(), listed.hosts.end());
     return listed;
 }
 
@@ -129,13 +142,15 @@ std::optional<ZoneCertificate::Listed> ZoneCertificate::get(const std::string& i
     const Api::Answer answer =
         api_.ask_despite({Meaning::missing}, what, request_of("GET", path(id)), job);
     if (!answer.response) return std::nullopt;
-    return listed_in(part_of(object_in(*answer.response, what), "result"));
+    Listed found = listed_in(part_of(object_in(*answer.response, what), "result"));
+    if (found.status == "deleted") return std::nullopt;
+    return found;
 }
 
 std::optional<ZoneCertificate::Listed> ZoneCertificate::of_hosts(
     const std::vector<std::string>& hosts, const certcast::Job& job) {
     for (Listed& one : all(job)) {
-        if (one.hosts == hosts && one.status != "deleted") return std::move(one);
+        if (one.is_for(hosts) && one.status != "deleted") return std::move(one);
     }
     return std::nullopt;
 }
@@ -152,7 +167,7 @@ Binding ZoneCertificate::binding(const certcast::Job& job) {
     if (!found) return {};
     id_ = found->id;
     Binding binding{.id = found->id};
-    if (found->status == "expired" || found->status == "deleted") {
+    if (!found->is_there()) {
         binding.failure = "its certificate is " + found->status;
     } else if (found->status != "active") {
         binding.under_way = "its certificate is " + found->status;
@@ -164,7 +179,8 @@ std::optional<std::string> ZoneCertificate::find(const Contents& contents,
                                                  const certcast::Job& job) {
     const Leaf leaf = leaf_in(contents.leaf_pem);
     for (const Listed& one : all(job)) {
-        if (one.hosts == leaf.names && one.expires_on == leaf.not_after) return one.id;
+        const bool is_it = one.is_there() && one.expires_on == leaf.not_after;
+        if (is_it && one.is_for(leaf.names)) return one.id;
     }
     return std::nullopt;
 }
@@ -189,7 +205,8 @@ Uploaded ZoneCertificate::upload(const Contents& contents, const certcast::Job& 
         return {id_in(api_.ask_once(what, request_of("POST", path(), &body), job), what),
                 name_of(contents.fullchain_pem())};
     } catch (const certcast::config_error& error) {
-        if (error.code() != "1212") throw;
+        const bool is_full = error.code() == "1212";
+        if (!is_full || !of_hosts(leaf_in(contents.leaf_pem).names, job)) throw;
         throw certcast::config_error(std::string(error.what()) +
                                      "; takeover = true replaces the one for the same hosts, "
                                      "which certcast has not put there")

@@ -33,9 +33,9 @@ public:
     Binding binding(const certcast::Job& job) override;
     std::optional<std::string> find(const Contents& contents, const certcast::Job& job) override;
     Uploaded upload(const Contents& contents, const certcast::Job& job) override;
-    /// One that is there is served.
+    bool binds() const override { return false; }
     void bind(const Uploaded&, const Binding&, const certcast::Job&) override {}
-    void restore(const boost::json::object&, const certcast::Job&) override {}
+    void restore(const boost::json::object&, const Binding&, const certcast::Job&) override {}
     bool remove(const Uploaded& certificate, const certcast::Job& job) override;
     Api& api() override { return api_; }
 
@@ -53,7 +53,11 @@ private:
         std::string status;
         std::string uploaded_on;
         std::time_t expires_on = 0;
-        std::vector<std::string> hosts;  ///< sorted
+        std::vector<std::string> hosts;
+
+        /// Cloudflare may list only those of the zone.
+        bool is_for(const std::vector<std::string>& names) const;
+        bool is_there() const { return status != "deleted" && status != "expired"; }
     };
 
     std::string path(const std::string& id = {}) const;

@@ -38,7 +38,8 @@ constexpr std::array codes{
     CodeMeaning{"CDN.0020", Meaning::auth},
     CodeMeaning{"CDN.0021", Meaning::auth},
     CodeMeaning{"CDN.0105", Meaning::config},
-    CodeMeaning{"CDN.0106", Meaning::later},  // it is being configured
+    CodeMeaning{"CDN.0106", Meaning::later},
+    CodeMeaning{"CDN.0407", Meaning::conflict},  // it is not there any more
     CodeMeaning{"CDN.04*", Meaning::config},
     CodeMeaning{"SCM.0003", Meaning::auth},
     CodeMeaning{"SCM.0008", Meaning::missing},
@@ -93,7 +94,13 @@ json::object settings_in(const json::object& https) {
 HuaweiDomain::HuaweiDomain(std::string domain, HuaweiAccess access)
     : domain_(std::move(domain)),
       access_(std::move(access)),
-      api_(std::move(access_.http), refusal_in, codes) {}
+      api_(std::move(access_.http), refusal_in, codes) {
+    std::transform(domain_.begin(), domain_.end(), domain_.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    api_.renews_by([this](const certcast::Job& job) {
+        access_.credentials = access_.ask_for_credentials(job);
+    });
+}
 
 std::string HuaweiDomain::text() const {
     return "the domain " + domain_ + " at Huawei Cloud";
@@ -115,69 +122,85 @@ json::object HuaweiDomain::read(const std::string& what, const std::string& url,
 }
 
 Binding HuaweiDomain::binding(const certcast::Job& job) {
-    const bool is_changing = is_being_configured(job);
+    const json::object domain = details(job);
+    Binding binding{.settings = {{"https_switch", 0}}};
+    const std::string status(text_in(domain, "domain_status").value_or(""));
+    if (status == "configuring") binding.under_way = "its settings are being brought out";
+    if (status.ends_with("_failed")) binding.failure = "the domain's status is " + status;
+    if (number_in(domain, "https_status") == 0) return binding;
     const json::object answer =
         read("reading " + text(),
-             access_.cdn +
-                 "/v1.0/cdn/domains/https-certificate-info?domain_name=" + http::encoded(domain_),
+             access_.cdn + "/v1.0/cdn/domains/https-certificate-info?domain_name=" +
+                 http::encoded(domain_) + project("&"),
              job);
-    Binding binding{.settings = {{"https_switch", 0}}};
-    if (is_changing) binding.under_way = "its settings are being brought out";
     for (const json::object* https : parts_of(answer, "https")) {
         if (text_in(*https, "domain_name") != domain_) continue;
         const std::string name(text_in(*https, "cert_name").value_or(""));
-        binding.pem = text_in(*https, "certificate").value_or("");
+        const std::string pem(text_in(*https, "certificate").value_or(""));
+        const auto leaf = certcast::first_certificate(pem);
+        if (leaf) binding.pem = pem;
         binding.settings = settings_in(*https);
         binding.settings["cert_name"] = name;
-        std::optional<std::string> id;
-        const auto leaf = certcast::first_certificate(*binding.pem);
-        if (leaf && number_in(*https, "certificate_type") == managed_certificate) {
-            id = id_of(name, *leaf, job);
-        }
         // CDN shows the name of a certificate alone.
+        const auto id = leaf ? id_of(name, *leaf, job) : std::nullopt;
         binding.id = id.value_or("of CDN itself: " + name);
         if (id) {
             binding.settings["certificate_type"] = managed_certificate;
             binding.settings["scm_certificate_id"] = *id;
         }
     }
-    return binding;
+    if (!binding.id.empty()) return binding;
+    throw certcast::config_error(
+        text() +
+        " has HTTPS, but its certificate may not be read; is it of another "
+        "project ('enterprise_project_id')?");
 }
 
-bool HuaweiDomain::is_being_configured(const certcast::Job& job) {
-    const json::object answer =
-        read("reading the status of " + text(),
-             access_.cdn + "/v1.0/cdn/configuration/domains/" + http::encoded(domain_), job);
-    return text_in(part_of(answer, "domain"), "domain_status") == "configuring";
+json::object HuaweiDomain::details(const certcast::Job& job) {
+    const json::object answer = read(
+        "reading the status of " + text(),
+        access_.cdn + "/v1.0/cdn/configuration/domains/" + http::encoded(domain_) + project("?"),
+        job);
+    return part_of(answer, "domain");
 }
 
-/// By its name, and where several have that, by the fingerprint (SHA-1) that is told of each.
+std::string HuaweiDomain::project(const char* separator) const {
+    if (access_.project.empty()) return {};
+    return separator + ("enterprise_project_id=" + http::encoded(access_.project));
+}
+
+/// By its name and the fingerprint (SHA-1) that is told of each; of several the first.
 std::optional<std::string> HuaweiDomain::id_of(std::string_view name, std::string_view leaf_der,
                                                const certcast::Job& job) {
     constexpr std::int64_t page_size = 50;
     constexpr std::int64_t largest_offset = 100;
     const std::string what = "looking for the certificate " + std::string(name);
     const std::string wanted = upper(sha1_hex(leaf_der));
+    std::optional<std::string> found;
     for (std::int64_t offset = 0;; offset += page_size) {
         const json::object answer =
             read(what,
                  access_.certificates + "/v3/scm/certificates?content=" + http::encoded(name) +
                      "&limit=" + std::to_string(page_size) + "&offset=" + std::to_string(offset) +
-                     "&sort_dir=ASC&sort_key=certUpdateTime",
+                     "&sort_dir=ASC&sort_key=certUpdateTime" + project("&"),
                  job);
         for (const json::object* one : parts_of(answer, "certificates")) {
-            if (text_in(*one, "name") != name) continue;
             const std::string id(text_in(*one, "id").value_or(""));
-            const json::object shown =
-                read(what, access_.certificates + "/v3/scm/certificates/" + http::encoded(id), job);
-            std::string fingerprint =
-                upper(std::string(text_in(shown, "fingerprint").value_or("")));
-            std::erase(fingerprint, ':');
-            if (fingerprint == wanted) return id;
+            if (text_in(*one, "name") != name || (found && *found < id)) continue;
+            if (fingerprint_of(id, job) == wanted) found = id;
         }
         const bool is_last = offset + page_size >= number_in(answer, "total_count");
-        if (is_last || offset + page_size > largest_offset) return std::nullopt;
+        if (is_last || offset + page_size > largest_offset) return found;
     }
+}
+
+std::string HuaweiDomain::fingerprint_of(const std::string& id, const certcast::Job& job) {
+    const json::object shown =
+        read("reading the certificate " + id,
+             access_.certificates + "/v3/scm/certificates/" + http::encoded(id), job);
+    std::string fingerprint = upper(std::string(text_in(shown, "fingerprint").value_or("")));
+    std::erase(fingerprint, ':');
+    return fingerprint;
 }
 
 std::optional<std::string> HuaweiDomain::find(const Contents& contents, const certcast::Job& job) {
@@ -191,6 +214,7 @@ Uploaded HuaweiDomain::upload(const Contents& contents, const certcast::Job& job
     json::object values{{"name", name},
                         {"certificate", contents.leaf_pem},
                         {"private_key", contents.key_pem.text()}};
+    if (!access_.project.empty()) values["enterprise_project_id"] = access_.project;
     if (!contents.chain_pem.empty()) values["certificate_chain"] = contents.chain_pem;
     const auto request =
         request_of("POST", access_.certificates + "/v3/scm/certificates/import", &values);
@@ -208,9 +232,8 @@ Uploaded HuaweiDomain::upload(const Contents& contents, const certcast::Job& job
 void HuaweiDomain::write(const std::string& what, const json::object& https,
                          const certcast::Job& job) {
     const json::object body{{"https", https}};
-    const std::string url = access_.cdn + "/v1.0/cdn/domains/config-https-info";
-    const json::object answer =
-        object_in(api_.ask_once(what, request_of("PUT", url, &body), job), what);
+    const std::string url = access_.cdn + "/v1.0/cdn/domains/config-https-info" + project("?");
+    const json::object answer = asked_to_write(what, request_of("PUT", url, &body), job);
     for (const json::object* one : parts_of(answer, "result")) {
         if (text_in(*one, "status") != "fail") continue;
         throw certcast::remote_error(
@@ -218,13 +241,24 @@ void HuaweiDomain::write(const std::string& what, const json::object& https,
     }
 }
 
+/// That the domain's status does not permit it passes where it is being configured, and only there.
+json::object HuaweiDomain::asked_to_write(const std::string& what, const Api::MakeRequest& request,
+                                          const certcast::Job& job) {
+    try {
+        return object_in(api_.ask_once(what, request, job), what);
+    } catch (const certcast::remote_error& error) {
+        if (error.code() != "CDN.0106") throw;
+        const std::string status(text_in(details(job), "domain_status").value_or(""));
+        if (status == "configuring" || status == "online") throw;
+        throw certcast::config_error(std::string(error.what()) + "; its status is " + status)
+            .code(error.code());
+    }
+}
+
 void HuaweiDomain::bind(const Uploaded& certificate, const Binding& before,
                         const certcast::Job& job) {
-    if (!before.id.empty() && !before.settings.contains("scm_certificate_id")) {
-        job.warning(text() +
-                    " has a certificate that is not in SSL Certificate Manager: it cannot "
-                    "be bound again, should this one fail");
-    }
+    const bool is_lost = !before.settings.contains("scm_certificate_id");
+    if (!before.id.empty() && is_lost) warn_of_loss(*this, job);
     json::object https = before.settings;
     https["domain_name"] = domain_;
     https["https_switch"] = 1;
@@ -234,9 +268,15 @@ void HuaweiDomain::bind(const Uploaded& certificate, const Binding& before,
     write("binding " + text() + " to the certificate " + certificate.id, https, job);
 }
 
-void HuaweiDomain::restore(const json::object& former, const certcast::Job& job) {
-    json::object https = former;
+void HuaweiDomain::restore(const json::object& former, const Binding& now,
+                           const certcast::Job& job) {
+    const bool was_on = number_in(former, "https_switch") == 1;
+    if (was_on && !former.contains("scm_certificate_id")) throw_lost(*this);
+    json::object https = was_on ? now.settings : json::object{{"https_switch", 0}};
     https["domain_name"] = domain_;
+    for (const char* key : {"certificate_type", "scm_certificate_id", "cert_name"}) {
+        if (was_on) https[key] = former.at(key);
+    }
     write("binding " + text() + " to its former certificate", https, job);
 }
 
@@ -262,7 +302,8 @@ bool HuaweiDomain::is_used(const Uploaded& certificate, const certcast::Job& job
         const json::object answer =
             read(what,
                  access_.cdn + "/v1.0/cdn/domains/https-certificate-info?page_size=" +
-                     std::to_string(page_size) + "&page_number=" + std::to_string(page),
+                     std::to_string(page_size) + "&page_number=" + std::to_string(page) +
+                     (access_.project.empty() ? "" : "&enterprise_project_id=all"),
                  job);
         for (const json::object* one : parts_of(answer, "https")) {
             if (text_in(*one, "cert_name") == certificate.name) return true;

@@ -5,6 +5,7 @@
 
 #include <certcast/http.hpp>
 
+#include <functional>
 #include <string>
 
 namespace cdn {
@@ -12,8 +13,11 @@ namespace cdn {
 /// Which services of Huawei Cloud are asked, and by whom.
 struct HuaweiAccess {
     Credentials credentials;
+    /// Once more, where these are refused: they may have been renewed.
+    std::function<Credentials(const certcast::Job&)> ask_for_credentials;
     std::string certificates;  ///< URL of SSL Certificate Manager
     std::string cdn;           ///< URL of CDN
+    std::string project;       ///< an enterprise project; empty: none is said
     certcast::http::Settings http;
 };
 
@@ -31,7 +35,8 @@ public:
     Uploaded upload(const Contents& contents, const certcast::Job& job) override;
     void bind(const Uploaded& certificate, const Binding& before,
               const certcast::Job& job) override;
-    void restore(const boost::json::object& former, const certcast::Job& job) override;
+    void restore(const boost::json::object& former, const Binding& now,
+                 const certcast::Job& job) override;
     bool remove(const Uploaded& certificate, const certcast::Job& job) override;
     Api& api() override { return api_; }
 
@@ -41,7 +46,11 @@ private:
     boost::json::object read(const std::string& what, const std::string& url,
                              const certcast::Job& job);
     void write(const std::string& what, const boost::json::object& https, const certcast::Job& job);
-    bool is_being_configured(const certcast::Job& job);
+    boost::json::object asked_to_write(const std::string& what, const Api::MakeRequest& request,
+                                       const certcast::Job& job);
+    boost::json::object details(const certcast::Job& job);
+    std::string project(const char* separator) const;
+    std::string fingerprint_of(const std::string& id, const certcast::Job& job);
     std::optional<std::string> id_of(std::string_view name, std::string_view leaf_der,
                                      const certcast::Job& job);
     /// False: something uses it.

@@ -20,7 +20,8 @@ public:
         .vendor = "certcast",
         .needs = certcast::KEY | certcast::NETWORK,
         .timeouts = cdn::timeouts(std::chrono::minutes(15)),
-        .max_certificates = 1};
+        .max_certificates = 1,
+        .max_parallel = 4};
 
     static constexpr auto domain = certcast::text("domain")
                                        .required()
@@ -56,13 +57,19 @@ public:
     static constexpr auto other_files = certcast::other_files(cdn::trust_store);
 
 private:
+    static cdn::Credentials credentials_of(const certcast::Job& job, bool again) {
+        return {std::string(job[secret_id]), job.secret(secret_key, again),
+                job.secret(token, again).value_or(certcast::Sensitive())};
+    }
+
     std::unique_ptr<cdn::Domain> domain_of(const certcast::Job& job) override {
         return std::make_unique<cdn::TencentDomain>(std::string(job[domain]), access_of(job));
     }
 
     static cdn::TencentAccess access_of(const certcast::Job& job) {
-        return {.credentials = {std::string(job[secret_id]), job.secret(secret_key),
-                                job.secret(token).value_or(certcast::Sensitive())},
+        return {.credentials = credentials_of(job, false),
+                .ask_for_credentials =
+                    [](const certcast::Job& now) { return credentials_of(now, true); },
                 .certificates = cdn::endpoint_of(job[certificates_endpoint]),
                 .cdn = cdn::endpoint_of(job[cdn_endpoint]),
                 .deploys = job[method] == "deploy",

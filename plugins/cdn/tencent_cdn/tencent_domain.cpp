@@ -30,7 +30,9 @@ constexpr std::array codes{
     CodeMeaning{"LimitExceeded.CdnHostOpTooOften", Meaning::throttled},
     CodeMeaning{"UnauthorizedOperation.OperationTooOften", Meaning::throttled},
     CodeMeaning{"ResourceInUse.CdnOpInProgress", Meaning::later},
-    CodeMeaning{"ResourceUnavailable.CdnHostIsLocked", Meaning::config},
+    CodeMeaning{"ResourceUnavailable.CdnHost*", Meaning::config},
+    CodeMeaning{"OperationDenied*", Meaning::config},
+    CodeMeaning{"InvalidParameter.CdnCertInfoNotFound", Meaning::conflict},
     CodeMeaning{"ResourceUnavailable*", Meaning::later},
     CodeMeaning{"FailedOperation.RoleNotFoundAuthorization", Meaning::auth},
     CodeMeaning{"FailedOperation.DeleteResourceFailed", Meaning::in_use},
@@ -83,7 +85,11 @@ json::object settings_in(const json::object& https) {
 TencentDomain::TencentDomain(std::string domain, TencentAccess access)
     : domain_(std::move(domain)),
       access_(std::move(access)),
-      api_(std::move(access_.http), refusal_in, codes) {}
+      api_(std::move(access_.http), refusal_in, codes) {
+    api_.renews_by([this](const certcast::Job& job) {
+        access_.credentials = access_.ask_for_credentials(job);
+    });
+}
 
 std::string TencentDomain::text() const {
     return "the domain " + domain_ + " at Tencent Cloud";
@@ -129,7 +135,8 @@ Binding TencentDomain::binding(const certcast::Job& job) {
     if (https.empty()) return {.settings = {{"Switch", "off"}}};
     Binding binding{.settings = settings_in(https)};
     if (text_in(https, "Switch") == "on") {
-        binding.id = text_in(part_of(https, "CertInfo"), "CertId").value_or("without an id");
+        binding.id = text_in(part_of(https, "CertInfo"), "CertId").value_or("");
+        if (binding.id.empty()) binding.id = "without an id";
     }
     const std::string status(text_in(https, "SslStatus").value_or(""));
     if (text_in(domain, "Status") == "processing" || status == "deploying") {
@@ -180,6 +187,7 @@ void TencentDomain::write(const std::string& what, const json::object& https,
 
 void TencentDomain::bind(const Uploaded& certificate, const Binding& before,
                          const certcast::Job& job) {
+    if (!before.id.empty() && !before.settings.contains("CertInfo")) warn_of_loss(*this, job);
     if (access_.deploys) return deploy(certificate, job);
     json::object https = before.settings;
     https["Switch"] = "on";
@@ -187,8 +195,15 @@ void TencentDomain::bind(const Uploaded& certificate, const Binding& before,
     write("binding " + text() + " to the certificate " + certificate.id, https, job);
 }
 
-void TencentDomain::restore(const json::object& former, const certcast::Job& job) {
-    write("binding " + text() + " to its former certificate", former, job);
+void TencentDomain::restore(const json::object& former, const Binding& now,
+                            const certcast::Job& job) {
+    const bool was_on = text_in(former, "Switch") == "on";
+    if (was_on && !former.contains("CertInfo")) throw_lost(*this);
+    json::object https = now.settings;
+    https["Switch"] = was_on ? "on" : "off";
+    https.erase("CertInfo");
+    if (former.contains("CertInfo")) https["CertInfo"] = former.at("CertInfo");
+    write("binding " + text() + " to its former certificate", https, job);
 }
 
 void TencentDomain::deploy(const Uploaded& certificate, const certcast::Job& job) {

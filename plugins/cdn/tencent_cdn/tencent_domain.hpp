@@ -6,6 +6,7 @@
 #include <certcast/http.hpp>
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 namespace cdn {
@@ -13,6 +14,8 @@ namespace cdn {
 /// Which services of Tencent Cloud are asked, and by whom.
 struct TencentAccess {
     Credentials credentials;
+    /// Once more, where these are refused: they may have been renewed.
+    std::function<Credentials(const certcast::Job&)> ask_for_credentials;
     std::string certificates;  ///< URL of SSL Certificates
     std::string cdn;           ///< URL of CDN
     bool deploys = false;      ///< SSL Certificates binds, and not CDN
@@ -33,7 +36,8 @@ public:
     Uploaded upload(const Contents& contents, const certcast::Job& job) override;
     void bind(const Uploaded& certificate, const Binding& before,
               const certcast::Job& job) override;
-    void restore(const boost::json::object& former, const certcast::Job& job) override;
+    void restore(const boost::json::object& former, const Binding& now,
+                 const certcast::Job& job) override;
     bool remove(const Uploaded& certificate, const certcast::Job& job) override;
     Api& api() override { return api_; }
 
