@@ -99,6 +99,21 @@ TEST_CASE("a renewal is imported under the same ARN, and the distribution is lef
     CHECK(cloud.vendor_double().state().at("certificates").at(arn).at("imported") == 2);
 }
 
+TEST_CASE("a renewal takes another ARN where the pipeline says so") {
+    if (!cdn_is_installed()) return;
+    Cloud cloud(cloudfront());
+    const std::string new_arn = "renewal = \"new_arn\"\n";
+    REQUIRE(cloud.run("former", new_arn).text("cloud", "status") == "changed");
+    const std::string arn = arn_of(cloud.vendor_double().state());
+    const Run in_vain = cloud.run_in_vain("newer", new_arn);
+    CAPTURE(in_vain.output);
+    CHECK(cloud.served() == cloud.sha256("former"));
+    REQUIRE(cloud.run("newer", new_arn).text("cloud", "status") == "changed");
+    CHECK(cloud.served() == cloud.sha256("newer"));
+    CHECK(cloud.certificates() == 1);
+    CHECK(arn_of(cloud.vendor_double().state()) != arn);
+}
+
 TEST_CASE("another kind of key takes another ARN, and the old one goes when nothing uses it") {
     if (!cdn_is_installed()) return;
     Cloud cloud(cloudfront());

@@ -267,6 +267,11 @@ TEST_CASE("what the host refuses is an exception with the host's words") {
         outcome = deploy(host, [](certcast::Job& job) { job.wait(1h, "a reboot"); });
         CHECK(outcome.category == CERTCAST_CANCELLED_ERROR);
     }
+    SUBCASE("also when that was before it began to wait") {
+        host.cancel(CERTCAST_CANCEL_USER);
+        outcome = deploy(host, [](certcast::Job& job) { job.wait(0ms, "nothing"); });
+        CHECK(outcome.category == CERTCAST_CANCELLED_ERROR);
+    }
     SUBCASE("or when its time is up") {
         host.cancel(CERTCAST_CANCEL_DEADLINE);
         outcome = deploy(host, [](certcast::Job& job) { job.wait(1h, "a reboot"); });

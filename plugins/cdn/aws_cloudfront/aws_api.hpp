@@ -16,6 +16,7 @@ struct AwsAccess {
     AwsCredentials credentials;
     std::string acm;         ///< URL of Certificate Manager; CloudFront looks into us-east-1 alone
     std::string cloudfront;  ///< URL of CloudFront
+    bool replaces = true;    ///< contents under one ARN
     certcast::http::Settings http;
 };
 

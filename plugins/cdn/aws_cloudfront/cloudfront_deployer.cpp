@@ -28,6 +28,12 @@ public:
                                              .matching("[A-Z0-9]+")
                                              .identity()
                                              .doc("Its id, as in \"E2QWRUHAPOMQZL\"");
+    static constexpr auto renewal =
+        certcast::choice("renewal", "same_arn", "new_arn")
+            .default_to("same_arn")
+            .doc(
+                "\"same_arn\": it is imported under its ARN, which CloudFront may notice hours "
+                "later; \"new_arn\": the distribution is bound to another one");
     static constexpr auto access_key_id = certcast::text("access_key_id").account().doc("Who asks");
     static constexpr auto secret_access_key =
         certcast::secret("secret_access_key").doc("The key of access_key_id");
@@ -64,7 +70,7 @@ public:
                                                     .advanced()
                                                     .doc("CloudFront");
     static constexpr auto parameters = certcast::parameters(
-        distribution, access_key_id, secret_access_key, session_token, access_key_id_from,
+        distribution, renewal, access_key_id, secret_access_key, session_token, access_key_id_from,
         credentials_file, profile, instance_role, metadata_endpoint, acm_endpoint,
         cloudfront_endpoint, cdn::ca_file_parameter, cdn::proxy_parameter,
         cdn::request_timeout_parameter, cdn::poll_parameter);
@@ -96,6 +102,7 @@ private:
         return {.credentials = cdn::AwsCredentials(source_of(job)),
                 .acm = cdn::endpoint_of(job[acm_endpoint]),
                 .cloudfront = cdn::endpoint_of(job[cloudfront_endpoint]),
+                .replaces = job[renewal] == "same_arn",
                 .http = cdn::settings_of(job)};
     }
 

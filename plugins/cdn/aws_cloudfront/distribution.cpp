@@ -62,7 +62,7 @@ std::vector<std::string> texts_in(const json::object& object, std::string_view k
 }  // namespace
 
 Distribution::Distribution(std::string id, AwsAccess access, std::chrono::milliseconds poll)
-    : id_(std::move(id)), aws_(std::move(access)), poll_(poll) {}
+    : id_(std::move(id)), may_replace_(access.replaces), aws_(std::move(access)), poll_(poll) {}
 
 std::string Distribution::text() const {
     return "the distribution " + id_ + " at CloudFront";
@@ -166,7 +166,7 @@ Uploaded Distribution::upload(const Contents& contents, const certcast::Job& job
 bool Distribution::may_replace(const Binding& now, const Contents& contents,
                                const certcast::Job& job) {
     // ACM keeps to the kind and size of the key.
-    return now.pem && leaf_in(*now.pem).key == leaf_in(contents.leaf_pem).key &&
+    return may_replace_ && now.pem && leaf_in(*now.pem).key == leaf_in(contents.leaf_pem).key &&
            !is_used_by_others(now.id, job);
 }
 

@@ -63,6 +63,7 @@ private:
     void update(const Config& config, const certcast::Job& job);
 
     std::string id_;
+    bool may_replace_;
     AwsApi aws_;
     std::chrono::milliseconds poll_;
 };
