@@ -1,9 +1,11 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "tests/e2e/cloud_vendor.hpp"
+#include "tests/unit/accepting_server.hpp"
 
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -114,37 +116,108 @@ TEST_CASE("each domain of a deployment has an outcome of its own") {
     }
 }
 
-TEST_CASE("what one domain has proven and cleaned up, another brings back where it fails") {
-    for (const CloudVendor& vendor : {alibaba(), tencent(), huawei()}) {
-        if (!cdn_is_installed()) return;
-        CAPTURE(vendor.plugin);
-        boost::json::object state = vendor.settings.at("state").as_object();
-        boost::json::object& domains = state.at("domains").as_object();
-        domains["other.shop.example"] = domains.at("shop.example");
-        Cloud cloud(vendor, {{"state", state}});
+namespace {
+
+/// Two domains of one account that have the certificate `first`, in a pipeline of their own each.
+class TwoDomains {
+public:
+    explicit TwoDomains(const CloudVendor& vendor) : cloud(vendor, {{"state", state_of(vendor)}}) {
         for (const char* name : {"first", "second"}) {
             cloud.issue(name, KeyKind::p256, {"DNS:shop.example", "DNS:*.shop.example"});
         }
-        const std::string one = with(cloud.pipeline("second"), "[deploy.cloud", "[deploy.one");
-        const std::string whole = with(with(one, "\"shop.example\"", "\"other.shop.example\""),
-                                       "[deploy.one", "[deploy.other");
-        const std::string other = whole.substr(whole.find("[deploy.other]"));
-        const Run first = cloud.workspace().run(with(one + other, "second", "first"));
-        CAPTURE(first.output);
-        REQUIRE(first.status == 0);
-        // The other begins when the one is settled, and is not proven.
-        const std::string in_vain =
-            with(with(other, "[deploy.other]\n", "[deploy.other]\nneeds = [\"one\"]\n"),
-                 "probe = false", "probe = [{ address = \"127.0.0.1:1\", timeout = \"300ms\" }]");
-        const Run second = cloud.workspace().run(one + in_vain);
-        CAPTURE(second.output);
-        CHECK(second.text("one", "status") == "changed");
-        CHECK(second.text("other", "status") == "failed");
-        CHECK(cloud.served() == cloud.sha256("second"));
+        REQUIRE(cloud.run("first").text("cloud", "status") == "changed");
+        REQUIRE(cloud.workspace().run(other("first")).text("cloud", "status") == "changed");
+        REQUIRE(cloud.certificates() == 1);
+    }
+
+    std::string other(const std::string& certificate) const {
+        return with(cloud.pipeline(certificate), "domain = \"shop.example\"",
+                    "domain = \"other.shop.example\"");
+    }
+    std::string served_by_other() const {
         boost::json::object now = cloud.vendor_double().state();
-        boost::json::object& all = now.at("domains").as_object();
-        all["shop.example"] = all.at("other.shop.example");
-        CHECK(vendor.served(now) == cloud.sha256("first"));
+        boost::json::object& domains = now.at("domains").as_object();
+        domains["shop.example"] = domains.at("other.shop.example");
+        return cloud.vendor().served(now);
+    }
+
+    Cloud cloud;
+
+private:
+    static boost::json::object state_of(const CloudVendor& vendor) {
+        boost::json::object state = vendor.settings.at("state").as_object();
+        boost::json::object& domains = state.at("domains").as_object();
+        domains["other.shop.example"] = domains.at("shop.example");
+        return state;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a certificate that another domain still has is not removed") {
+    for (const CloudVendor& vendor : {alibaba(), tencent(), huawei()}) {
+        if (!cdn_is_installed()) return;
+        CAPTURE(vendor.plugin);
+        const TwoDomains domains(vendor);
+        CHECK(domains.cloud.run("second").text("cloud", "status") == "changed");
+        CHECK(domains.cloud.certificates() == 2);
+        CHECK(domains.served_by_other() == domains.cloud.sha256("first"));
+        // Whether the vendor would have refused is not tried.
+        if (vendor.plugin != "tencent-cdn") {
+            CHECK(domains.cloud.count("DeleteUserCertificate") == 0);
+            CHECK(domains.cloud.count("DeleteCertificate") == 0);
+        }
+        const Run last = domains.cloud.workspace().run(domains.other("second"));
+        CHECK(last.text("cloud", "status") == "changed");
+        CHECK(domains.cloud.certificates() == 1);
+    }
+}
+
+TEST_CASE("what one domain has had removed, another brings back where it is not proven") {
+    for (const CloudVendor& vendor : {alibaba(), tencent(), huawei()}) {
+        if (!cdn_is_installed()) return;
+        CAPTURE(vendor.plugin);
+        const TwoDomains domains(vendor);
+        // The other is bound, and being probed, while the one is proven and cleans up.
+        std::promise<void> is_probed;
+        std::promise<void> may_fail;
+        bool is_first = true;
+        const AcceptingServer probed([&](int) {
+            // It may be probed before the change, too.
+            const bool is_bound = domains.served_by_other() == domains.cloud.sha256("second");
+            if (!is_bound || !std::exchange(is_first, false)) return;
+            is_probed.set_value();
+            may_fail.get_future().wait();
+        });
+        const Workspace& workspace = domains.cloud.workspace();
+        const auto other = workspace.start_run(
+            with(domains.other("second"), "probe = false",
+                 "probe = [{ address = \"" + probed.address() + "\", timeout = \"3s\" }]"),
+            {}, "other");
+        is_probed.get_future().wait();
+        const Run one = domains.cloud.run("second");
+        may_fail.set_value();
+        CAPTURE(one.output);
+        CHECK(one.text("cloud", "status") == "changed");
+        CHECK(domains.cloud.certificates() == 1);
+        const Run undone = workspace.collect(*other, "other");
+        CAPTURE(undone.output);
+        CHECK(undone.text("cloud", "status") == "failed");
+        CHECK(domains.cloud.served() == domains.cloud.sha256("second"));
+        CHECK(domains.served_by_other() == domains.cloud.sha256("first"));
+    }
+}
+
+TEST_CASE("what is right already is not done again, even where it is forced") {
+    for (const CloudVendor& vendor : cloud_vendors()) {
+        CAPTURE(vendor.plugin);
+        Cloud cloud(vendor);
+        REQUIRE(cloud.run("former").text("cloud", "status") == "changed");
+        const std::size_t requests = cloud.count(vendor.renew) + cloud.count(vendor.upload);
+        const Run forced = cloud.workspace().run(cloud.pipeline("former"), {"--force"});
+        CAPTURE(forced.output);
+        CHECK(forced.status == 0);
+        CHECK(cloud.count(vendor.renew) + cloud.count(vendor.upload) == requests);
     }
 }
 

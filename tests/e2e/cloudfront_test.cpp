@@ -196,6 +196,25 @@ TEST_CASE("a certificate that another distribution uses, too, is not replaced un
     CHECK(theirs.at("sha256").as_string() == json::string(cloud.sha256("former")));
 }
 
+TEST_CASE("a certificate that others have imported is not made certcast's own") {
+    if (!cdn_is_installed()) return;
+    const Cloud source(cloudfront());
+    const std::string pem = read_text(source.workspace() / "former.pem");
+    const std::size_t second = pem.find("-----BEGIN", 10);
+    const std::string theirs = "arn:aws:acm:us-east-1:123456789012:certificate/of-others";
+    json::object state = cloudfront().settings.at("state").as_object();
+    state["certificates"] = {
+        {theirs, {{"certificate", pem.substr(0, second)}, {"chain", pem.substr(second)}}}};
+    Cloud cloud(cloudfront(), {{"state", state}});
+    cloud.take("former", source);
+    REQUIRE(cloud.run("former").text("cloud", "status") == "changed");
+    CHECK(cloud.certificates() == 2);
+    REQUIRE(cloud.run("newer").text("cloud", "status") == "changed");
+    const json::object now = cloud.vendor_double().state();
+    CHECK(now.at("certificates").at(theirs).at("sha256").as_string() ==
+          json::string(source.sha256("former")));
+}
+
 TEST_CASE("changes of others, and what CloudFront does not know yet, are waited for") {
     if (!cdn_is_installed()) return;
     json::object more;

@@ -381,9 +381,10 @@ private:
             self_of(host).state = view(bytes);
             return CERTCAST_OK;
         };
-        host_.wait = [](const certcast_host* host, std::uint64_t, certcast_str) -> std::int32_t {
+        host_.wait = [](const certcast_host* host, std::uint64_t ms, certcast_str) -> std::int32_t {
             FakeHost& self = self_of(host);
-            return self.cancelled_ != 0 ? self.refuse(CERTCAST_E_CANCELLED, "woken") : CERTCAST_OK;
+            const bool is_woken = self.cancelled_ != 0 && ms > 0;
+            return is_woken ? self.refuse(CERTCAST_E_CANCELLED, "woken") : CERTCAST_OK;
         };
         host_.protect = [](const certcast_host* host, std::uint64_t) -> std::int32_t {
             ++self_of(host).protections;
