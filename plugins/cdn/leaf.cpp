@@ -1,5 +1,7 @@
 #include "plugins/cdn/leaf.hpp"
 
+#include "plugins/cdn/letters.hpp"
+
 #include <openssl/asn1.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -9,8 +11,6 @@
 #include <certcast/free_with.hpp>
 #include <certcast/pem.hpp>
 
-#include <algorithm>
-#include <cctype>
 #include <memory>
 
 namespace cdn {
@@ -45,10 +45,8 @@ std::vector<std::string> names_of(const X509& certificate) {
         if (name->type != GEN_DNS) continue;
         const auto* const text =
             reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
-        std::string& host =
-            found.emplace_back(text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
-        std::transform(host.begin(), host.end(), host.begin(),
-                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        found.push_back(
+            lower({text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))}));
     }
     return found;
 }

@@ -1,5 +1,6 @@
 #include "plugins/cdn/cloudflare/zone_certificate.hpp"
 
+#include "plugins/cdn/letters.hpp"
 #include "plugins/cdn/state.hpp"
 #include "plugins/json/parts.hpp"
 
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
 
 namespace cdn {
@@ -55,13 +55,6 @@ std::optional<Refusal> refusal_in(const http::Response& response) {
         refusal.message += text_in(*one, "message").value_or("");
     }
     return refusal;
-}
-
-std::string lower(std::string_view text) {
-    std::string small(text);
-    std::transform(small.begin(), small.end(), small.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return small;
 }
 
 std::time_t seconds_of(std::string_view text) {

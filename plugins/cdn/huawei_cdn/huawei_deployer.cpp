@@ -62,7 +62,7 @@ private:
     }
 
     std::unique_ptr<cdn::Domain> domain_of(const certcast::Job& job) override {
-        return std::make_unique<cdn::HuaweiDomain>(std::string(job[domain]), access_of(job));
+        return std::make_unique<cdn::HuaweiDomain>(job[domain], access_of(job));
     }
 
     static cdn::HuaweiAccess access_of(const certcast::Job& job) {

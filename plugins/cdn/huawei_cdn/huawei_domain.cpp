@@ -1,5 +1,6 @@
 #include "plugins/cdn/huawei_cdn/huawei_domain.hpp"
 
+#include "plugins/cdn/letters.hpp"
 #include "plugins/cdn/signing/digest.hpp"
 #include "plugins/cdn/signing/sdk_hmac.hpp"
 #include "plugins/json/parts.hpp"
@@ -9,9 +10,7 @@
 #include <certcast/errors.hpp>
 #include <certcast/pem.hpp>
 
-#include <algorithm>
 #include <array>
-#include <cctype>
 #include <chrono>
 #include <utility>
 
@@ -67,12 +66,6 @@ std::optional<Refusal> refusal_in(const http::Response& response) {
     return Refusal{.status = response.status};
 }
 
-std::string upper(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    return text;
-}
-
 /// What a write would set back to its default, were it left out.
 json::object settings_in(const json::object& https) {
     json::object settings{{"https_switch", 1}};
@@ -91,12 +84,10 @@ json::object settings_in(const json::object& https) {
 
 }  // namespace
 
-HuaweiDomain::HuaweiDomain(std::string domain, HuaweiAccess access)
-    : domain_(std::move(domain)),
+HuaweiDomain::HuaweiDomain(std::string_view domain, HuaweiAccess access)
+    : domain_(lower(domain)),
       access_(std::move(access)),
       api_(std::move(access_.http), refusal_in, codes) {
-    std::transform(domain_.begin(), domain_.end(), domain_.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     api_.renews_by([this](const certcast::Job& job) {
         access_.credentials = access_.ask_for_credentials(job);
     });
@@ -175,7 +166,7 @@ std::optional<std::string> HuaweiDomain::id_of(std::string_view name, std::strin
     constexpr std::int64_t page_size = 50;
     constexpr std::int64_t largest_offset = 100;
     const std::string what = "looking for the certificate " + std::string(name);
-    const std::string wanted = upper(sha1_hex(leaf_der));
+    const std::string wanted = sha1_hex(leaf_der);
     std::optional<std::string> found;
     for (std::int64_t offset = 0;; offset += page_size) {
         const json::object answer =
@@ -198,7 +189,7 @@ std::string HuaweiDomain::fingerprint_of(const std::string& id, const certcast::
     const json::object shown =
         read("reading the certificate " + id,
              access_.certificates + "/v3/scm/certificates/" + http::encoded(id), job);
-    std::string fingerprint = upper(std::string(text_in(shown, "fingerprint").value_or("")));
+    std::string fingerprint = lower(text_in(shown, "fingerprint").value_or(""));
     std::erase(fingerprint, ':');
     return fingerprint;
 }

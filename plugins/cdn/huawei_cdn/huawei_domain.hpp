@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace cdn {
 
@@ -27,7 +28,7 @@ struct HuaweiAccess {
 /// https://support.huaweicloud.com/intl/en-us/api-ccm/ImportCertificate.html
 class HuaweiDomain : public Domain {
 public:
-    HuaweiDomain(std::string domain, HuaweiAccess access);
+    HuaweiDomain(std::string_view domain, HuaweiAccess access);
 
     std::string text() const override;
     Binding binding(const certcast::Job& job) override;

@@ -1,5 +1,7 @@
 #include "plugins/cdn/signing/canonical_request.hpp"
 
+#include "plugins/cdn/letters.hpp"
+
 #include <time.h>
 
 #include <algorithm>
@@ -49,13 +51,6 @@ void append_encoded(Text& out, std::string_view text, std::string_view kept) {
         const char escape[] = {'%', digits[byte >> 4], digits[byte & 15]};
         out += std::string_view(escape, sizeof(escape));
     }
-}
-
-std::string lower(std::string_view text) {
-    std::string small(text);
-    std::transform(small.begin(), small.end(), small.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return small;
 }
 
 std::string with_single_spaces(std::string_view text) {

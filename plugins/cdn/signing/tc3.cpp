@@ -1,9 +1,7 @@
 #include "plugins/cdn/signing/tc3.hpp"
 
+#include "plugins/cdn/letters.hpp"
 #include "plugins/cdn/signing/digest.hpp"
-
-#include <algorithm>
-#include <cctype>
 
 namespace cdn {
 
@@ -20,10 +18,7 @@ void sign_tc3(certcast::http::Request& request, const Credentials& credentials,
         .headers = canonical_headers(request, {"content-type", "host", "x-tc-action"}),
         .body_hash = sha256_hex(request.body)};
     // Unlike others it has the values, too, in lower case.
-    for (auto& [name, value] : canonical.headers) {
-        std::transform(value.begin(), value.end(), value.begin(),
-                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    }
+    for (auto& [name, value] : canonical.headers) value = lower(value);
     const std::string scope = date + "/" + service + "/tc3_request";
     const std::string to_sign = std::string(algorithm) + "\n" + timestamp + "\n" + scope + "\n" +
                                 sha256_hex(canonical.text());

@@ -235,8 +235,8 @@ public:
         check(host_.set_state(&host_, bytes_of(state)), "storing the state");
     }
 
-    /// Waits, for a reboot say, while others use the deployment's slot. Throws where the stage is to
-    /// stop, also when it was told so before.
+    /// Waits, for a reboot say, while others use the deployment's slot. Throws where the stage is
+    /// to stop, also when it was told so before.
     void wait(std::chrono::milliseconds time, std::string_view why) const {
         throw_if_cancelled();
         check(host_.wait(&host_, milliseconds(time), detail::str(why)), "waiting");
