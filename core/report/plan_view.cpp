@@ -86,8 +86,13 @@ std::string plan_in_a_table(const RunReport& report, const TextFilter& filter) {
         }
     }
     const std::size_t changes = changes_in(report);
-    return table(rows) + (changes == 0 ? "nothing" : std::to_string(changes)) + " of " +
-           std::to_string(report.deployments.size()) + " would be changed\n";
+    std::string last = (changes == 0 ? "nothing" : std::to_string(changes)) + " of " +
+                       std::to_string(report.deployments.size()) + " would be changed";
+    const auto unknown = std::count_if(
+        report.deployments.begin(), report.deployments.end(),
+        [](const DeploymentReport& deployment) { return action_of(deployment) == "unknown"; });
+    if (unknown > 0) last += ", as far as is known: of " + std::to_string(unknown) + " it is not";
+    return table(rows) + last + "\n";
 }
 
 json::object plan_in_json(const RunReport& report, const TextFilter& filter) {

@@ -84,7 +84,9 @@ std::string next_step_by_category(Category category, const std::string& plugin) 
 
 std::string next_step(const DeploymentReport& deployment) {
     if (deployment.rollback == RollbackState::failed) {
-        return "look at the target by hand: what was there before may not be back, or not in use";
+        return "look at the target by hand: what was there before may not be back, or not in use; "
+               "`certcast forget " +
+               deployment.name + "` has it stay as it is";
     }
     if (deployment.rollback == RollbackState::pending) {
         return "the target may be half-way between two certificates; run it again";

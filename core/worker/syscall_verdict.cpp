@@ -79,6 +79,10 @@ SyscallVerdict judge_socket(const SyscallRequest& request) {
         case AF_NETLINK:
             return undeclared("socket(AF_NETLINK)", "NETWORK, or it is not one for routes");
         case AF_UNIX:
+            // So the C library looks for a cache of names before it asks for one, and does without.
+            if (as_int(request.arguments[1]) == (SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)) {
+                return {EAFNOSUPPORT, {}};
+            }
             return undeclared("socket(AF_UNIX)", "UNIX_SOCKETS");
         default:
             return refused("socket of family " + std::to_string(family),

@@ -21,12 +21,14 @@ certcast::http::Settings settings_of(const certcast::Job& job) {
 }
 
 std::string endpoint_of(std::string_view url) {
-    if (!url.starts_with("https://")) {
-        throw certcast::config_error("\"" + std::string(url) +
-                                     "\" is no https://HOST[:PORT]; keys go by https alone");
-    }
     while (url.ends_with('/')) url.remove_suffix(1);
     return std::string(url);
+}
+
+void expect_https(std::string_view parameter, std::string_view url, const certcast::Job& job) {
+    if (url.starts_with("https://")) return;
+    job.diagnose(certcast::Level::error, parameter, "keys go by https alone",
+                 "expected https://HOST[:PORT]");
 }
 
 }  // namespace cdn

@@ -40,8 +40,9 @@ inline constexpr auto trust_store = certcast::reads("/etc/ssl/certs");
 
 certcast::http::Settings settings_of(const certcast::Job& job);
 
-/// A parameter that is a URL, without slashes at its end. Throws config_error where it is not
-/// https.
+/// The URL in it, without slashes at its end. REQUIRES: expect_https has looked at it.
 std::string endpoint_of(std::string_view url);
+/// In validate: a key goes by https alone.
+void expect_https(std::string_view parameter, std::string_view url, const certcast::Job& job);
 
 }  // namespace cdn

@@ -32,10 +32,8 @@ public:
     /// For messages, as in "the domain shop.example at Example Cloud".
     virtual std::string text() const = 0;
     virtual Binding binding(const certcast::Job& job) = 0;
-    /// Whether a certificate that is shown is this one. Vendors may complete chains.
-    virtual bool shows(std::string_view pem, const Contents& contents) const {
-        return holds_leaf(pem, contents.leaf_pem);
-    }
+    /// Which host a certificate has to be for; empty: that is not known.
+    virtual std::string host() const { return {}; }
     /// The id of a certificate that is there with these contents.
     virtual std::optional<std::string> find(const Contents& contents, const certcast::Job& job) = 0;
     // These three ask once: whether it was done, when the answer is lost, is seen by looking.

@@ -1,6 +1,7 @@
 #include "plugins/cdn/domain_deployer.hpp"
 
 #include "plugins/cdn/access.hpp"
+#include "plugins/cdn/leaf.hpp"
 #include "plugins/json/parts.hpp"
 
 #include <boost/json/parse.hpp>
@@ -45,7 +46,18 @@ void DomainDeployer::begin(const certcast::Job& job) {
 
 void DomainDeployer::inspect(certcast::Job& job) {
     begin(job);
+    expect_for_host(job);
     tell(domain_->binding(job), job);
+}
+
+void DomainDeployer::expect_for_host(const certcast::Job& job) const {
+    const std::string host = domain_->host();
+    const std::vector<std::string> names = leaf_in(job.leaf_pem()).names;
+    if (host.empty() || is_for(names, host)) return;
+    std::string all;
+    for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+    throw certcast::config_error(domain_->text() + ": the certificate is for " + all +
+                                 ", and not for this one");
 }
 
 void DomainDeployer::deploy(certcast::Job& job) {
@@ -94,7 +106,8 @@ void DomainDeployer::settle(certcast::Job& job) {
             } else {
                 job.debug("the certificate " + one.id + " (" + one.name + ") is still in use");
             }
-        } catch (const certcast::remote_error& error) {
+        } catch (const certcast::DeployerError& error) {
+            job.throw_if_cancelled();
             job.warning("the certificate " + one.id + " (" + one.name +
                         ") is left: " + error.what());
         }
@@ -130,20 +143,24 @@ std::optional<Kept> DomainDeployer::kept_for(const Binding& now, const certcast:
 bool DomainDeployer::is_as_wanted(const Binding& now, const certcast::Job& job) {
     if (now.id.empty() || !now.under_way.empty() || !now.failure.empty()) return false;
     const Contents wanted{job.leaf_pem(), job.chain_pem(), {}};
-    if (now.pem) return domain_->shows(*now.pem, wanted);
-    const std::string name = name_of(wanted.fullchain_pem());
-    // Contents under one id stay the same, but for vendors that have them replaced.
-    if (!domain_->replaces() && state(job).has(now.id, name)) return true;
     const std::optional<Kept>& kept = state(job).kept();
     const bool is_another =
-        kept && kept->id == now.id && name_of(kept->contents.fullchain_pem()) != name;
+        !now.pem && kept && kept->id == now.id &&
+        name_of(kept->contents.fullchain_pem()) != name_of(wanted.fullchain_pem());
     return !is_another && has_contents(now, wanted, job);
 }
 
-/// By what the vendor shows; where it shows no certificate, by which one it finds.
+/// By what the vendor shows, where it shows a certificate. One that completes or shortens chains
+/// is believed by what was uploaded under the id.
 bool DomainDeployer::has_contents(const Binding& now, const Contents& contents,
                                   const certcast::Job& job) {
-    if (now.pem) return domain_->shows(*now.pem, contents);
+    const std::string fullchain = contents.fullchain_pem();
+    if (now.pem) {
+        if (holds(*now.pem, fullchain)) return true;
+        if (domain_->replaces() || !holds_leaf(*now.pem, contents.leaf_pem)) return false;
+    }
+    // Contents under one id stay the same, but for vendors that have them replaced.
+    if (!domain_->replaces() && state(job).has(now.id, name_of(fullchain))) return true;
     return domain_->find(contents, job) == now.id;
 }
 
@@ -188,8 +205,9 @@ void DomainDeployer::expect_bound(IsIt is_it, const certcast::Job& job) {
 template <typename Try, typename IsDone>
 void DomainDeployer::until_done(const std::string& what, Try once, IsDone is_done,
                                 const certcast::Job& job) {
+    constexpr std::chrono::milliseconds first_wait{1'000};
     constexpr std::chrono::milliseconds longest_wait{30'000};
-    for (auto wait = poll_;; wait = std::min(2 * wait, longest_wait)) {
+    for (auto wait = std::min(poll_, first_wait);; wait = std::min(2 * wait, longest_wait)) {
         std::exception_ptr conflict;
         try {
             return once();
@@ -210,15 +228,21 @@ void DomainDeployer::bind(const Binding& before, const certcast::Job& job) {
     const Uploaded certificate = uploaded(job);
     job.output("certificate_id", certificate.id);
     if (domain_->binds()) {
-        json::object record{
-            {"domain", domain_->text()}, {"id", certificate.id}, {"former", before.settings}};
-        // Proven before this one is, another domain may have it removed.
-        if (kept) record["former_contents"] = to_json(kept->contents);
-        job.step(bind_step, Sensitive(json::serialize(record)));
-        domain_->api().has_changed_something();
+        // Bound to it already, and not well, it has nothing to go back to.
+        if (before.id != certificate.id) record_binding(certificate, before, kept, job);
         bind_to(certificate, before, job);
     }
     if (certificate.is_ours) state(job).keep({certificate.id, contents_of(job)}, job);
+}
+
+void DomainDeployer::record_binding(const Uploaded& certificate, const Binding& before,
+                                    const std::optional<Kept>& former, const certcast::Job& job) {
+    json::object record{
+        {"domain", domain_->text()}, {"id", certificate.id}, {"former", before.settings}};
+    // Proven before this one is, another domain may have it removed.
+    if (former) record["former_contents"] = to_json(former->contents);
+    job.step(bind_step, Sensitive(json::serialize(record)));
+    domain_->api().has_changed_something();
 }
 
 void DomainDeployer::bind_to(const Uploaded& certificate, Binding now, const certcast::Job& job) {
@@ -264,6 +288,11 @@ Uploaded DomainDeployer::upload(const Contents& contents, const certcast::Job& j
 }
 
 void DomainDeployer::replace(const Kept& former, const certcast::Job& job) {
+    if (former.contents.key_pem.empty()) {
+        job.warning(domain_->text() +
+                    " has a certificate that certcast has not put there: it cannot be brought "
+                    "back, should this one fail");
+    }
     const Contents contents = contents_of(job);
     const json::object record{{"domain", domain_->text()},
                               {"id", former.id},
@@ -351,7 +380,7 @@ void DomainDeployer::undo_replace(std::string_view text, const certcast::Job& jo
     std::optional<std::string> id;
     if (!now.pem) {
         id = domain_->find(newer, job);  // perhaps another id, which is not live yet
-    } else if (domain_->shows(*now.pem, newer)) {
+    } else if (holds(*now.pem, newer.fullchain_pem())) {
         id = now.id;
     }
     if (!id) {
@@ -379,7 +408,7 @@ void DomainDeployer::undo_upload(std::string_view text, const certcast::Job& job
         const auto id = domain_->find(contents, job);
         if (id && domain_->remove({*id, name}, job)) state(job).remove(*id, job);
     } catch (const certcast::DeployerError& error) {
-        if (error.category() == CERTCAST_CANCELLED_ERROR) throw;
+        job.throw_if_cancelled();
         job.warning("the uploaded certificate " + name + " is left: " + error.what());
     }
 }

@@ -33,6 +33,7 @@ protected:
 
 private:
     void begin(const certcast::Job& job);
+    void expect_for_host(const certcast::Job& job) const;
     State& state(const certcast::Job& job);
     std::optional<Kept> kept_for(const Binding& now, const certcast::Job& job);
     bool is_as_wanted(const Binding& now, const certcast::Job& job);
@@ -49,6 +50,8 @@ private:
     void replace(const Kept& former, const certcast::Job& job);
     void has_replaced(const std::string& former_id, const Kept& now, const certcast::Job& job);
     void bind(const Binding& before, const certcast::Job& job);
+    void record_binding(const Uploaded& certificate, const Binding& before,
+                        const std::optional<Kept>& former, const certcast::Job& job);
     void bind_to(const Uploaded& certificate, Binding now, const certcast::Job& job);
 
     Binding binding_to_undo(const certcast::Job& job);

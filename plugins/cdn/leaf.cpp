@@ -11,6 +11,7 @@
 #include <certcast/free_with.hpp>
 #include <certcast/pem.hpp>
 
+#include <algorithm>
 #include <memory>
 
 namespace cdn {
@@ -61,6 +62,15 @@ Leaf leaf_in(std::string_view pem) {
     return {seconds_of(X509_get0_notBefore(certificate.get())),
             seconds_of(X509_get0_notAfter(certificate.get())), key_of(*certificate),
             names_of(*certificate)};
+}
+
+bool is_for(const std::vector<std::string>& names, std::string_view host) {
+    const std::string own = lower(host);
+    const std::size_t dot = own.find('.');
+    const std::string any = dot == std::string::npos ? "" : "*" + own.substr(dot);
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+        return name == own || (!any.empty() && name == any);
+    });
 }
 
 }  // namespace cdn

@@ -18,4 +18,8 @@ struct Leaf {
 /// The first certificate in PEM text. Throws config_error where there is none.
 Leaf leaf_in(std::string_view pem);
 
+/// Whether one of a certificate's names is that of the host, which may be a wildcard itself
+/// (RFC 6125, 6.4.3).
+bool is_for(const std::vector<std::string>& names, std::string_view host);
+
 }  // namespace cdn

@@ -298,6 +298,9 @@ function deleteUserCertificate({CertId}) {
         throw new Refusal('InvalidStatus.DeleteProtection', '当前状态不允许删除，请稍后重试。');
     }
     delete state.certificates[CertId];
+    for (const domain of Object.values(state.domains)) {
+        if (String(domain.cert_id) === CertId) Object.assign(domain, {cert_id: null, cert_name: null});
+    }
     return {};
 }
 

@@ -146,6 +146,7 @@ TEST_CASE("Alibaba: parameters go by the query where the pipeline says so") {
         CHECK((request.url == "/" || request.action == "DescribeCertificateInfoByID"));
     }
     cloud.issue("newest");
+    cloud.lets_keys_be_sent_in_the_open();
     const Run run = cloud.run("newest", "request_style = \"query\"\n");
     CAPTURE(run.output);
     CHECK(run.text("cloud", "status") == "changed");

@@ -195,6 +195,31 @@ TEST_CASE("a clock that is off is said to be") {
     }
 }
 
+TEST_CASE("an endpoint without TLS is a mistake in the pipeline") {
+    for (const CloudVendor& vendor : cloud_vendors()) {
+        CAPTURE(vendor.plugin);
+        Cloud cloud(vendor);
+        const Run run =
+            cloud.workspace().run(with(cloud.pipeline("former"), "\"https://", "\"http://"));
+        CHECK(run.status == 2);
+        CHECK(says(run.output + run.errors, "endpoint: keys go by https alone"));
+    }
+}
+
+TEST_CASE("a proxy that is given leads to the vendor, and no other way does") {
+    for (const CloudVendor& vendor : cloud_vendors()) {
+        CAPTURE(vendor.plugin);
+        Cloud cloud(vendor);
+        cloud.workspace().environment()["PROXY"] = "http://user:secret-of-it@127.0.0.1:1";
+        const Run run = cloud.run("former", "proxy = { env = \"PROXY\" }\n");
+        CAPTURE(run.output);
+        CHECK(run.text("cloud", "status") == "failed");
+        CHECK(category(run) == "network");
+        CHECK(cloud.vendor_double().requests().empty());
+        CHECK_FALSE(says(run.output + run.errors, "secret-of-it"));
+    }
+}
+
 TEST_CASE("a target that is not there is a mistake in the pipeline") {
     for (const CloudVendor& vendor : cloud_vendors()) {
         CAPTURE(vendor.plugin);
@@ -204,6 +229,7 @@ TEST_CASE("a target that is not there is a mistake in the pipeline") {
                                      ? "ffffffffffffffffffffffffffffffff"
                                      : "other.example";
         Cloud cloud(elsewhere);
+        cloud.issue("former", KeyKind::p256, {"DNS:shop.example", "DNS:other.example"});
         const Run run = cloud.run("former");
         CAPTURE(run.output);
         CHECK(run.text("cloud", "status") == "failed");

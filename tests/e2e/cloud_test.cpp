@@ -92,6 +92,41 @@ TEST_CASE("a plan writes nothing") {
     }
 }
 
+TEST_CASE("a chain that was forgotten comes to be served") {
+    for (const CloudVendor& vendor : {alibaba(), tencent(), huawei(), cloudflare()}) {
+        if (!cdn_is_installed()) return;
+        CAPTURE(vendor.plugin);
+        Cloud cloud(vendor);
+        const std::string whole = read_text(cloud.workspace() / "newer.pem");
+        cloud.workspace().folder().write("newer.pem",
+                                         whole.substr(0, whole.find("-----BEGIN", 10)));
+        REQUIRE(cloud.run("newer").text("cloud", "status") == "changed");
+        cloud.workspace().folder().write("newer.pem", whole);
+        const Run run = cloud.run("newer");
+        CAPTURE(run.output);
+        CHECK(run.text("cloud", "status") == "changed");
+        CHECK(cloud.served() == cloud.sha256("newer"));
+        const std::string of_chain = whole.substr(whole.rfind("-----BEGIN") + 30, 40);
+        CHECK(says(boost::json::serialize(cloud.vendor_double().state()), of_chain));
+        CHECK(cloud.certificates() == 1);
+        CHECK(cloud.run("newer").text("cloud", "status") == "unchanged");
+    }
+}
+
+TEST_CASE("a certificate for another domain is refused before anything is uploaded") {
+    for (const CloudVendor& vendor : {alibaba(), tencent(), huawei()}) {
+        if (!cdn_is_installed()) return;
+        CAPTURE(vendor.plugin);
+        Cloud cloud(vendor);
+        cloud.issue("wrong", KeyKind::p256, {"DNS:wiki.example", "DNS:*.shop.example"});
+        const Run run = cloud.run("wrong");
+        CAPTURE(run.output);
+        CHECK(run.text("cloud", "status") == "failed");
+        CHECK(says(run.message("cloud"), "the certificate is for wiki.example, *.shop.example"));
+        CHECK(cloud.count(vendor.upload) == 0);
+    }
+}
+
 TEST_CASE("each domain of a deployment has an outcome of its own") {
     for (const CloudVendor& vendor : {alibaba(), tencent(), huawei()}) {
         if (!cdn_is_installed()) return;

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace certcast::testing {
@@ -249,6 +250,11 @@ Cloud::Cloud(CloudVendor vendor, const json::object& more)
     issue("newer");
 }
 
+Cloud::~Cloud() {
+    if (!looks_for_keys_) return;
+    for (const auto& [certificate, sha256] : sha256_) expect_key_nowhere(certificate, {});
+}
+
 void Cloud::begin_again(const json::object& state) {
     settings_["state"] = state;
     double_.reset();
@@ -308,7 +314,9 @@ void Cloud::expect_key_nowhere(const std::string& certificate, const Run& run) c
         const bool takes_keys = request.action == vendor_.upload || request.action == vendor_.renew;
         if (!takes_keys) expect_none(request.body, "the body of " + request.action);
     }
-    for (const auto& file : std::filesystem::recursive_directory_iterator(workspace_ / "state")) {
+    std::error_code none;
+    for (const auto& file :
+         std::filesystem::recursive_directory_iterator(workspace_ / "state", none)) {
         if (file.is_regular_file()) expect_none(read_text(file.path()), file.path().string());
     }
 }

@@ -51,6 +51,10 @@ class Cloud {
 public:
     /// `more`: settings of the double.
     explicit Cloud(CloudVendor vendor, const boost::json::object& more = {});
+    Cloud(const Cloud&) = delete;
+    Cloud& operator=(const Cloud&) = delete;
+    /// Whatever a test has done, no key was sent in the open or kept.
+    ~Cloud();
 
     const Workspace& workspace() const { return workspace_; }
     Workspace& workspace() { return workspace_; }
@@ -78,6 +82,8 @@ public:
     std::string sha256(const std::string& certificate) const { return sha256_.at(certificate); }
     std::string served() const { return vendor_.served(double_->state()); }
     std::size_t certificates() const { return vendor_.certificates(double_->state()); }
+    /// Of a test that has them in a URL.
+    void lets_keys_be_sent_in_the_open() { looks_for_keys_ = false; }
     /// That nothing which was said, sent in the open or kept shows the key.
     void expect_key_nowhere(const std::string& certificate, const Run& run) const;
 
@@ -90,6 +96,7 @@ private:
     boost::json::object settings_;
     std::unique_ptr<CloudDouble> double_;
     std::map<std::string, std::string> sha256_;
+    bool looks_for_keys_ = true;
 };
 
 }  // namespace certcast::testing

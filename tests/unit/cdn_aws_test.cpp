@@ -1,11 +1,13 @@
 #include "plugins/cdn/aws_cloudfront/aws_credentials.hpp"
 #include "plugins/cdn/aws_cloudfront/viewer_certificate.hpp"
+#include "plugins/cdn/leaf.hpp"
 
 #include <doctest/doctest.h>
 #include <certcast/errors.hpp>
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 using namespace cdn;
 
@@ -69,6 +71,17 @@ TEST_CASE("what is no configuration is refused, however it is broken") {
         CHECK_THROWS_AS(viewer_certificate_in(std::string_view(whole).substr(0, size)),
                         certcast::remote_error);
     }
+}
+
+TEST_CASE("a certificate is for the hosts that it names, and for one label in a wildcard's place") {
+    const std::vector<std::string> names{"shop.example", "*.cdn.example"};
+    CHECK(is_for(names, "Shop.example"));
+    CHECK(is_for(names, "a.cdn.example"));
+    CHECK(is_for(names, "*.cdn.example"));
+    CHECK_FALSE(is_for(names, "cdn.example"));
+    CHECK_FALSE(is_for(names, "a.b.cdn.example"));
+    CHECK_FALSE(is_for(names, "*.shop.example"));
+    CHECK_FALSE(is_for({}, "shop.example"));
 }
 
 TEST_CASE("a profile is found among others") {

@@ -57,6 +57,12 @@ public:
         cdn::request_timeout_parameter, cdn::poll_parameter);
     static constexpr auto other_files = certcast::other_files(cdn::trust_store);
 
+    void validate(certcast::Job& job) {
+        cdn::expect_https(certificates_endpoint.name(),
+                          job[certificates_endpoint].value_or(endpoint_in(job[region])), job);
+        cdn::expect_https(cdn_endpoint.name(), job[cdn_endpoint], job);
+    }
+
 private:
     static cdn::Credentials credentials_of(const certcast::Job& job, bool again) {
         return {std::string(job[access_key_id]), job.secret(access_key_secret, again),

@@ -29,6 +29,8 @@ public:
     AlibabaDomain(std::string domain, AlibabaAccess access);
 
     std::string text() const override;
+    /// A wildcard is ".shop.example" there.
+    std::string host() const override { return domain_.starts_with('.') ? "*" + domain_ : domain_; }
     Binding binding(const certcast::Job& job) override;
     std::optional<std::string> find(const Contents& contents, const certcast::Job& job) override;
     Uploaded upload(const Contents& contents, const certcast::Job& job) override;

@@ -77,6 +77,8 @@ public:
     static constexpr auto other_files = certcast::other_files(cdn::trust_store);
 
     void validate(certcast::Job& job) {
+        cdn::expect_https(acm_endpoint.name(), job[acm_endpoint], job);
+        cdn::expect_https(cloudfront_endpoint.name(), job[cloudfront_endpoint], job);
         const bool has_id = job.has(access_key_id) || job.has(access_key_id_from);
         const int ways =
             (has_id ? 1 : 0) + (job.has(credentials_file) ? 1 : 0) + (job[instance_role] ? 1 : 0);

@@ -109,9 +109,13 @@ std::optional<std::string> Distribution::pem_of(const std::string& arn, const ce
 
 /// By the tag that it got when it was imported.
 bool Distribution::is_of_this_distribution(const std::string& arn, const certcast::Job& job) {
-    const json::object answer = ask_acm("reading the tags of the certificate " + arn,
-                                        "ListTagsForCertificate", {{"CertificateArn", arn}}, job);
-    for (const json::object* tag : parts_of(answer, "Tags")) {
+    const std::string what = "reading the tags of the certificate " + arn;
+    const auto request = aws_.to_acm("ListTagsForCertificate", {{"CertificateArn", arn}}, job);
+    // One that was removed a moment ago is still listed.
+    const Api::Answer answer = api().ask_despite({Meaning::missing}, what, request, job);
+    if (!answer.response) return false;
+    const json::object said = object_in(*answer.response, what);
+    for (const json::object* tag : parts_of(said, "Tags")) {
         if (text_in(*tag, "Key") == tag_key && text_in(*tag, "Value") == id_) return true;
     }
     return false;
@@ -129,7 +133,7 @@ std::optional<std::string> Distribution::find(const Contents& contents, const ce
             const std::string arn(text_in(*one, "CertificateArn").value_or(""));
             if (seconds_in(*one, "NotAfter") != leaf.not_after || arn.empty()) continue;
             const std::optional<std::string> pem = pem_of(arn, job);
-            if (!pem || !shows(*pem, contents)) continue;
+            if (!pem || !holds(*pem, contents.fullchain_pem())) continue;
             if (is_of_this_distribution(arn, job)) return arn;
         }
         const auto next = text_in(answer, "NextToken");
@@ -172,6 +176,7 @@ bool Distribution::may_replace(const Binding& now, const Contents& contents,
 
 std::string Distribution::replace(const std::string& arn, const Contents& contents,
                                   const certcast::Job& job) {
+    job.info("ACM has it under its ARN; CloudFront may go on with the former one for hours");
     return import(contents, {{"CertificateArn", arn}}, job);
 }
 

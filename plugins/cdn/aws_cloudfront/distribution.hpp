@@ -30,10 +30,6 @@ public:
     bool remove(const Uploaded& certificate, const certcast::Job& job) override;
     Api& api() override { return aws_.api(); }
 
-    bool shows(std::string_view pem, const Contents& contents) const override {
-        return holds(pem, contents.fullchain_pem());
-    }
-
     bool replaces() const override { return true; }
     /// ACM keeps to more than it says of a certificate under its ARN: its usages, one of its names.
     bool binds_as_well() const override { return true; }

@@ -54,6 +54,8 @@ public:
         cdn::proxy_parameter, cdn::request_timeout_parameter, cdn::poll_parameter);
     static constexpr auto other_files = certcast::other_files(cdn::trust_store);
 
+    void validate(certcast::Job& job) { cdn::expect_https(endpoint.name(), job[endpoint], job); }
+
 private:
     std::unique_ptr<cdn::Domain> domain_of(const certcast::Job& job) override {
         return std::make_unique<cdn::ZoneCertificate>(

@@ -118,7 +118,9 @@ Binding HuaweiDomain::binding(const certcast::Job& job) {
     const std::string status(text_in(domain, "domain_status").value_or(""));
     if (status == "configuring") binding.under_way = "its settings are being brought out";
     if (status.ends_with("_failed")) binding.failure = "the domain's status is " + status;
-    if (number_in(domain, "https_status") == 0) return binding;
+    constexpr std::int64_t unsaid = -1;
+    const std::int64_t https_status = number_in(domain, "https_status", unsaid);
+    if (https_status == 0) return binding;
     const json::object answer =
         read("reading " + text(),
              access_.cdn + "/v1.0/cdn/domains/https-certificate-info?domain_name=" +
@@ -140,7 +142,7 @@ Binding HuaweiDomain::binding(const certcast::Job& job) {
             binding.settings["scm_certificate_id"] = *id;
         }
     }
-    if (!binding.id.empty()) return binding;
+    if (!binding.id.empty() || https_status == unsaid) return binding;
     throw certcast::config_error(
         text() +
         " has HTTPS, but its certificate may not be read; is it of another "

@@ -31,6 +31,7 @@ public:
     HuaweiDomain(std::string_view domain, HuaweiAccess access);
 
     std::string text() const override;
+    std::string host() const override { return domain_; }
     Binding binding(const certcast::Job& job) override;
     std::optional<std::string> find(const Contents& contents, const certcast::Job& job) override;
     Uploaded upload(const Contents& contents, const certcast::Job& job) override;

@@ -56,6 +56,11 @@ public:
                              cdn::request_timeout_parameter, cdn::poll_parameter);
     static constexpr auto other_files = certcast::other_files(cdn::trust_store);
 
+    void validate(certcast::Job& job) {
+        cdn::expect_https(certificates_endpoint.name(), job[certificates_endpoint], job);
+        cdn::expect_https(cdn_endpoint.name(), job[cdn_endpoint], job);
+    }
+
 private:
     static cdn::Credentials credentials_of(const certcast::Job& job, bool again) {
         return {std::string(job[secret_id]), job.secret(secret_key, again),

@@ -159,24 +159,43 @@ std::optional<std::string> TencentDomain::find(const Contents& contents, const c
     return std::nullopt;
 }
 
-/// Without Repeatable a certificate that is there already is not taken twice, but named.
+/// Without Repeatable a certificate that is there already is not taken twice, but named; the chain
+/// does not count. So where it was certcast's, it is another chain that is wanted.
 Uploaded TencentDomain::upload(const Contents& contents, const certcast::Job& job) {
-    const std::string name = name_of(contents.fullchain_pem());
+    Uploaded first = upload(contents, false, job);
+    if (first.is_ours) return first;
+    const std::string name = name_of_certificate(first.id, job);
+    if (name == first.name) return {first.id, name};  // another deployment was faster
+    return name.starts_with(upload_prefix) ? upload(contents, true, job) : first;
+}
+
+Uploaded TencentDomain::upload(const Contents& contents, bool repeatable,
+                               const certcast::Job& job) {
     const std::string what = "uploading the certificate";
+    const std::string name = name_of(contents.fullchain_pem());
     const json::object values{{"CertificatePublicKey", contents.fullchain_pem()},
                               {"CertificatePrivateKey", contents.key_pem.text()},
                               {"CertificateType", "SVR"},
                               {"Alias", name},
-                              {"Repeatable", false}};
-    const json::object answer = part_of(
-        object_in(api_.ask_once(what, request_of(certificates("UploadCertificate"), values), job),
-                  what),
-        "Response");
+                              {"Repeatable", repeatable}};
+    const auto request = request_of(certificates("UploadCertificate"), values);
+    const json::object said = object_in(api_.ask_once(what, request, job), what);
+    const json::object& answer = part_of(said, "Response");
     const std::string earlier(text_in(answer, "RepeatCertId").value_or(""));
-    const std::string id(text_in(answer, "CertificateId").value_or(earlier));
     if (!earlier.empty()) return {earlier, name, false};
+    const std::string id(text_in(answer, "CertificateId").value_or(""));
     if (!id.empty()) return {id, name};
     throw certcast::remote_error(what + ": the answer has no CertificateId").retry_later();
+}
+
+std::string TencentDomain::name_of_certificate(const std::string& id, const certcast::Job& job) {
+    const json::object answer = ask("reading the name of the certificate " + id,
+                                    certificates("DescribeCertificates"), {{"SearchKey", id}}, job);
+    for (const json::object* one : parts_of(answer, "Certificates")) {
+        if (text_in(*one, "CertificateId") != id) continue;
+        return std::string(text_in(*one, "Alias").value_or(""));
+    }
+    return {};
 }
 
 void TencentDomain::write(const std::string& what, const json::object& https,

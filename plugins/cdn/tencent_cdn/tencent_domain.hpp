@@ -31,6 +31,7 @@ public:
     TencentDomain(std::string domain, TencentAccess access);
 
     std::string text() const override;
+    std::string host() const override { return domain_; }
     Binding binding(const certcast::Job& job) override;
     std::optional<std::string> find(const Contents& contents, const certcast::Job& job) override;
     Uploaded upload(const Contents& contents, const certcast::Job& job) override;
@@ -54,6 +55,8 @@ private:
     Api::MakeRequest request_of(const Action& action, const boost::json::object& values) const;
     boost::json::object ask(const std::string& what, const Action& action,
                             const boost::json::object& values, const certcast::Job& job);
+    Uploaded upload(const Contents& contents, bool repeatable, const certcast::Job& job);
+    std::string name_of_certificate(const std::string& id, const certcast::Job& job);
     void write(const std::string& what, const boost::json::object& https, const certcast::Job& job);
     void deploy(const Uploaded& certificate, const certcast::Job& job);
     /// Empty: it has come to its end.
