@@ -19,8 +19,7 @@ struct Uploaded {
     friend bool operator==(const Uploaded&, const Uploaded&) = default;
 };
 
-/// What was put there under an id. Kept where a vendor has contents replaced: no vendor gives a key
-/// back, and without it nobody could undo that.
+/// What was put there last. No vendor gives a key back, and without it nobody could bring it back.
 struct Kept {
     std::string id;
     Contents contents;
