@@ -19,11 +19,6 @@ constexpr milliseconds longest_wait{30'000};
 
 }  // namespace
 
-bool passes(const certcast::DeployerError& error) {
-    return error.category() == CERTCAST_NETWORK_ERROR ||
-           error.category() == CERTCAST_TIMEOUT_ERROR || error.retry() == CERTCAST_RETRY_LATER;
-}
-
 Api::Answer Api::send(const MakeRequest& make, bool only_once, const certcast::Job& job) {
     for (;;) {
         http::Request request = make();
@@ -53,7 +48,7 @@ Api::Answer Api::ask_despite(std::initializer_list<Meaning> meanings, const std:
             }
             throw_refusal(what, answer.refusal, answer.meaning);
         } catch (const certcast::DeployerError& error) {
-            if (!is_patient_ || !passes(error) || job.remaining().count() == 0) throw;
+            if (!is_patient_ || !error.may_pass() || job.remaining().count() == 0) throw;
             at_least = error.retry_after();
             now = error.what();
         }

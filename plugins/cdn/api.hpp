@@ -60,9 +60,6 @@ private:
     bool is_patient_ = false;
 };
 
-/// Whether asking again may help: the network, the time that a request takes, or what passes.
-bool passes(const certcast::DeployerError& error);
-
 /// The JSON object of an answer. Throws remote_error where it is none.
 boost::json::object object_in(const certcast::http::Response& response, const std::string& what);
 

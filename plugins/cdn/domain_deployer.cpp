@@ -68,14 +68,14 @@ void DomainDeployer::deploy(certcast::Job& job) {
     const std::optional<Kept> kept = kept_for(before, job);
     const bool may_replace = kept || (domain_->takes_over() && !before.id.empty());
     if (!may_replace || !domain_->may_replace(before, contents_of(job), job)) {
-        bind(before, job);
+        bind(before, kept, job);
     } else {
         try {
             replace(kept.value_or(Kept{before.id, {}}), job);
         } catch (const certcast::config_error& error) {
             if (!domain_->binds_as_well()) throw;
             job.info("another certificate takes its place: " + std::string(error.what()));
-            bind(before, job);
+            bind(before, kept, job);
         }
     }
     job.changed();
@@ -213,7 +213,7 @@ void DomainDeployer::until_done(const std::string& what, Try once, IsDone is_don
             return once();
         } catch (const certcast::DeployerError& error) {
             const bool is_conflict = error.category() == CERTCAST_CONFLICT_ERROR;
-            if (!(is_conflict || passes(error)) || job.remaining().count() == 0) throw;
+            if (!(is_conflict || error.may_pass()) || job.remaining().count() == 0) throw;
             if (is_conflict) conflict = std::current_exception();
             const std::string now = error.what();
             wait_for(what, now, std::max(wait, error.retry_after()), job);
@@ -223,13 +223,13 @@ void DomainDeployer::until_done(const std::string& what, Try once, IsDone is_don
     }
 }
 
-void DomainDeployer::bind(const Binding& before, const certcast::Job& job) {
-    const std::optional<Kept> kept = kept_for(before, job);
+void DomainDeployer::bind(const Binding& before, const std::optional<Kept>& former,
+                          const certcast::Job& job) {
     const Uploaded certificate = uploaded(job);
     job.output("certificate_id", certificate.id);
     if (domain_->binds()) {
         // Bound to it already, and not well, it has nothing to go back to.
-        if (before.id != certificate.id) record_binding(certificate, before, kept, job);
+        if (before.id != certificate.id) record_binding(certificate, before, former, job);
         bind_to(certificate, before, job);
     }
     if (certificate.is_ours) state(job).keep({certificate.id, contents_of(job)}, job);

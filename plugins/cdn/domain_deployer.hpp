@@ -49,7 +49,7 @@ private:
     Uploaded upload(const Contents& contents, const certcast::Job& job);
     void replace(const Kept& former, const certcast::Job& job);
     void has_replaced(const std::string& former_id, const Kept& now, const certcast::Job& job);
-    void bind(const Binding& before, const certcast::Job& job);
+    void bind(const Binding& before, const std::optional<Kept>& former, const certcast::Job& job);
     void record_binding(const Uploaded& certificate, const Binding& before,
                         const std::optional<Kept>& former, const certcast::Job& job);
     void bind_to(const Uploaded& certificate, Binding now, const certcast::Job& job);

@@ -38,10 +38,6 @@ Meaning meaning_of(const Refusal& refusal, std::span<const CodeMeaning> known) {
     }
 }
 
-bool passes(Meaning meaning) {
-    return meaning == Meaning::throttled || meaning == Meaning::later;
-}
-
 void throw_refusal(const std::string& what, const Refusal& refusal, Meaning meaning) {
     std::string text = what + ": " + refusal.message;
     if (refusal.message.empty()) text += "the answer was " + std::to_string(refusal.status);

@@ -39,9 +39,6 @@ struct CodeMeaning {
 /// The first that fits, else by the status.
 Meaning meaning_of(const Refusal& refusal, std::span<const CodeMeaning> known);
 
-/// Whether asking again may be answered.
-bool passes(Meaning meaning);
-
 /// `what`: what was asked for, as in "binding the certificate".
 [[noreturn]] void throw_refusal(const std::string& what, const Refusal& refusal, Meaning meaning);
 

@@ -1,8 +1,8 @@
 #include "plugins/kubernetes/contents.hpp"
 
 #include "plugins/file/pkcs12_contents.hpp"
+#include "plugins/json/base64.hpp"
 #include "plugins/json/parts.hpp"
-#include "plugins/kubernetes/base64.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -47,7 +47,7 @@ std::string public_half(std::string_view pem) {
 
 certcast::Sensitive certificate_in(const boost::json::object& secret) {
     const auto text = json_parts::text_in(json_parts::part_of(secret, "data"), "tls.crt");
-    return from_base64(text.value_or("")).value_or(certcast::Sensitive());
+    return json_parts::from_base64(text.value_or("")).value_or(certcast::Sensitive());
 }
 
 bool is_same_pem(std::string_view left, std::string_view right) {
@@ -61,8 +61,8 @@ bool is_same_pem(std::string_view left, std::string_view right) {
 bool is_same_entry(std::string_view left, std::string_view right,
                    const certcast::Sensitive& pkcs12_password) {
     if (left == right) return true;
-    const auto one = from_base64(left);
-    const auto other = from_base64(right);
+    const auto one = json_parts::from_base64(left);
+    const auto other = json_parts::from_base64(right);
     if (!one || !other) return false;
     if (is_same_pem(one->text(), other->text())) return true;
     const auto inside = read_pkcs12(one->text(), pkcs12_password);

@@ -1,7 +1,7 @@
 #include "plugins/kubernetes/exec_credential.hpp"
 
+#include "plugins/json/base64.hpp"
 #include "plugins/json/parts.hpp"
-#include "plugins/kubernetes/base64.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -43,7 +43,8 @@ std::string exec_info(const Access& access) {
         json::object cluster{{"server", access.server}};
         if (!access.http.server_name.empty()) cluster["tls-server-name"] = access.http.server_name;
         if (!access.http.ca_pem.empty()) {
-            cluster["certificate-authority-data"] = to_base64(access.http.ca_pem).text();
+            cluster["certificate-authority-data"] =
+                json_parts::to_base64(access.http.ca_pem).text();
         }
         spec["cluster"] = std::move(cluster);
     }

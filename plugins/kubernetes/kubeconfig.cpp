@@ -1,6 +1,6 @@
 #include "plugins/kubernetes/kubeconfig.hpp"
 
-#include "plugins/kubernetes/base64.hpp"
+#include "plugins/json/base64.hpp"
 
 #include <yaml-cpp/yaml.h>
 #include <certcast/errors.hpp>
@@ -67,7 +67,7 @@ public:
     /// What KEY-data holds, or the file that KEY names; nothing where neither is there.
     std::optional<certcast::Sensitive> contents(const std::string& key) const {
         if (const std::string data = text(key + "-data"); !data.empty()) {
-            std::optional<certcast::Sensitive> bytes = from_base64(data);
+            std::optional<certcast::Sensitive> bytes = json_parts::from_base64(data);
             if (bytes) return bytes;
             throw certcast::config_error(part(key + "-data")->where() + ": '" + key +
                                          "-data' is not base64");

@@ -1,6 +1,6 @@
+#include "plugins/json/base64.hpp"
 #include "plugins/json/parts.hpp"
 #include "plugins/kubernetes/api.hpp"
-#include "plugins/kubernetes/base64.hpp"
 #include "plugins/kubernetes/contents.hpp"
 #include "plugins/kubernetes/despite_others.hpp"
 #include "plugins/kubernetes/exec_credential.hpp"
@@ -338,7 +338,7 @@ private:
                                              "intermediates; leave it away");
             }
             kubernetes::table_of(secret, kubernetes::Table::data)[entry] =
-                kubernetes::to_base64(bytes.text()).text();
+                json_parts::to_base64(bytes.text()).text();
         };
         add("tls.crt", "fullchain");
         add("tls.key", "key");

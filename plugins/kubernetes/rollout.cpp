@@ -94,12 +94,6 @@ std::string missing_of(const ObjectName& workload, const json::object& now) {
     return {};
 }
 
-/// Whether another look may be answered.
-bool passes(const certcast::DeployerError& error) {
-    return error.category() == CERTCAST_NETWORK_ERROR ||
-           error.category() == CERTCAST_TIMEOUT_ERROR || error.retry() == CERTCAST_RETRY_LATER;
-}
-
 json::object get(const ObjectName& workload, Api& api, const certcast::Job& job) {
     if (auto found = api.get(workload, job)) return *std::move(found);
     throw certcast::config_error("restart: " + workload.text() + " is not there");
@@ -156,7 +150,7 @@ void await_rollout(const ObjectName& workload, Api& api, const certcast::Job& jo
             now = missing_of(workload, get(workload, api, job));
             if (now.empty()) return;
         } catch (const certcast::DeployerError& error) {
-            if (!passes(error)) throw;
+            if (!error.may_pass()) throw;
             now = error.what();
         }
         wait = now == missing ? std::min(2 * wait, longest_wait) : shortest_wait;

@@ -79,9 +79,7 @@ AlibabaDomain::AlibabaDomain(std::string domain, AlibabaAccess access)
     : domain_(std::move(domain)),
       access_(std::move(access)),
       api_(std::move(access_.http), refusal_in, codes) {
-    api_.renews_by([this](const certcast::Job& job) {
-        access_.credentials = access_.ask_for_credentials(job);
-    });
+    api_.renews_by([this](const certcast::Job& job) { access_.credentials.renew(job); });
 }
 
 std::string AlibabaDomain::text() const {
@@ -96,7 +94,8 @@ AlibabaDomain::Action AlibabaDomain::cdn(std::string name) const {
     return {access_.cdn, "2018-05-10", std::move(name)};
 }
 
-http::Request AlibabaDomain::request_of(const Action& action, const FormValues& values) const {
+http::Request AlibabaDomain::request_of(const Action& action, const FormValues& values,
+                                        const certcast::Job& job) {
     Sensitive form = form_of(values);
     http::Request request{
         .method = action.method,
@@ -108,13 +107,13 @@ http::Request AlibabaDomain::request_of(const Action& action, const FormValues& 
         request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
         request.body = std::move(form);
     }
-    sign_acs3(request, access_.credentials, nonce(), std::chrono::system_clock::now());
+    sign_acs3(request, access_.credentials.get(job), nonce(), std::chrono::system_clock::now());
     return request;
 }
 
 json::object AlibabaDomain::ask(const std::string& what, const Action& action,
                                 const FormValues& values, const certcast::Job& job) {
-    const auto request = [&] { return request_of(action, values); };
+    const auto request = [&] { return request_of(action, values, job); };
     return object_in(api_.ask(what, request, job), what);
 }
 
@@ -172,7 +171,9 @@ Uploaded AlibabaDomain::upload(const Contents& contents, const certcast::Job& jo
     const FormValues values{{"Name", Sensitive(name)},
                             {"Cert", Sensitive(contents.fullchain_pem())},
                             {"Key", contents.key_pem}};
-    const auto request = [&] { return request_of(certificates("UploadUserCertificate"), values); };
+    const auto request = [&] {
+        return request_of(certificates("UploadUserCertificate"), values, job);
+    };
     const json::object answer = object_in(api_.ask_once(what, request, job), what);
     const std::string id = id_in(answer, "CertId");
     if (id.empty()) throw certcast::remote_error(what + ": the answer has no CertId").retry_later();
@@ -182,7 +183,7 @@ Uploaded AlibabaDomain::upload(const Contents& contents, const certcast::Job& jo
 void AlibabaDomain::write(const std::string& what, const FormValues& values,
                           const certcast::Job& job) {
     api_.ask_once(
-        what, [&] { return request_of(cdn("SetCdnDomainSSLCertificate"), values); }, job);
+        what, [&] { return request_of(cdn("SetCdnDomainSSLCertificate"), values, job); }, job);
 }
 
 void AlibabaDomain::bind(const Uploaded& certificate, const Binding& before,
@@ -214,7 +215,9 @@ void AlibabaDomain::restore(const json::object& former, const Binding&, const ce
 bool AlibabaDomain::remove(const Uploaded& certificate, const certcast::Job& job) {
     if (is_used(certificate, job)) return false;
     const FormValues values{{"CertId", Sensitive(certificate.id)}};
-    const auto request = [&] { return request_of(certificates("DeleteUserCertificate"), values); };
+    const auto request = [&] {
+        return request_of(certificates("DeleteUserCertificate"), values, job);
+    };
     const Api::Answer answer =
         api_.ask_despite({Meaning::missing, Meaning::in_use},
                          "removing the certificate " + certificate.id, request, job);
@@ -227,7 +230,7 @@ bool AlibabaDomain::is_used(const Uploaded& certificate, const certcast::Job& jo
     const FormValues by_id{{"CertId", Sensitive(certificate.id)}};
     Action action = cdn("DescribeCertificateInfoByID");
     action.method = "GET";
-    const auto request = [&] { return request_of(action, by_id); };
+    const auto request = [&] { return request_of(action, by_id, job); };
     const Api::Answer answer = api_.ask_despite({Meaning::missing}, what, request, job);
     if (answer.response) {
         const json::object info = object_in(*answer.response, what);

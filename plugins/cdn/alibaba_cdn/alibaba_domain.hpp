@@ -1,20 +1,17 @@
 #pragma once
 
+#include "plugins/cdn/asked_credentials.hpp"
 #include "plugins/cdn/domain.hpp"
-#include "plugins/cdn/signing/canonical_request.hpp"
 
 #include <certcast/http.hpp>
 
-#include <functional>
 #include <string>
 
 namespace cdn {
 
 /// Which domain of Alibaba Cloud CDN, and who asks.
 struct AlibabaAccess {
-    Credentials credentials;
-    /// Once more, where these are refused: they may have been renewed.
-    std::function<Credentials(const certcast::Job&)> ask_for_credentials;
+    AskedCredentials credentials;
     std::string certificates;  ///< URL of the Certificate Management Service
     std::string cdn;           ///< URL of CDN
     std::string region;        ///< where the service keeps certificates
@@ -51,7 +48,8 @@ private:
 
     Action certificates(std::string name) const;
     Action cdn(std::string name) const;
-    certcast::http::Request request_of(const Action& action, const FormValues& values) const;
+    certcast::http::Request request_of(const Action& action, const FormValues& values,
+                                       const certcast::Job& job);
     boost::json::object ask(const std::string& what, const Action& action, const FormValues& values,
                             const certcast::Job& job);
     void write(const std::string& what, const FormValues& values, const certcast::Job& job);

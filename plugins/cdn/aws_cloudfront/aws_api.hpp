@@ -1,7 +1,7 @@
 #pragma once
 
 #include "plugins/cdn/api.hpp"
-#include "plugins/cdn/aws_cloudfront/aws_credentials.hpp"
+#include "plugins/cdn/asked_credentials.hpp"
 
 #include <boost/json/object.hpp>
 #include <certcast/http.hpp>
@@ -13,7 +13,7 @@ namespace cdn {
 
 /// Which services of AWS are asked, and by whom.
 struct AwsAccess {
-    AwsCredentials credentials;
+    AskedCredentials credentials;
     std::string acm;         ///< URL of Certificate Manager; CloudFront looks into us-east-1 alone
     std::string cloudfront;  ///< URL of CloudFront
     bool replaces = true;    ///< contents under one ARN

@@ -34,13 +34,6 @@ std::optional<system_clock::time_point> time_in(std::string_view text) {
 
 }  // namespace
 
-const Credentials& AwsCredentials::get(const certcast::Job& job) {
-    constexpr auto early = std::chrono::minutes(5);
-    const bool is_over = given_ && given_->until && system_clock::now() + early > *given_->until;
-    if (!given_ || is_over) given_ = source_(job, false);
-    return given_->credentials;
-}
-
 Credentials profile_in(const std::filesystem::path& file, std::string_view text,
                        std::string_view profile) {
     std::map<std::string, Sensitive, std::less<>> values;
@@ -85,7 +78,7 @@ Credentials read_profile(const std::filesystem::path& file, std::string_view pro
     return profile_in(file, image.contents.text(), profile);
 }
 
-AwsCredentials::Given ask_metadata(const std::string& endpoint, const certcast::Job& job) {
+AskedCredentials::Given ask_metadata(const std::string& endpoint, const certcast::Job& job) {
     http::Client client({.connect_timeout = std::chrono::seconds(2),
                          .longest_request = std::chrono::seconds(10),
                          .allows_plain = true});

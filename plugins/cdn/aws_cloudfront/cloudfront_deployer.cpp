@@ -1,4 +1,5 @@
 #include "plugins/cdn/access.hpp"
+#include "plugins/cdn/aws_cloudfront/aws_credentials.hpp"
 #include "plugins/cdn/aws_cloudfront/distribution.hpp"
 #include "plugins/cdn/domain_deployer.hpp"
 
@@ -101,25 +102,25 @@ private:
     }
 
     static cdn::AwsAccess access_of(const certcast::Job& job) {
-        return {.credentials = cdn::AwsCredentials(source_of(job)),
+        return {.credentials = cdn::AskedCredentials(source_of(job)),
                 .acm = cdn::endpoint_of(job[acm_endpoint]),
                 .cloudfront = cdn::endpoint_of(job[cloudfront_endpoint]),
                 .replaces = job[renewal] == "same_arn",
                 .http = cdn::settings_of(job)};
     }
 
-    static cdn::AwsCredentials::Source source_of(const certcast::Job& job) {
+    static cdn::AskedCredentials::Source source_of(const certcast::Job& job) {
         if (job[instance_role]) {
             return [](const certcast::Job& now, bool) {
                 return cdn::ask_metadata(std::string(now[metadata_endpoint]), now);
             };
         }
         if (job.has(credentials_file)) {
-            return [](const certcast::Job& now, bool) -> cdn::AwsCredentials::Given {
+            return [](const certcast::Job& now, bool) -> cdn::AskedCredentials::Given {
                 return {cdn::read_profile(*now[credentials_file], now[profile])};
             };
         }
-        return [](const certcast::Job& now, bool again) -> cdn::AwsCredentials::Given {
+        return [](const certcast::Job& now, bool again) -> cdn::AskedCredentials::Given {
             const auto id_from = now.secret(access_key_id_from, again);
             const std::string_view id = id_from ? id_from->text() : now[access_key_id].value_or("");
             const auto none = certcast::Sensitive();

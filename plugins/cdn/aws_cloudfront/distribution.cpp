@@ -2,9 +2,9 @@
 
 #include "plugins/cdn/aws_cloudfront/viewer_certificate.hpp"
 #include "plugins/cdn/leaf.hpp"
+#include "plugins/json/base64.hpp"
 #include "plugins/json/parts.hpp"
 
-#include <openssl/evp.h>
 #include <boost/json/array.hpp>
 #include <certcast/errors.hpp>
 
@@ -18,7 +18,6 @@ namespace cdn {
 
 namespace http = certcast::http;
 namespace json = boost::json;
-using certcast::Sensitive;
 using json_parts::part_of;
 using json_parts::parts_of;
 using json_parts::text_in;
@@ -29,16 +28,6 @@ namespace {
 constexpr std::chrono::minutes longest_lag{1};
 /// Of certificates that certcast has imported; its value is the distribution that they are for.
 constexpr std::string_view tag_key = "certcast";
-
-Sensitive base64_of(std::string_view text) {
-    Sensitive encoded;
-    encoded.resize((text.size() + 2) / 3 * 4 + 1);
-    const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                                     reinterpret_cast<const unsigned char*>(text.data()),
-                                     static_cast<int>(text.size()));
-    encoded.resize(static_cast<std::size_t>(size));
-    return encoded;
-}
 
 /// A time as a number of seconds, which may have a fraction.
 std::int64_t seconds_in(const json::object& object, std::string_view key) {
@@ -145,10 +134,10 @@ std::optional<std::string> Distribution::find(const Contents& contents, const ce
 std::string Distribution::import(const Contents& contents, json::object values,
                                  const certcast::Job& job) {
     const std::string what = "importing the certificate";
-    values["Certificate"] = base64_of(contents.leaf_pem).text();
-    values["PrivateKey"] = base64_of(contents.key_pem.text()).text();
+    values["Certificate"] = json_parts::to_base64(contents.leaf_pem).text();
+    values["PrivateKey"] = json_parts::to_base64(contents.key_pem.text()).text();
     if (!contents.chain_pem.empty()) {
-        values["CertificateChain"] = base64_of(contents.chain_pem).text();
+        values["CertificateChain"] = json_parts::to_base64(contents.chain_pem).text();
     }
     const auto request = aws_.to_acm("ImportCertificate", values, job);
     // A certificate under its ARN can be imported any number of times.

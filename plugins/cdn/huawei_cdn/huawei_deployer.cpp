@@ -61,9 +61,9 @@ public:
     }
 
 private:
-    static cdn::Credentials credentials_of(const certcast::Job& job, bool again) {
-        return {std::string(job[access_key]), job.secret(secret_key, again),
-                job.secret(security_token, again).value_or(certcast::Sensitive())};
+    static cdn::AskedCredentials::Given credentials_of(const certcast::Job& job, bool again) {
+        return {{std::string(job[access_key]), job.secret(secret_key, again),
+                 job.secret(security_token, again).value_or(certcast::Sensitive())}};
     }
 
     std::unique_ptr<cdn::Domain> domain_of(const certcast::Job& job) override {
@@ -71,9 +71,7 @@ private:
     }
 
     static cdn::HuaweiAccess access_of(const certcast::Job& job) {
-        return {.credentials = credentials_of(job, false),
-                .ask_for_credentials =
-                    [](const certcast::Job& now) { return credentials_of(now, true); },
+        return {.credentials = cdn::AskedCredentials(credentials_of),
                 .certificates = cdn::endpoint_of(job[certificates_endpoint]),
                 .cdn = cdn::endpoint_of(job[cdn_endpoint]),
                 .project = std::string(job[project].value_or("")),

@@ -88,9 +88,7 @@ HuaweiDomain::HuaweiDomain(std::string_view domain, HuaweiAccess access)
     : domain_(lower(domain)),
       access_(std::move(access)),
       api_(std::move(access_.http), refusal_in, codes) {
-    api_.renews_by([this](const certcast::Job& job) {
-        access_.credentials = access_.ask_for_credentials(job);
-    });
+    api_.renews_by([this](const certcast::Job& job) { access_.credentials.renew(job); });
 }
 
 std::string HuaweiDomain::text() const {
@@ -98,18 +96,19 @@ std::string HuaweiDomain::text() const {
 }
 
 Api::MakeRequest HuaweiDomain::request_of(const std::string& method, const std::string& url,
-                                          const json::object* body) const {
-    return [this, method, url, text = Sensitive(body != nullptr ? json::serialize(*body) : "")] {
-        http::Request request{.method = method, .url = url, .body = text};
-        if (!text.empty()) request.headers.emplace_back("Content-Type", "application/json");
-        sign_sdk_hmac(request, access_.credentials, std::chrono::system_clock::now());
-        return request;
-    };
+                                          const json::object* body, const certcast::Job& job) {
+    return
+        [this, method, url, &job, text = Sensitive(body != nullptr ? json::serialize(*body) : "")] {
+            http::Request request{.method = method, .url = url, .body = text};
+            if (!text.empty()) request.headers.emplace_back("Content-Type", "application/json");
+            sign_sdk_hmac(request, access_.credentials.get(job), std::chrono::system_clock::now());
+            return request;
+        };
 }
 
 json::object HuaweiDomain::read(const std::string& what, const std::string& url,
                                 const certcast::Job& job) {
-    return object_in(api_.ask(what, request_of("GET", url), job), what);
+    return object_in(api_.ask(what, request_of("GET", url, nullptr, job), job), what);
 }
 
 Binding HuaweiDomain::binding(const certcast::Job& job) {
@@ -210,7 +209,7 @@ Uploaded HuaweiDomain::upload(const Contents& contents, const certcast::Job& job
     if (!access_.project.empty()) values["enterprise_project_id"] = access_.project;
     if (!contents.chain_pem.empty()) values["certificate_chain"] = contents.chain_pem;
     const auto request =
-        request_of("POST", access_.certificates + "/v3/scm/certificates/import", &values);
+        request_of("POST", access_.certificates + "/v3/scm/certificates/import", &values, job);
     const json::object answer = object_in(api_.ask_once(what, request, job), what);
     const std::string id(text_in(answer, "certificate_id").value_or(""));
     if (id.empty()) {
@@ -226,7 +225,7 @@ void HuaweiDomain::write(const std::string& what, const json::object& https,
                          const certcast::Job& job) {
     const json::object body{{"https", https}};
     const std::string url = access_.cdn + "/v1.0/cdn/domains/config-https-info" + project("?");
-    const json::object answer = asked_to_write(what, request_of("PUT", url, &body), job);
+    const json::object answer = asked_to_write(what, request_of("PUT", url, &body, job), job);
     for (const json::object* one : parts_of(answer, "result")) {
         if (text_in(*one, "status") != "fail") continue;
         throw certcast::remote_error(
@@ -281,7 +280,8 @@ bool HuaweiDomain::remove(const Uploaded& certificate, const certcast::Job& job)
 bool HuaweiDomain::delete_certificate(const std::string& id, const certcast::Job& job) {
     const Api::Answer answer = api_.ask_despite(
         {Meaning::missing, Meaning::in_use}, "removing the certificate " + id,
-        request_of("DELETE", access_.certificates + "/v3/scm/certificates/" + http::encoded(id)),
+        request_of("DELETE", access_.certificates + "/v3/scm/certificates/" + http::encoded(id),
+                   nullptr, job),
         job);
     return answer.response || answer.meaning == Meaning::missing;
 }

@@ -1,11 +1,10 @@
 #pragma once
 
+#include "plugins/cdn/asked_credentials.hpp"
 #include "plugins/cdn/domain.hpp"
-#include "plugins/cdn/signing/canonical_request.hpp"
 
 #include <certcast/http.hpp>
 
-#include <functional>
 #include <string>
 #include <string_view>
 
@@ -13,9 +12,7 @@ namespace cdn {
 
 /// Which services of Huawei Cloud are asked, and by whom.
 struct HuaweiAccess {
-    Credentials credentials;
-    /// Once more, where these are refused: they may have been renewed.
-    std::function<Credentials(const certcast::Job&)> ask_for_credentials;
+    AskedCredentials credentials;
     std::string certificates;  ///< URL of SSL Certificate Manager
     std::string cdn;           ///< URL of CDN
     std::string project;       ///< an enterprise project; empty: none is said
@@ -44,7 +41,7 @@ public:
 
 private:
     Api::MakeRequest request_of(const std::string& method, const std::string& url,
-                                const boost::json::object* body = nullptr) const;
+                                const boost::json::object* body, const certcast::Job& job);
     boost::json::object read(const std::string& what, const std::string& url,
                              const certcast::Job& job);
     void write(const std::string& what, const boost::json::object& https, const certcast::Job& job);

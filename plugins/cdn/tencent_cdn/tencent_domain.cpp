@@ -86,9 +86,7 @@ TencentDomain::TencentDomain(std::string domain, TencentAccess access)
     : domain_(std::move(domain)),
       access_(std::move(access)),
       api_(std::move(access_.http), refusal_in, codes) {
-    api_.renews_by([this](const certcast::Job& job) {
-        access_.credentials = access_.ask_for_credentials(job);
-    });
+    api_.renews_by([this](const certcast::Job& job) { access_.credentials.renew(job); });
 }
 
 std::string TencentDomain::text() const {
@@ -103,22 +101,25 @@ TencentDomain::Action TencentDomain::cdn(std::string name) const {
     return {access_.cdn, "cdn", "2018-06-06", std::move(name)};
 }
 
-Api::MakeRequest TencentDomain::request_of(const Action& action, const json::object& values) const {
-    return [this, action, body = Sensitive(json::serialize(values))] {
+Api::MakeRequest TencentDomain::request_of(const Action& action, const json::object& values,
+                                           const certcast::Job& job) {
+    return [this, action, body = Sensitive(json::serialize(values)), &job] {
         http::Request request{.method = "POST",
                               .url = action.url + "/",
                               .headers = {{"Content-Type", "application/json; charset=utf-8"},
                                           {"X-TC-Action", action.name},
                                           {"X-TC-Version", action.version}},
                               .body = body};
-        sign_tc3(request, access_.credentials, action.service, std::chrono::system_clock::now());
+        sign_tc3(request, access_.credentials.get(job), action.service,
+                 std::chrono::system_clock::now());
         return request;
     };
 }
 
 json::object TencentDomain::ask(const std::string& what, const Action& action,
                                 const json::object& values, const certcast::Job& job) {
-    const json::object answer = object_in(api_.ask(what, request_of(action, values), job), what);
+    const json::object answer =
+        object_in(api_.ask(what, request_of(action, values, job), job), what);
     return part_of(answer, "Response");
 }
 
@@ -178,7 +179,7 @@ Uploaded TencentDomain::upload(const Contents& contents, bool repeatable,
                               {"CertificateType", "SVR"},
                               {"Alias", name},
                               {"Repeatable", repeatable}};
-    const auto request = request_of(certificates("UploadCertificate"), values);
+    const auto request = request_of(certificates("UploadCertificate"), values, job);
     const json::object said = object_in(api_.ask_once(what, request, job), what);
     const json::object& answer = part_of(said, "Response");
     const std::string earlier(text_in(answer, "RepeatCertId").value_or(""));
@@ -201,7 +202,7 @@ std::string TencentDomain::name_of_certificate(const std::string& id, const cert
 void TencentDomain::write(const std::string& what, const json::object& https,
                           const certcast::Job& job) {
     const json::object values{{"Domain", domain_}, {"Https", https}};
-    api_.ask_once(what, request_of(cdn("UpdateDomainConfig"), values), job);
+    api_.ask_once(what, request_of(cdn("UpdateDomainConfig"), values, job), job);
 }
 
 void TencentDomain::bind(const Uploaded& certificate, const Binding& before,
@@ -267,7 +268,7 @@ bool TencentDomain::remove(const Uploaded& certificate, const certcast::Job& job
     const json::object values{{"CertificateId", certificate.id}, {"IsCheckResource", true}};
     const Api::Answer answer =
         api_.ask_despite({Meaning::missing, Meaning::in_use}, what,
-                         request_of(certificates("DeleteCertificate"), values), job);
+                         request_of(certificates("DeleteCertificate"), values, job), job);
     if (!answer.response) return answer.meaning == Meaning::missing;
     const json::object said = part_of(object_in(*answer.response, what), "Response");
     const std::string task(text_in(said, "TaskId").value_or(""));

@@ -1,21 +1,18 @@
 #pragma once
 
+#include "plugins/cdn/asked_credentials.hpp"
 #include "plugins/cdn/domain.hpp"
-#include "plugins/cdn/signing/canonical_request.hpp"
 
 #include <certcast/http.hpp>
 
 #include <chrono>
-#include <functional>
 #include <string>
 
 namespace cdn {
 
 /// Which services of Tencent Cloud are asked, and by whom.
 struct TencentAccess {
-    Credentials credentials;
-    /// Once more, where these are refused: they may have been renewed.
-    std::function<Credentials(const certcast::Job&)> ask_for_credentials;
+    AskedCredentials credentials;
     std::string certificates;  ///< URL of SSL Certificates
     std::string cdn;           ///< URL of CDN
     bool deploys = false;      ///< SSL Certificates binds, and not CDN
@@ -52,7 +49,8 @@ private:
 
     Action certificates(std::string name) const;
     Action cdn(std::string name) const;
-    Api::MakeRequest request_of(const Action& action, const boost::json::object& values) const;
+    Api::MakeRequest request_of(const Action& action, const boost::json::object& values,
+                                const certcast::Job& job);
     boost::json::object ask(const std::string& what, const Action& action,
                             const boost::json::object& values, const certcast::Job& job);
     Uploaded upload(const Contents& contents, bool repeatable, const certcast::Job& job);

@@ -23,6 +23,12 @@ public:
     std::uint32_t retry() const { return retry_; }
     std::chrono::milliseconds retry_after() const { return retry_after_; }
     const std::string& code() const { return code_; }
+    /// Whether the same may be answered when it is asked again: the network, the time, or a remote
+    /// side that says so.
+    bool may_pass() const {
+        return category_ == CERTCAST_NETWORK_ERROR || category_ == CERTCAST_TIMEOUT_ERROR ||
+               retry_ == CERTCAST_RETRY_LATER;
+    }
 
 protected:
     void set_code(std::string word) { code_ = std::move(word); }

@@ -1,10 +1,10 @@
-#include "plugins/kubernetes/base64.hpp"
+#include "plugins/json/base64.hpp"
 
 #include <openssl/evp.h>
 
 #include <algorithm>
 
-namespace kubernetes {
+namespace json_parts {
 
 namespace {
 
@@ -43,4 +43,4 @@ std::optional<certcast::Sensitive> from_base64(std::string_view text) {
     return bytes;
 }
 
-}  // namespace kubernetes
+}  // namespace json_parts
