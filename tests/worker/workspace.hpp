@@ -64,7 +64,8 @@ private:
 /// `[deploy.NAME]` of a plugin that puts the certificate `shop` somewhere, without a probe.
 Toml deployment(std::string_view name, std::string_view plugin);
 
-/// A certcast program with state, locks and plugins of its own, and certificates to deploy.
+/// A certcast program with state and plugins of its own, and certificates to deploy. Its locks are
+/// its own, too, but for root, whose locks are the machine's.
 class Workspace {
 public:
     Workspace();
