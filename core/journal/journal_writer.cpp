@@ -10,6 +10,7 @@
 
 #include <sqlite3.h>
 
+#include <chrono>
 #include <utility>
 
 namespace certcast {
@@ -17,6 +18,9 @@ namespace certcast {
 namespace asio = boost::asio;
 
 namespace {
+
+constexpr std::chrono::milliseconds longest_gathering(50);
+constexpr std::size_t most_gathered = std::size_t{1024} * 1024;
 
 /// What a coroutine of the loop waits for. The thread fills it before the loop is told.
 struct Waiter {
@@ -49,12 +53,12 @@ JournalWriter::~JournalWriter() {
 }
 
 void JournalWriter::queue(Change change, std::size_t size) {
-    {
-        const std::lock_guard lock(mutex_);
-        waiting_.push_back({std::move(change), size, nullptr});
-        backlog_ += size;
-    }
-    changed_.notify_one();
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back({std::move(change), size, nullptr});
+    backlog_ += size;
+    const bool is_much = backlog_ > most_gathered;
+    if (waiting_.size() == 1 || (is_much && !hurries_)) changed_.notify_one();
+    hurries_ = hurries_ || is_much;
 }
 
 asio::awaitable<Result<void>> JournalWriter::commit(Change change) {
@@ -63,6 +67,7 @@ asio::awaitable<Result<void>> JournalWriter::commit(Change change) {
     {
         const std::lock_guard lock(mutex_);
         waiting_.push_back({std::move(change), 0, waiter});
+        hurries_ = true;
     }
     changed_.notify_one();
     // What the change refers to is the caller's, who must not go before it was made.
@@ -90,9 +95,11 @@ void JournalWriter::work() {
     std::unique_lock lock(mutex_);
     for (;;) {
         changed_.wait(lock, [this] { return ends_ || !waiting_.empty(); });
+        changed_.wait_for(lock, longest_gathering, [this] { return ends_ || hurries_; });
         if (waiting_.empty()) return;
         std::vector<Item> items = std::exchange(waiting_, {});
         backlog_ = 0;
+        hurries_ = false;
         lock.unlock();
         write(items);
         tell(items);

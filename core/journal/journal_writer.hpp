@@ -19,7 +19,8 @@
 namespace certcast {
 
 /// The one thread that uses a journal's file. Changes are made in the order in which they were
-/// given; all that wait are committed together, so that the disk is waited for once a turn.
+/// given; all that wait are committed together, so that the disk is waited for once a turn. Those
+/// for which nobody waits are gathered for a moment.
 class JournalWriter {
 public:
     /// Runs on the thread, in a transaction; may throw SQLite::Exception, and may run twice.
@@ -60,6 +61,7 @@ private:
     std::condition_variable changed_;
     std::vector<Item> waiting_;
     std::size_t backlog_ = 0;
+    bool hurries_ = false;  ///< what waits is not to wait for more
     std::optional<Error> lost_;
     bool ends_ = false;
     std::thread thread_;

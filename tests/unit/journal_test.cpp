@@ -14,8 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <iterator>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace certcast;
@@ -416,6 +418,46 @@ TEST_CASE("a record that cannot be written is told at the end") {
     REQUIRE(written.has_error());
     CHECK(says(written.error().text(), "journal.db"));
     CHECK(History::open(folder.path())->deployments("r1")->front().status == "changed");
+}
+
+TEST_CASE("records for which nobody waits are gathered, until one comes for which somebody does") {
+    const TemporaryFolder folder;
+    Host host(folder.path());
+    host.journal().record(run_of("r1", 1'000));
+    REQUIRE(host.wait_for(host.journal().flush()).has_value());
+    const auto lines = [history = History::open(folder.path()).value()] {
+        return history.log("r1", "web")->size();
+    };
+    const LoggedLine line{"r1", "web", 1'600, "info", "hello"};
+    const auto begun = std::chrono::steady_clock::now();
+    host.journal().record(line);
+    while (lines() == 0) std::this_thread::yield();
+    CHECK(std::chrono::steady_clock::now() - begun >= std::chrono::milliseconds(50));
+
+    // Each of them would take as long, else.
+    constexpr int many = 100;
+    const auto begun_again = std::chrono::steady_clock::now();
+    for (int i = 0; i < many; ++i) {
+        host.journal().record(line);
+        REQUIRE(host.wait_for(host.journal().flush()).has_value());
+    }
+    CHECK(std::chrono::steady_clock::now() - begun_again < many * std::chrono::milliseconds(50));
+    CHECK(lines() == 1 + many);
+}
+
+TEST_CASE("much of what nobody waits for is written at once") {
+    const TemporaryFolder folder;
+    Host host(folder.path());
+    const History history = History::open(folder.path()).value();
+    constexpr int many = 60;
+    const auto begun = std::chrono::steady_clock::now();
+    for (int i = 0; i < many; ++i) {
+        const std::string name = "r" + std::to_string(i);
+        host.journal().record(run_of(name, 1'000));
+        host.journal().record(LoggedLine{name, "web", 1'600, "info", std::string(1'100'000, 'x')});
+        while (!history.run(name)) std::this_thread::yield();
+    }
+    CHECK(std::chrono::steady_clock::now() - begun < many * std::chrono::milliseconds(50));
 }
 
 TEST_CASE("a run is remembered with all that it said, and one that was killed with what is known") {
