@@ -8,6 +8,7 @@
 // g++ 12 sees uninitialised members in here when sanitizers are on; there are none.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <regex>
+#include <unordered_map>
 
 namespace certcast {
 
@@ -19,6 +20,14 @@ constexpr std::size_t longest_matched = 1024;
 /// Patterns come from plugins. This matcher takes polynomial time and no stack per character; what
 /// it cannot do (back references) is refused when it is compiled.
 constexpr auto syntax = std::regex::ECMAScript | std::regex_constants::__polynomial;
+
+/// Compiled once for all the values that are to match it. Throws std::regex_error.
+const std::regex& compiled(const std::string& pattern) {
+    static std::unordered_map<std::string, std::regex> known;
+    const auto found = known.find(pattern);
+    return found != known.end() ? found->second
+                                : known.emplace(pattern, std::regex(pattern, syntax)).first->second;
+}
 
 /// Each level of look-ahead goes through the rest of the text again, from every character.
 bool looks_ahead(std::string_view pattern) {
@@ -83,7 +92,7 @@ std::optional<std::string> wrong_pattern(const std::string& pattern) {
 std::optional<std::string> wrong_match(const std::string& text, const std::string& pattern) {
     if (text.size() > longest_matched) return "the text is longer than 1024 bytes";
     try {
-        if (std::regex_match(text, std::regex(pattern, syntax))) return std::nullopt;
+        if (std::regex_match(text, compiled(pattern))) return std::nullopt;
     } catch (const std::regex_error& failure) {
         return "the plugin's pattern cannot be applied: " + std::string(failure.what());
     }

@@ -56,7 +56,9 @@ void PlainDisplay::stage(const Deployment& deployment, std::uint32_t, std::strin
 }
 
 void PlainDisplay::log(const Deployment& deployment, const LogLine& log_line) {
-    line(level_of(log_line.level), deployment.name, one_line(log_line, filter_));
+    const auto level = level_of(log_line.level);
+    // Masking what is not shown would be most of the work.
+    if (lines_.should_log(level)) line(level, deployment.name, one_line(log_line, filter_));
 }
 
 void PlainDisplay::progress(const Deployment& deployment, std::uint32_t permille,
