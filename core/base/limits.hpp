@@ -16,6 +16,8 @@ struct Limits {
     std::uint64_t output = std::uint64_t{64} << 20;    ///< bytes printed and logged
     std::uint64_t file_size = std::uint64_t{1} << 30;  ///< bytes, of any file that it writes
 
+    bool operator==(const Limits&) const = default;
+
     void encode(wire::Writer& out) const;
     static Limits read(wire::Reader& in);
 };

@@ -314,11 +314,8 @@ asio::awaitable<Outcome> Attempt::run_stage(Stage stage, std::uint64_t flags) {
     const bool stop = co_await asked_to_stop();
     if (stop) co_return stopped_before(stage);
     services_.observer.stage(deployment_, attempt_, name_of(stage));
-    StageRequest request;
-    request.stage = stage;
+    StageRequest request = request_for(deployment_, stage);
     request.flags = flags;
-    request.timeout = timeout_of(stage);
-    request.grace = deployment_.grace;
     request.steps = &services_.memory.steps(key_);
     calls_.begin(stage, services_.clock.now() + request.timeout);
     co_return co_await session_->run(std::move(request));

@@ -17,4 +17,12 @@ SessionRequest request_for(const Deployment& deployment, std::uint32_t attempt) 
     return request;
 }
 
+StageRequest request_for(const Deployment& deployment, Stage stage) {
+    StageRequest request;
+    request.stage = stage;
+    request.timeout = deployment.timeouts[static_cast<std::size_t>(stage)];
+    request.grace = deployment.grace;
+    return request;
+}
+
 }  // namespace certcast

@@ -36,5 +36,7 @@ struct AttemptServices {
 
 /// What a session is told of its deployment, whichever deployer runs in it.
 SessionRequest request_for(const Deployment& deployment, std::uint32_t attempt);
+/// A stage with the deployment's timeout for it, and its grace.
+StageRequest request_for(const Deployment& deployment, Stage stage);
 
 }  // namespace certcast

@@ -1,10 +1,12 @@
 #include "core/scheduler/discovery.hpp"
 
 #include "core/pipeline/targets.hpp"
-#include "core/scheduler/single_stage.hpp"
+#include "core/scheduler/attempt_calls.hpp"
+#include "core/scheduler/for_each_number.hpp"
 
 #include <algorithm>
 #include <exception>
+#include <memory>
 #include <set>
 #include <utility>
 
@@ -44,13 +46,32 @@ Result<std::vector<std::string>> targets_in(const AttemptCalls& calls) {
     return names;
 }
 
+asio::awaitable<Outcome> run_discover(AttemptServices& services, const Deployment& deployment,
+                                      AttemptCalls& calls) {
+    SessionRequest start = request_for(deployment, 1);
+    start.reach = Reach::looking;
+    Result<std::unique_ptr<Session>> session =
+        co_await services.sessions.start(std::move(start), calls);
+    if (session.has_error()) {
+        co_return Outcome::of(Ended::setup_failed, Stage::discover, Category::internal,
+                              session.error().text());
+    }
+    StageRequest request = request_for(deployment, Stage::discover);
+    calls.begin(Stage::discover, services.clock.now() + request.timeout);
+    Outcome outcome = co_await (*session)->run(std::move(request));
+    if (outcome.succeeded()) {
+        outcome = co_await (*session)->finish(
+            deployment.timeouts[static_cast<std::size_t>(Stage::close)]);
+    }
+    co_return outcome;
+}
+
 asio::awaitable<Result<std::vector<std::string>>> discover(AttemptServices& services,
                                                            const Deployment& deployment) {
     try {
         AttemptCalls calls(services, deployment, *deployment.descriptor,
                            AttemptCalls::Role::deployer, 1, nullptr);
-        const Outcome outcome =
-            co_await run_single_stage(services, deployment, Stage::discover, Reach::looking, calls);
+        const Outcome outcome = co_await run_discover(services, deployment, calls);
         if (!outcome.succeeded()) co_return failure(reason_of(outcome));
         co_return targets_in(calls);
     } catch (const std::exception& exception) {

@@ -31,7 +31,7 @@ enum class FrameType : std::uint32_t {
     command_output,
     command_ended,
     // host to worker
-    job = 40,
+    job = 40,  // another, too, when the stage `close` was run
     run_stage,
     finish,
     reply,

@@ -78,6 +78,22 @@ private:
     Grants& grants_;
 };
 
+/// What remains for a session that does not use all of it.
+Grants within(Reach reach, Grants grants) {
+    if (reach == Reach::all) return grants;
+    Grants rest;
+    rest.rights = grants.rights;
+    if (reach == Reach::validating) {
+        rest.rights =
+            Rights{.keeps_user = grants.rights.keeps_user, .sandbox = grants.rights.sandbox};
+    }
+    for (PathGrant grant : grants.paths) {
+        grant.access = Access::read;
+        rest.paths.insert(std::move(grant));
+    }
+    return rest;
+}
+
 }  // namespace
 
 PathGrant granted(Access access, const fs::path& path) {
@@ -114,19 +130,14 @@ Grants grants_of(const Descriptor& descriptor, const Value& config) {
     return grants;
 }
 
-Grants within(Reach reach, Grants grants) {
-    if (reach == Reach::all) return grants;
-    Grants rest;
-    rest.rights = grants.rights;
-    if (reach == Reach::validating) {
-        rest.rights =
-            Rights{.keeps_user = grants.rights.keeps_user, .sandbox = grants.rights.sandbox};
+WorkerNeeds needs_of(const SessionRequest& request) {
+    WorkerNeeds needs{.library = request.library, .grants = {}, .limits = request.limits};
+    // With the sandbox off everything is granted, so that one server does for all.
+    if (request.sandbox != Sandbox::off) {
+        needs.grants = within(request.reach, grants_of(*request.descriptor, request.config));
     }
-    for (PathGrant grant : grants.paths) {
-        grant.access = Access::read;
-        rest.paths.insert(std::move(grant));
-    }
-    return rest;
+    needs.grants.rights.sandbox = request.sandbox;
+    return needs;
 }
 
 }  // namespace certcast

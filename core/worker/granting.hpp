@@ -10,8 +10,16 @@ namespace certcast {
 /// that its parameters name.
 Grants grants_of(const Descriptor& descriptor, const Value& config);
 
-/// What remains of that for a session that does not use all of it.
-Grants within(Reach reach, Grants grants);
+/// What a job takes of the process that does it, the library's own files aside. A process may do
+/// one after the other that take the same.
+struct WorkerNeeds {
+    const Library* library = nullptr;
+    Grants grants;
+    Limits limits;
+
+    bool operator==(const WorkerNeeds&) const = default;
+};
+WorkerNeeds needs_of(const SessionRequest& request);
 
 /// What every process that loads the library is granted. Reads the library.
 std::set<PathGrant> files_of(const std::filesystem::path& library);

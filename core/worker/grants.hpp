@@ -25,6 +25,7 @@ struct PathGrant {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;  ///< 0: nothing was there
 
+    bool operator==(const PathGrant&) const = default;
     bool operator<(const PathGrant& other) const {
         return std::tie(access, path, device, inode) <
                std::tie(other.access, other.path, other.device, other.inode);
@@ -41,6 +42,7 @@ struct Rights {
     bool keeps_user = false;
     Sandbox sandbox = Sandbox::on;
 
+    bool operator==(const Rights&) const = default;
     bool operator<(const Rights& other) const { return members() < other.members(); }
     std::tuple<bool, bool, bool, bool, bool, Sandbox> members() const {
         return {network, unix_sockets, exec, signals, keeps_user, sandbox};
@@ -50,6 +52,8 @@ struct Rights {
 struct Grants {
     Rights rights;
     std::set<PathGrant> paths;
+
+    bool operator==(const Grants&) const = default;
 };
 
 /// All that a process is told of its sandbox before it loads foreign code.

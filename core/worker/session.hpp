@@ -126,8 +126,8 @@ struct StageRequest {
     const std::vector<Step>* steps = nullptr;  ///< nullptr: none
 };
 
-/// One worker process that runs stages of one attempt, one after the other. Destroying a session
-/// that did not finish kills its process tree.
+/// One worker process that runs stages of one job, one after the other. Destroying a session that
+/// did not finish kills its process tree.
 class Session {
 public:
     virtual ~Session() = default;
@@ -139,6 +139,11 @@ public:
     /// The process lives and can run another stage.
     virtual bool alive() const = 0;
 
+    /// Gives the process another job after Stage::close was run, where that job needs the same of
+    /// it: its library, its rights, its limits. `calls` takes the place of the former ones. False:
+    /// it does not, or the process is gone, and nothing has happened.
+    virtual bool take(const SessionRequest& request, HostCalls& calls) = 0;
+
     /// Closes the deployer and waits for the result frame and exit status 0, or says what came
     /// instead.
     virtual boost::asio::awaitable<Outcome> finish(Duration timeout) = 0;
@@ -148,7 +153,7 @@ public:
 class SessionFactory {
 public:
     virtual ~SessionFactory() = default;
-    /// `calls` outlives the session.
+    /// `calls` outlives the session, or its part of it where it takes another job.
     virtual boost::asio::awaitable<Result<std::unique_ptr<Session>>> start(SessionRequest request,
                                                                            HostCalls& calls) = 0;
 };

@@ -1,9 +1,9 @@
 #include "core/worker/worker_host.hpp"
 
 #include "core/worker/command_process.hpp"
-#include "core/worker/granting.hpp"
 #include "core/worker/process_tree.hpp"
 #include "core/worker/shield.hpp"
+#include "core/worker/worker_link.hpp"
 #include "core/worker/worker_session.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -60,22 +60,18 @@ ForkServerSetup WorkerHost::setup(std::uint32_t newest_landlock) {
     return setup;
 }
 
-Grants WorkerHost::grants_of(const SessionRequest& request) {
-    Grants grants;
-    // With the sandbox off everything is granted, so that one server does for all.
-    if (request.sandbox != Sandbox::off) {
-        const auto [files, is_new] = files_.try_emplace(request.library->path);
-        if (is_new) files->second = files_of(request.library->path);
-        grants = certcast::grants_of(*request.descriptor, request.config);
-        grants.paths.insert(files->second.begin(), files->second.end());
-        grants = within(request.reach, std::move(grants));
-    }
-    grants.rights.sandbox = request.sandbox;
+Grants WorkerHost::with_library(const WorkerNeeds& needs) {
+    Grants grants = needs.grants;
+    if (grants.rights.sandbox == Sandbox::off) return grants;
+    const auto [files, is_new] = files_.try_emplace(needs.library->path);
+    if (is_new) files->second = files_of(needs.library->path);
+    grants.paths.insert(files->second.begin(), files->second.end());
     return grants;
 }
 
 void WorkerHost::expect(const SessionRequest& request) {
-    servers_.expect(*request.library, grants_of(request), request.limits.memory);
+    const WorkerNeeds needs = needs_of(request);
+    servers_.expect(*needs.library, with_library(needs), needs.limits.memory);
 }
 
 asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionRequest request,
@@ -87,23 +83,25 @@ asio::awaitable<Result<std::unique_ptr<Session>>> WorkerHost::start(SessionReque
         work_root_.emplace(std::move(*made));
         groups_ = ControlGroups::find();
     }
-    Grants grants = grants_of(request);
-    auto server =
-        servers_.serving(*request.library, grants, request.limits.memory, work_root_->path());
+    WorkerNeeds needs = needs_of(request);
+    Grants grants = with_library(needs);
+    auto server = servers_.serving(*needs.library, grants, needs.limits.memory, work_root_->path());
     if (!server) co_return server.error();
     children_.insert((*server)->pid());
     const std::uint64_t attempt = next_attempt_++;
     WorkerPlace place;
     place.work_folder = (*server)->confinement().work_folder + "/" + std::to_string(attempt);
     place.paths = std::move(grants.paths);
-    place.limits = request.limits;
+    place.limits = needs.limits;
     if (groups_) {
         auto group = groups_->take(place.limits);
         if (!group) co_return group.error();
         place.group = std::move(*group);
     }
-    co_return WorkerSession::start(executor_, std::move(*server), attempt, std::move(place),
-                                   std::move(request), calls);
+    auto link =
+        std::make_shared<WorkerLink>(executor_, std::move(*server), attempt, std::move(place));
+    if (auto started = link->start(request, calls); !started) co_return started.error();
+    co_return std::make_unique<WorkerSession>(std::move(needs), std::move(link));
 }
 
 asio::awaitable<Result<CommandResult>> WorkerHost::run(Command command) {

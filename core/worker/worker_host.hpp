@@ -2,6 +2,7 @@
 
 #include "core/worker/command.hpp"
 #include "core/worker/fork_servers.hpp"
+#include "core/worker/granting.hpp"
 #include "core/worker/session.hpp"
 #include "core/worker/work_root.hpp"
 
@@ -45,7 +46,7 @@ public:
 
 private:
     ForkServerSetup setup(std::uint32_t newest_landlock);
-    Grants grants_of(const SessionRequest& request);
+    Grants with_library(const WorkerNeeds& needs);
     boost::asio::awaitable<void> sweep();
 
     boost::asio::any_io_executor executor_;

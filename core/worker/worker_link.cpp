@@ -54,20 +54,17 @@ std::chrono::nanoseconds time_of_this_thread() {
 }  // namespace
 
 WorkerLink::WorkerLink(asio::any_io_executor executor, std::shared_ptr<ForkServer> server,
-                       std::uint64_t attempt, WorkerPlace place, Duration longest_protect,
-                       HostCalls& calls)
+                       std::uint64_t attempt, WorkerPlace place)
     : server_(std::move(server)),
       attempt_(attempt),
       place_(std::move(place)),
-      longest_protect_(std::min(longest_protect, longest_protect_of_all)),
-      calls_(&calls),
       socket_(executor),
       output_(executor),
       wake_(executor),
-      most_received_(most_large_bytes),
+      most_large_bytes_(most_large_bytes),
       intake_{.discard = server_->cleaning().closing()} {}
 
-Result<void> WorkerLink::start(const SessionRequest& request) {
+Result<void> WorkerLink::start(const SessionRequest& request, HostCalls& calls) {
     auto sockets = make_socket_pair();
     if (!sockets) return sockets.error();
     int pipe_fds[2];
@@ -121,10 +118,25 @@ Result<void> WorkerLink::start(const SessionRequest& request) {
         own.grants.paths = place_.paths;
         send(FrameType::confine, 0, own.encoded().bytes());
     }
-    send(FrameType::job, 0, encode_job(request, place_.work_folder).bytes());
+    begin_job(request, calls);
     await_frames();
     await_output();
     return {};
+}
+
+void WorkerLink::begin_job(const SessionRequest& request, HostCalls& calls) {
+    calls_ = &calls;
+    longest_protect_ = std::min(request.descriptor->longest_protect, longest_protect_of_all);
+    send(FrameType::job, 0, encode_job(request, place_.work_folder).bytes());
+}
+
+bool WorkerLink::take(const SessionRequest& request, HostCalls& calls) {
+    // A thread that the former one has left would go on in the next.
+    const bool is_alone = was_asked() && tasks_ == 1;
+    if (!alive() || stage_runs_ || !is_alone) return false;
+    used_ = {};
+    begin_job(request, calls);
+    return true;
 }
 
 void WorkerLink::send(FrameType type, std::uint32_t call, std::span<const std::byte> payload) {
@@ -159,12 +171,12 @@ void WorkerLink::read_frames(int most, int most_large) {
             return;
         }
         Frame& frame = std::get<Frame>(*received);
-        if (++frames_ > most_frames) return violate("it sends without end");
+        if (++used_.frames > most_frames) return violate("it sends without end");
         const std::size_t used = frame.large.empty() ? frame.payload.size() : 0;
         if (!frame.large.empty()) {
             ++large;
-            received_ += frame.large.size();
-            if (received_ > most_received_) return violate("it sends too much");
+            used_.large_bytes += frame.large.size();
+            if (used_.large_bytes > most_large_bytes_) return violate("it sends too much");
         }
         const auto payload = shared_buffer().last(shared_buffer().size() - frame_header_size);
         handle(frame);
@@ -198,18 +210,21 @@ void WorkerLink::handle(Frame& frame) {
         auto line = decode_log(frame);
         if (!line) return violate(line.error().message);
         count_output(frame.payload.size());
-        if (log_frames_ >= most_log_frames || log_bytes_ >= most_log_bytes) return;
-        ++log_frames_;
-        log_bytes_ += frame.payload.size();
+        const auto is_full = [this] {
+            return used_.log_frames >= most_log_frames || used_.log_bytes >= most_log_bytes;
+        };
+        if (is_full()) return;
+        ++used_.log_frames;
+        used_.log_bytes += frame.payload.size();
         calls_->log(std::move(*line));
-        if (log_frames_ == most_log_frames || log_bytes_ >= most_log_bytes) {
+        if (is_full()) {
             calls_->log({LogLevel::warning, "it logs too much: nothing more is kept", {}, false});
         }
     } else if (frame.type == FrameType::progress) {
         const std::uint32_t permille = in.u32();
         std::string what(in.text(longest_progress_text));
         if (!in.finished()) return violate("its progress frame is malformed");
-        if (++progress_frames_ > most_progress_frames) return;
+        if (++used_.progress_frames > most_progress_frames) return;
         calls_->progress(std::min<std::uint32_t>(permille, 1000), std::move(what));
     } else if (frame.type == FrameType::fail) {
         auto failure = decode_failure(frame);
@@ -269,12 +284,23 @@ bool WorkerLink::read_output() {
     if (got == 0) return false;
     count_output(static_cast<std::uint64_t>(got));
     if (calls_ != nullptr) {
-        for (std::string& line : lines_.take(
+        for (std::string& line : used_.lines.take(
                  {reinterpret_cast<const char*>(buffer.data()), static_cast<std::size_t>(got)})) {
             calls_->log({LogLevel::info, std::move(line), {}, true});
         }
     }
     return true;
+}
+
+void WorkerLink::read_last_output() {
+    for (int count = 0; count < 64; ++count) {
+        const auto before = used_.lines.seen();
+        if (!read_output() || used_.lines.seen() == before) break;
+    }
+    if (calls_ == nullptr) return;
+    for (std::string& line : used_.lines.rest()) {
+        calls_->log({LogLevel::info, std::move(line), {}, true});
+    }
 }
 
 // Said once, by a worker that has not loaded anything yet.
@@ -324,21 +350,21 @@ SyscallVerdict WorkerLink::decide(const SyscallRequest& request, const SyscallCa
         has_started_processes_ = has_started_processes_ || starts_process(request);
     }
     constexpr std::size_t most_refused = 50'000;
-    if (!verdict.allowed() && ++refused_ > most_refused) {
+    if (!verdict.allowed() && ++used_.refused > most_refused) {
         violate("it does nothing but make system calls that are refused");
     }
     constexpr std::size_t most_told = 64;
-    if (!verdict.denial.empty() && denials_.size() < most_told &&
-        denials_.insert(verdict.denial).second && calls_ != nullptr) {
+    if (!verdict.denial.empty() && used_.denials.size() < most_told &&
+        used_.denials.insert(verdict.denial).second && calls_ != nullptr) {
         calls_->denied(verdict.denial);
     }
     return verdict;
 }
 
 void WorkerLink::count_output(std::uint64_t bytes) {
-    output_bytes_ += bytes;
+    used_.output_bytes += bytes;
     const std::uint64_t most = place_.limits.output;
-    if (most == 0 || output_bytes_ <= most) return;
+    if (most == 0 || used_.output_bytes <= most) return;
     exceed("output", "it printed and logged more than " + to_byte_size(most));
 }
 
@@ -360,9 +386,13 @@ void WorkerLink::kill() {
     if (pidfd_ && !gone_) pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
+/// For each process and thread that it has started.
+bool WorkerLink::was_asked() const {
+    return server_->is_cold() ? listener_ != nullptr : server_->is_asked();
+}
+
 bool WorkerLink::may_have_left_processes() const {
-    const bool was_asked = server_->is_cold() ? listener_ != nullptr : server_->is_asked();
-    return has_started_processes_ || !was_asked;
+    return has_started_processes_ || !was_asked();
 }
 
 void WorkerLink::on_exit(WorkerExit exit) {
@@ -372,18 +402,10 @@ void WorkerLink::on_exit(WorkerExit exit) {
     place_.group.reset();
     draining_ = true;
     // What it said before it died lies in the socket and the pipe; nobody else can add to it.
-    most_received_ = received_ + most_large_bytes_of_the_dead;
+    most_large_bytes_ = used_.large_bytes + most_large_bytes_of_the_dead;
     constexpr int most_left = 4096;  // more than a socket holds
     read_frames(most_left, most_left);
-    for (int count = 0; count < 64; ++count) {
-        const auto before = lines_.seen();
-        if (!read_output() || lines_.seen() == before) break;
-    }
-    if (calls_ != nullptr) {
-        for (std::string& line : lines_.rest()) {
-            calls_->log({LogLevel::info, std::move(line), {}, true});
-        }
-    }
+    read_last_output();
     gone_ = true;
     stage_runs_ = false;
     queue_.close();

@@ -29,23 +29,40 @@ public:
     using Timer = boost::asio::steady_timer;
 
     WorkerLink(boost::asio::any_io_executor executor, std::shared_ptr<ForkServer> server,
-               std::uint64_t attempt, WorkerPlace place, Duration longest_protect,
-               HostCalls& calls);
+               std::uint64_t attempt, WorkerPlace place);
 
-    Result<void> start(const SessionRequest& request);
+    /// Asks for the worker and tells it its job; both happen while the caller goes on.
+    Result<void> start(const SessionRequest& request, HostCalls& calls);
+    /// False: it can do no other job.
+    bool take(const SessionRequest& request, HostCalls& calls);
     boost::asio::awaitable<Outcome> run(StageRequest request);
     boost::asio::awaitable<Outcome> finish(Duration timeout);
     bool alive() const { return !gone_ && !failed_; }
     void abandon();
 
 private:
+    /// What one job has sent and used, of what each may.
+    struct Used {
+        std::uint64_t frames = 0;
+        std::uint64_t large_bytes = 0;
+        std::uint64_t log_frames = 0;
+        std::uint64_t log_bytes = 0;
+        std::uint64_t progress_frames = 0;
+        std::uint64_t output_bytes = 0;
+        OutputLines lines;
+        std::size_t refused = 0;        ///< system calls
+        std::set<std::string> denials;  ///< what its sandbox refused
+    };
+
     // What goes to the worker and comes from it: worker_link.cpp
+    void begin_job(const SessionRequest& request, HostCalls& calls);
     void await_frames();
     void read_frames(int most, int most_large);
     void handle(Frame& frame);
     void handle_call(const Frame& frame);
     void await_output();
     bool read_output();
+    void read_last_output();
     void listen(Frame& frame);
     SyscallVerdict decide(const SyscallRequest& request, const SyscallCaller& caller);
     void count_output(std::uint64_t bytes);
@@ -54,6 +71,7 @@ private:
     void send(FrameType type, std::uint32_t call, std::span<const std::byte> payload);
     void kill();
     void on_exit(WorkerExit exit);
+    bool was_asked() const;
     bool may_have_left_processes() const;
     void ask_to_stop(std::uint32_t reason);
     void notify() { wake_.cancel(); }
@@ -74,8 +92,8 @@ private:
     std::shared_ptr<ForkServer> server_;
     std::uint64_t attempt_;
     WorkerPlace place_;
-    Duration longest_protect_;
-    HostCalls* calls_;  ///< nullptr: the session is gone
+    Duration longest_protect_{};
+    HostCalls* calls_ = nullptr;  ///< nullptr: the session is gone
     boost::asio::posix::stream_descriptor socket_;
     boost::asio::posix::stream_descriptor output_;
     Timer wake_;
@@ -87,27 +105,19 @@ private:
     pid_t process_ = 0;
     std::shared_ptr<SyscallListener> listener_;  ///< of a cold worker
     bool confined_ = false;
-    std::set<std::string> denials_;  ///< what its sandbox refused
-    std::size_t refused_ = 0;        ///< how often it did
+    Used used_;
     bool has_started_processes_ = false;
     std::size_t tasks_ = 1;              ///< processes and threads, at most
     Timer::time_point next_count_ = {};  ///< before that they are not counted again
-    std::uint64_t output_bytes_ = 0;
     std::optional<Outcome> limit_;
-    OutputLines lines_;
     FrameQueue queue_{socket_};
     bool kill_wanted_ = false;
     bool call_pending_ = false;
     bool closed_ = false;    ///< it has closed its end
     bool draining_ = false;  ///< the process is dead: what it asked for reaches nobody
     boost::asio::cancellation_signal stop_call_;
-    std::uint64_t received_ = 0;  ///< bytes of large frames
-    std::uint64_t frames_ = 0;
-    std::uint64_t most_received_;  ///< more of them are a violation
+    std::uint64_t most_large_bytes_;  ///< more of them are a violation
     const Intake intake_;
-    std::uint64_t log_frames_ = 0;
-    std::uint64_t log_bytes_ = 0;
-    std::uint64_t progress_frames_ = 0;
     std::optional<Timer::time_point> protected_until_;
     std::optional<std::uint32_t> stage_status_;
     bool result_ = false;

@@ -2,20 +2,14 @@
 
 #include "core/worker/worker_link.hpp"
 
+#include <utility>
+
 namespace certcast {
 
 namespace asio = boost::asio;
 
-Result<std::unique_ptr<Session>> WorkerSession::start(asio::any_io_executor executor,
-                                                      std::shared_ptr<ForkServer> server,
-                                                      std::uint64_t attempt, WorkerPlace place,
-                                                      SessionRequest request, HostCalls& calls) {
-    auto link =
-        std::make_shared<WorkerLink>(std::move(executor), std::move(server), attempt,
-                                     std::move(place), request.descriptor->longest_protect, calls);
-    if (auto started = link->start(request); !started) return started.error();
-    return std::unique_ptr<Session>(new WorkerSession(std::move(link)));
-}
+WorkerSession::WorkerSession(WorkerNeeds needs, std::shared_ptr<WorkerLink> link)
+    : needs_(std::move(needs)), link_(std::move(link)) {}
 
 WorkerSession::~WorkerSession() {
     link_->abandon();
@@ -27,6 +21,10 @@ asio::awaitable<Outcome> WorkerSession::run(StageRequest request) {
 
 bool WorkerSession::alive() const {
     return link_->alive();
+}
+
+bool WorkerSession::take(const SessionRequest& request, HostCalls& calls) {
+    return needs_of(request) == needs_ && link_->take(request, calls);
 }
 
 asio::awaitable<Outcome> WorkerSession::finish(Duration timeout) {

@@ -105,7 +105,13 @@ asio::awaitable<Outcome> WorkerLink::run(StageRequest request) {
     if (at_start.cancelled() == asio::cancellation_type::none) {
         in_time = co_await wait_for(over, deadline);
     }
-    if (in_time && stage_status_ && !broken()) co_return stage_outcome(request.stage);
+    const auto came_to_an_end = [this, &request] {
+        if (!stage_status_) return false;
+        // As at the end of a process: what is printed by then is this job's.
+        if (request.stage == Stage::close) read_last_output();
+        return !broken();
+    };
+    if (in_time && came_to_an_end()) co_return stage_outcome(request.stage);
     if (in_time) {
         co_await die();
         co_return gone_outcome(request.stage);
@@ -115,7 +121,7 @@ asio::awaitable<Outcome> WorkerLink::run(StageRequest request) {
     const bool cancelled = state.cancelled() != asio::cancellation_type::none;
     const bool ended =
         co_await end_softly(over, cancelled ? CERTCAST_CANCEL_USER : CERTCAST_CANCEL_DEADLINE);
-    if (ended && stage_status_ && !broken()) {
+    if (ended && came_to_an_end()) {
         Outcome outcome = stage_outcome(request.stage);
         if (outcome.succeeded()) {
             outcome.late = !cancelled;
@@ -150,7 +156,7 @@ Outcome WorkerLink::stage_outcome(Stage stage) const {
                                   "the plugin failed without saying why");
     if (failure_) outcome.failure = *failure_;
     outcome.failure.message += denied();
-    if (denials_.empty()) outcome.failure.message += file_hint(outcome.failure.message);
+    if (used_.denials.empty()) outcome.failure.message += file_hint(outcome.failure.message);
     return outcome;
 }
 
@@ -167,7 +173,7 @@ std::string WorkerLink::file_hint(const std::string& message) const {
 
 /// What may explain a failure; empty where nothing was refused.
 std::string WorkerLink::denied() const {
-    return denials_.empty() ? "" : " (" + *denials_.begin() + ")";
+    return used_.denials.empty() ? "" : " (" + *used_.denials.begin() + ")";
 }
 
 /// Something other than the stage's end decides what came of it.

@@ -1,6 +1,5 @@
 #include "core/scheduler/attempt_calls.hpp"
 
-#include "core/scheduler/validation.hpp"
 #include "core/worker/call_wire.hpp"
 #include "core/worker/worker_host.hpp"
 #include "tests/unit/session_fakes.hpp"
@@ -230,38 +229,6 @@ TEST_CASE("what a plugin can pile up is bounded") {
     bench.at(Stage::inspect);
     for (int i = 0; i < 5'000; ++i) bench.calls.diagnose({});
     CHECK(bench.calls.facts().findings.size() == 1'000);
-}
-
-TEST_CASE("validate is run for every deployment that has it, as many at once as allowed") {
-    AttemptBench bench;
-    bench.pipeline.max_parallel = 2;
-    for (const char* name : {"a", "b", "c", "d"}) {
-        bench.deployment.name = name;
-        bench.pipeline.deployments.push_back(bench.deployment);
-    }
-    bench.pipeline.deployments[3].disabled = true;
-    std::size_t at_once = 0;
-    std::size_t most = 0;
-    std::size_t number = 0;
-    bench.sessions.scripts["nginx validate"] =
-        [&](HostCalls& calls, const StageRequest&) -> asio::awaitable<Outcome> {
-        const std::size_t mine = number++;
-        most = std::max(most, ++at_once);
-        co_await bench.loop.clock().sleep_until(bench.loop.clock().now() + Duration(100));
-        --at_once;
-        if (mine == 0) {
-            calls.diagnose({.severity = LogLevel::warning, .path = "key", .summary = "weak"});
-        }
-        co_return mine == 1 ? ending(Ended::crashed) : Outcome::success(Stage::validate);
-    };
-    const auto findings = bench.loop.run(validate_all(bench.services, bench.pipeline));
-    CHECK(number == 3);
-    CHECK(most == 2);
-    REQUIRE(findings.size() == 2);
-    CHECK(findings[0].deployment->name == "a");
-    CHECK(in_words(findings[0].finding) == "key: weak");
-    CHECK(findings[1].deployment->name == "b");
-    CHECK(findings[1].finding.summary == "its process ended unexpectedly");
 }
 
 TEST_CASE("a call that is malformed or of no known type is a violation") {

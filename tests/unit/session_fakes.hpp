@@ -28,6 +28,7 @@ public:
     std::vector<Duration> timeouts;
     std::map<std::string, std::string> states;  ///< what sessions were started with
     bool refuses_to_start = false;
+    bool takes_more_jobs = true;
 
     void on(const std::string& what, std::function<void(HostCalls&)> calls,
             Outcome outcome = Outcome::success(Stage::deploy)) {
@@ -52,7 +53,7 @@ private:
 class FakeSessions::FakeSession : public Session {
 public:
     FakeSession(FakeSessions& factory, std::string plugin, HostCalls& calls)
-        : factory_(factory), plugin_(std::move(plugin)), calls_(calls) {}
+        : factory_(factory), plugin_(std::move(plugin)), calls_(&calls) {}
 
     asio::awaitable<Outcome> run(StageRequest request) override {
         const bool recovering = (request.flags & CERTCAST_JOB_RECOVERING) != 0;
@@ -64,13 +65,19 @@ public:
         if (script == factory_.scripts.end()) script = factory_.scripts.find(what);
         Outcome outcome = Outcome::success(request.stage);
         if (script != factory_.scripts.end()) {
-            outcome = co_await script->second(calls_, request);
+            outcome = co_await script->second(*calls_, request);
             outcome.stage = request.stage;
         }
         alive_ = outcome.succeeded() || outcome.ended == Ended::failed;
         co_return outcome;
     }
     bool alive() const override { return alive_; }
+    bool take(const SessionRequest& request, HostCalls& calls) override {
+        if (!factory_.takes_more_jobs || request.descriptor->id != plugin_) return false;
+        factory_.diary.push_back("another job for " + plugin_);
+        calls_ = &calls;
+        return true;
+    }
     asio::awaitable<Outcome> finish(Duration) override {
         factory_.diary.push_back("finish " + plugin_);
         alive_ = false;
@@ -82,7 +89,7 @@ public:
 private:
     FakeSessions& factory_;
     std::string plugin_;
-    HostCalls& calls_;
+    HostCalls* calls_;
     bool alive_ = true;
 };
 

@@ -24,7 +24,8 @@ void limit_memory(std::uint64_t bytes);
 /// Closes what it had of its fork server, and keeps it to its limits.
 void keep_to_its_own(const Limits& limits);
 
-/// Serves the host's stage frames with the given plugin until it says finish. Never returns.
+/// Serves the host's jobs with the given plugin, one after the other, until it says finish. Never
+/// returns.
 [[noreturn]] void serve_attempt(const certcast_plugin& plugin);
 
 /// The worker of a library that cannot be forked: loads it here, then serves. Never returns.

@@ -54,6 +54,7 @@ private:
     std::vector<std::unique_ptr<certcast_entry[]>> blocks_;
 };
 
+/// One job, from its frame until its deployer is closed.
 class Attempt {
 public:
     Attempt(const certcast_plugin& plugin, Connection& connection)
@@ -61,8 +62,9 @@ public:
         read_job(plugin, connection.receive());
     }
 
-    [[noreturn]] void run() {
-        for (;;) {
+    /// Returns when it is closed and another job may come.
+    void run() {
+        while (!closed_) {
             Frame frame = connection_.receive();
             wire::Reader in(frame.payload);
             if (frame.type == FrameType::run_stage) {
@@ -128,7 +130,8 @@ private:
         job_.steps = steps.data();
         job_.step_count = steps.size();
         host_.begin_stage(number, deadline);
-        const std::int32_t status = guarded([this] { return call_stage(); });
+        const std::int32_t status =
+            job_.stage == CERTCAST_STAGE_CLOSE ? close() : guarded([this] { return call_stage(); });
         const Fd one_more(dup(STDIN_FILENO));
         const bool out_of_files = !one_more && errno == EMFILE;
         fflush(nullptr);
@@ -196,7 +199,14 @@ private:
     [[noreturn]] void finish(std::uint32_t number, std::int64_t deadline) {
         host_.begin_stage(number, deadline);
         job_.stage = CERTCAST_STAGE_CLOSE;
-        // A logout that fails changes nothing about what is served.
+        close();
+        fflush(nullptr);
+        connection_.send(FrameType::result, 0, {});
+        _exit(0);
+    }
+
+    // A logout that fails changes nothing about what is served.
+    std::int32_t close() {
         guarded([this]() -> std::int32_t {
             if (self_ == nullptr) return CERTCAST_OK;
             const std::int32_t closed = call(deployer_->close);
@@ -205,15 +215,15 @@ private:
             }
             return closed;
         });
-        fflush(nullptr);
-        connection_.send(FrameType::result, 0, {});
-        _exit(0);
+        closed_ = true;
+        return CERTCAST_OK;
     }
 
     Connection& connection_;
     JobHost host_;
     const certcast_deployer* deployer_ = nullptr;
     void* self_ = nullptr;
+    bool closed_ = false;
     certcast_job job_{};
     Secret kept_;
     ValueTree values_;
@@ -228,7 +238,7 @@ void serve_attempt(const certcast_plugin& plugin) {
     fcntl(cancel_fd, F_SETFD, FD_CLOEXEC);
     std::set_new_handler([] { _exit(exit_out_of_memory); });
     Connection connection(attempt_fd, &_exit);
-    Attempt(plugin, connection).run();
+    for (;;) Attempt(plugin, connection).run();
 }
 
 namespace {

@@ -11,9 +11,10 @@
 //     CERTCAST_DEPLOYER(PemFile)
 //
 // Stages beside deploy are optional: validate, inspect, verify, settle, rollback, close. They are
-// public and not overloaded: others are not seen. All of one process run on one object; rollback
-// may run on a fresh one in a fresh process. A stage fails by an exception: one of
-// <certcast/errors.hpp>, std::system_error, or whatever a library throws.
+// public and not overloaded: others are not seen. All of an attempt run on one object; rollback may
+// run on a fresh one in a fresh process. One process may validate several deployments, one after
+// the other and each on an object of its own: what is static stays. A stage fails by an exception:
+// one of <certcast/errors.hpp>, std::system_error, or whatever a library throws.
 #pragma once
 
 #include <certcast/job.hpp>

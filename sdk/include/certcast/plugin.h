@@ -470,7 +470,8 @@ typedef struct certcast_job {
     /** What set_state stored in an earlier run, and the version of the plugin that did. */
     certcast_bytes state;
     certcast_str state_version;
-    /** An empty folder of this attempt, removed afterwards. */
+    /** An empty folder of this attempt, removed afterwards. In validate it may hold what the
+     *  validation of others has left. */
     certcast_str work_folder;
     const certcast_host* host;
 } certcast_job;
@@ -480,7 +481,10 @@ typedef struct certcast_job {
 /** Order within one process: create, some of the stages, close, destroy. inspect to settle normally
  *  run on one object, so a login may be kept; rollback may run on a fresh one in a fresh process,
  *  where the job's steps are all there is. validate has no secret and no network and shares nothing
- *  with later stages. Every stage may be killed anywhere. NULL: the deployer has no such stage. */
+ *  with later stages; a process may validate several deployments, one after the other, each on an
+ *  object of its own that is closed before the next. What is static stays; the job, its host and
+ *  what they have given end with close. Every stage may be killed anywhere. NULL: the deployer has
+ *  no such stage. */
 typedef struct certcast_deployer {
     uint64_t size;
     const certcast_descriptor* descriptor;

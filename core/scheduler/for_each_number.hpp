@@ -1,18 +1,11 @@
 #pragma once
 
-#include "core/scheduler/attempt_calls.hpp"
-
 #include <boost/asio/awaitable.hpp>
 
+#include <cstddef>
 #include <functional>
-#include <vector>
 
 namespace certcast {
-
-/// Runs one stage of a deployment in a session of its own, outside any attempt.
-boost::asio::awaitable<Outcome> run_single_stage(AttemptServices& services,
-                                                 const Deployment& deployment, Stage stage,
-                                                 Reach reach, AttemptCalls& calls);
 
 /// Has `work` done for each of these numbers below `count`, as many at once as `parallel`. When the
 /// caller is cancelled, so are those that are being done, and no other is begun.

@@ -1,6 +1,5 @@
-#include "core/scheduler/single_stage.hpp"
+#include "core/scheduler/for_each_number.hpp"
 
-#include "core/scheduler/attempt.hpp"
 #include "core/scheduler/event.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -40,29 +39,6 @@ asio::awaitable<void> take_numbers(Numbers& all) {
 }
 
 }  // namespace
-
-asio::awaitable<Outcome> run_single_stage(AttemptServices& services, const Deployment& deployment,
-                                          Stage stage, Reach reach, AttemptCalls& calls) {
-    SessionRequest start = request_for(deployment, 1);
-    start.reach = reach;
-    Result<std::unique_ptr<Session>> session =
-        co_await services.sessions.start(std::move(start), calls);
-    if (session.has_error()) {
-        co_return Outcome::of(Ended::setup_failed, stage, Category::internal,
-                              session.error().text());
-    }
-    StageRequest request;
-    request.stage = stage;
-    request.timeout = deployment.timeouts[static_cast<std::size_t>(stage)];
-    request.grace = deployment.grace;
-    calls.begin(stage, services.clock.now() + request.timeout);
-    Outcome outcome = co_await (*session)->run(std::move(request));
-    if (outcome.succeeded()) {
-        outcome = co_await (*session)->finish(
-            deployment.timeouts[static_cast<std::size_t>(Stage::close)]);
-    }
-    co_return outcome;
-}
 
 asio::awaitable<void> for_each_number(std::size_t count, std::size_t parallel,
                                       std::function<asio::awaitable<void>(std::size_t)> work) {
