@@ -15,6 +15,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace certcast::testing;
@@ -410,9 +411,9 @@ TEST_CASE("what is sent is what was said, and the log does not show what is secr
     CAPTURE(log);
     CHECK(log.find("s3cret") == std::string::npos);
     CHECK(log.find("PATCH " + server.url() + "?.., 17 bytes") != std::string::npos);
-    CHECK(log.find("Content-Type=application/json") != std::string::npos);
-    CHECK(log.find("X-Request-Id=17") != std::string::npos);
-    CHECK(log.find("201, 6 bytes") != std::string::npos);
+    CHECK(log.find("201, 6 bytes in ") != std::string::npos);
+    CHECK(log.find("> Content-Type=application/json") != std::string::npos);
+    CHECK(log.find("< X-Request-Id=17") != std::string::npos);
 
     SUBCASE("a header is one line") {
         request.headers = {{"X-Name", "one\r\nX-Other: two"}};
@@ -460,6 +461,46 @@ TEST_CASE("a proxy is gone through where one is given, and only there") {
     CHECK(outcome.category == CERTCAST_NETWORK_ERROR);
     CHECK(outcome.message.find("407") != std::string::npos);
     CHECK((outcome.message + caller.log()).find("s3cret") == std::string::npos);
+}
+
+TEST_CASE("what gets no answer soon is told before it does") {
+    Caller caller;
+    SUBCASE("one comes later") {
+        const RawServer server([](int client) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(600));
+            RawServer::send_all(client, answer_with("200 OK"));
+        });
+        REQUIRE(caller.gets(plain, server.url()).ok);
+        REQUIRE(caller.host.logs.size() == 2);
+        CHECK(caller.host.logs[0].find("GET " + server.url() + ", 0 bytes") != std::string::npos);
+        CHECK(caller.host.logs[0].find(": 200, ") == std::string::npos);
+        CHECK(caller.host.logs[1].find("200, ") != std::string::npos);
+        CHECK(caller.host.logs[1].find("GET") == std::string::npos);
+    }
+    SUBCASE("one comes at once") {
+        const RawServer server(answer_with("200 OK"));
+        bool is_one_line = false;
+        for (int tries = 0; tries < 5 && !is_one_line; ++tries) {  // also where all is slow
+            caller.host.logs.clear();
+            REQUIRE(caller.gets(plain, server.url()).ok);
+            is_one_line = caller.host.logs.size() == 1;
+        }
+        REQUIRE(is_one_line);
+        CHECK(caller.log().find("GET " + server.url() + ", 0 bytes: 200, ") != std::string::npos);
+    }
+    SUBCASE("none is waited for") {
+        const RawServer server(answer_with("200 OK"));
+        caller.host.cancel(CERTCAST_CANCEL_USER);
+        REQUIRE_FALSE(caller.gets(plain, server.url()).ok);
+        REQUIRE(caller.host.logs.size() == 1);
+        CHECK(caller.host.logs[0].find("GET " + server.url() + ", 0 bytes") != std::string::npos);
+    }
+    SUBCASE("none comes") {
+        const RawServer server([](int) {});
+        REQUIRE_FALSE(caller.gets(plain, server.url()).ok);
+        REQUIRE(caller.host.logs.size() == 1);
+        CHECK(caller.host.logs[0].find("GET " + server.url() + ", 0 bytes") != std::string::npos);
+    }
 }
 
 TEST_CASE("a status means what the field takes it for") {

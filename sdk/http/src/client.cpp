@@ -22,6 +22,7 @@ namespace certcast::http {
 namespace {
 
 using detail::FreeWith;
+using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 /// Lines of headers, some of which are secret.
@@ -105,20 +106,58 @@ bool may_be_secret(std::string name) {
                        [&](const char* word) { return name.find(word) != std::string::npos; });
 }
 
-/// One line, since each of them goes to the host.
-void log_with(const std::string& message, const std::vector<Header>& headers, const Job& job) {
-    constexpr std::size_t most = 64;
-    std::vector<std::string> values;
-    values.reserve(headers.size());
-    std::vector<NamedText> fields;
-    for (const Header& header : headers) {
-        if (fields.size() == most) break;
-        // Some values are URLs.
-        values.push_back(may_be_secret(header.name) ? "***" : shown(header.value.text()));
-        fields.emplace_back(header.name, values.back());
+/// Tells at debug what is sent and what is received: in one line, since each of them goes to the
+/// host, or in two where the answer does not come at once. As curl has it, "> " stands before what
+/// is sent and "< " before what is received.
+class Telling {
+public:
+    Telling(const Job& job, std::string sent, const std::vector<Header>& headers)
+        : job_(job), line_(std::move(sent)) {
+        add("> ", headers);
     }
-    job.log(Level::debug, message, fields);
-}
+
+    /// How long the answer may take before it is told what was sent. None: that is told already.
+    std::optional<milliseconds> patience() const {
+        if (line_.empty()) return std::nullopt;
+        constexpr milliseconds at_once(500);
+        const auto left = at_once - taken();
+        return std::max(left, milliseconds(0));
+    }
+    void tell_sent() {
+        if (!line_.empty()) tell();
+    }
+    void tell_received(const Response& response) {
+        if (!line_.empty()) line_ += ": ";
+        line_ += std::to_string(response.status) + ", " + std::to_string(response.body.size()) +
+                 " bytes in " + std::to_string(taken().count()) + " ms";
+        add("< ", response.headers);
+        tell();
+    }
+
+private:
+    milliseconds taken() const {
+        return std::chrono::duration_cast<milliseconds>(steady_clock::now() - begun_);
+    }
+    void add(std::string_view mark, const std::vector<Header>& headers) {
+        constexpr std::size_t most = 32;  // of 64 that a line has
+        for (std::size_t i = 0; i < std::min(headers.size(), most); ++i) {
+            const auto& [name, value] = headers[i];
+            // Some values are URLs.
+            fields_.emplace_back(std::string(mark) + name,
+                                 may_be_secret(name) ? "***" : shown(value.text()));
+        }
+    }
+    void tell() {
+        job_.log(Level::debug, line_, std::vector<NamedText>(fields_.begin(), fields_.end()));
+        line_.clear();
+        fields_.clear();
+    }
+
+    const Job& job_;
+    const steady_clock::time_point begun_ = steady_clock::now();
+    std::string line_;  ///< empty: nothing waits to be told
+    std::vector<std::pair<std::string, std::string>> fields_;
+};
 
 [[noreturn]] void throw_failure(CURLcode status, const std::string& message) {
     switch (status) {
@@ -210,11 +249,18 @@ private:
         const List lines = lines_of(request, host);
         set(CURLOPT_HTTPHEADER, lines.get());
         set_body(request);
-        const auto begun = steady_clock::now();
-        log_with(request.method + " " + shown(url) + ", " + std::to_string(request.body.size()) +
-                     " bytes",
-                 request.headers, job);
-        const CURLcode status = carried_out(what, job);
+        Telling telling(job,
+                        request.method + " " + shown(url) + ", " +
+                            std::to_string(request.body.size()) + " bytes",
+                        request.headers);
+        CURLcode status = CURLE_OK;
+        try {
+            status = carried_out(what, telling, job);
+        } catch (...) {
+            telling.tell_sent();
+            throw;
+        }
+        if (status != CURLE_OK) telling.tell_sent();
         if (is_too_large_) {
             throw remote_error(what + ": the answer is larger than " +
                                std::to_string(settings_.largest_answer) + " bytes")
@@ -226,11 +272,7 @@ private:
                             (error_.front() != '\0' ? error_.data() : curl_easy_strerror(status)));
         }
         curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &response_.status);
-        const auto taken =
-            std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begun);
-        log_with(std::to_string(response_.status) + ", " + std::to_string(response_.body.size()) +
-                     " bytes in " + std::to_string(taken.count()) + " ms",
-                 response_.headers, job);
+        telling.tell_received(response_);
         return std::exchange(response_, {});
     }
 
@@ -284,7 +326,7 @@ private:
     }
 
     void set_limits(const Job& job) {
-        auto left = std::max(job.remaining(), std::chrono::milliseconds(1));
+        auto left = std::max(job.remaining(), milliseconds(1));
         if (settings_.longest_request.count() > 0) left = std::min(left, settings_.longest_request);
         set(CURLOPT_TIMEOUT_MS, static_cast<long>(left.count()));
         set(CURLOPT_CONNECTTIMEOUT_MS,
@@ -329,17 +371,19 @@ private:
         set(CURLOPT_CUSTOMREQUEST, method.c_str());
     }
 
-    CURLcode carried_out(const std::string& what, const Job& job) {
+    CURLcode carried_out(const std::string& what, Telling& telling, const Job& job) {
         const UnderWay under_way(multi_.get(), easy_.get());
         for (int running = 1;;) {
             job.throw_if_cancelled();
             if (job.remaining().count() == 0) {
                 throw timeout_error(what + ": the server did not answer in time");
             }
+            if (telling.patience() == milliseconds(0)) telling.tell_sent();
             CURLMcode status = curl_multi_perform(multi_.get(), &running);
             if (running == 0) break;
             curl_waitfd cancel{job.cancel_fd(), CURL_WAIT_POLLIN, 0};
-            const auto left = std::min(job.remaining(), std::chrono::milliseconds(60'000));
+            const auto left =
+                std::min(job.remaining(), telling.patience().value_or(milliseconds(60'000)));
             if (status == CURLM_OK) {
                 status = curl_multi_poll(multi_.get(), &cancel, 1, static_cast<int>(left.count()),
                                          nullptr);
