@@ -49,9 +49,7 @@ private:
     bool can_be_undone() const { return has_steps() && has(Stage::rollback); }
     /// Not what is proven, of which only the cleaning up is left.
     bool is_to_be_undone() const { return has_steps() && !services_.memory.is_proven(key_); }
-    Duration timeout_of(Stage stage) const {
-        return deployment_.timeouts[static_cast<std::size_t>(stage)];
-    }
+    Duration timeout_of(Stage stage) const { return request_for(deployment_, stage).timeout; }
     bool as_wanted() const;
     std::string why_it_changes() const;
     /// By a guard, as far as it is known what is there now.

@@ -60,8 +60,7 @@ asio::awaitable<Outcome> run_discover(AttemptServices& services, const Deploymen
     calls.begin(Stage::discover, services.clock.now() + request.timeout);
     Outcome outcome = co_await (*session)->run(std::move(request));
     if (outcome.succeeded()) {
-        outcome = co_await (*session)->finish(
-            deployment.timeouts[static_cast<std::size_t>(Stage::close)]);
+        outcome = co_await (*session)->finish(request_for(deployment, Stage::close).timeout);
     }
     co_return outcome;
 }

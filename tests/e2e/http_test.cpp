@@ -14,8 +14,8 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <semaphore>
 #include <string>
-#include <thread>
 #include <vector>
 
 using namespace certcast::testing;
@@ -466,11 +466,14 @@ TEST_CASE("a proxy is gone through where one is given, and only there") {
 TEST_CASE("what gets no answer soon is told before it does") {
     Caller caller;
     SUBCASE("one comes later") {
-        const RawServer server([](int client) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(600));
-            RawServer::send_all(client, answer_with("200 OK"));
+        std::counting_semaphore<> told(0);
+        caller.host.on_log = [&] { told.release(); };
+        const RawServer server([&](int client) {
+            const bool is_told = told.try_acquire_for(std::chrono::seconds(3));
+            RawServer::send_all(client, answer_with(is_told ? "200 OK" : "500 Nothing told"));
         });
         REQUIRE(caller.gets(plain, server.url()).ok);
+        CHECK(caller.response.status == 200);
         REQUIRE(caller.host.logs.size() == 2);
         CHECK(caller.host.logs[0].find("GET " + server.url() + ", 0 bytes") != std::string::npos);
         CHECK(caller.host.logs[0].find(": 200, ") == std::string::npos);

@@ -112,6 +112,7 @@ public:
     std::vector<std::string> commands;
     std::vector<FakeFinding> findings;
     std::vector<std::string> logs;
+    std::function<void()> on_log = [] {};  ///< hears of each of them
     std::map<std::string, std::string> outputs;
     std::string state;
     std::uint32_t protections = 0;
@@ -337,6 +338,7 @@ private:
                 line += ", " + std::string(view(field.name)) + "=" + std::string(view(field.value));
             }
             self_of(host).logs.push_back(std::move(line));
+            self_of(host).on_log();
         };
         host_.progress = [](const certcast_host*, std::uint32_t, certcast_str) {};
         host_.cancelled = [](const certcast_host* host) { return self_of(host).cancelled_; };

@@ -253,23 +253,11 @@ private:
                         request.method + " " + shown(url) + ", " +
                             std::to_string(request.body.size()) + " bytes",
                         request.headers);
-        CURLcode status = CURLE_OK;
         try {
-            status = carried_out(what, telling, job);
+            carry_out(what, telling, job);
         } catch (...) {
             telling.tell_sent();
             throw;
-        }
-        if (status != CURLE_OK) telling.tell_sent();
-        if (is_too_large_) {
-            throw remote_error(what + ": the answer is larger than " +
-                               std::to_string(settings_.largest_answer) + " bytes")
-                .permanent();
-        }
-        if (status != CURLE_OK) {
-            throw_failure(
-                status, what + ": " +
-                            (error_.front() != '\0' ? error_.data() : curl_easy_strerror(status)));
         }
         curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &response_.status);
         telling.tell_received(response_);
@@ -369,6 +357,20 @@ private:
             set(CURLOPT_POSTFIELDS, request.body.empty() ? "" : request.body.data());
         }
         set(CURLOPT_CUSTOMREQUEST, method.c_str());
+    }
+
+    void carry_out(const std::string& what, Telling& telling, const Job& job) {
+        const CURLcode status = carried_out(what, telling, job);
+        if (is_too_large_) {
+            throw remote_error(what + ": the answer is larger than " +
+                               std::to_string(settings_.largest_answer) + " bytes")
+                .permanent();
+        }
+        if (status != CURLE_OK) {
+            throw_failure(
+                status, what + ": " +
+                            (error_.front() != '\0' ? error_.data() : curl_easy_strerror(status)));
+        }
     }
 
     CURLcode carried_out(const std::string& what, Telling& telling, const Job& job) {
