@@ -20,6 +20,7 @@ struct RunContext {
           host(io.get_executor(), places.worker_program, places.work_parent),
           secrets(io.get_executor(), read, host, redactor),
           reloads(io.get_executor(), host, clock),
+          answers(io.get_executor(), clock),
           memory(std::move(remembering)) {
         for (const Deployment& deployment : pipeline.deployments) {
             if (deployment.can_run()) expect(deployment, reach);
@@ -41,6 +42,7 @@ struct RunContext {
                 .certificates = certificates,
                 .secrets = secrets,
                 .reloads = reloads,
+                .answers = answers,
                 .memory = memory,
                 .clock = clock,
                 .observer = observer,
@@ -54,6 +56,7 @@ struct RunContext {
     WorkerHost host;
     SecretStore secrets;
     ReloadGathering reloads;
+    SharedAnswers answers;
     CertificateStore certificates;
     DeploymentMemory memory;
     bool stopped = false;  ///< by whoever started it

@@ -73,7 +73,12 @@ public:
         return all;
     }
 
-    const std::string& prefix() const { return prefix_; }
+    /// All of them in one.
+    std::string whole() const {
+        std::string all = prefix_;
+        for (const std::string& element : elements_) all += element;
+        return all;
+    }
 
 private:
     void parameter(const Value& value, const Parameter& param, const std::string& path) {
@@ -131,9 +136,8 @@ Identities identities_of(const Descriptor& descriptor, const Value& config,
         found.deployed_to.push_back(descriptor.id + "|deployment=" + escaped(deployment));
     }
     found.exclusive = gather(CERTCAST_EXCLUSIVE).texts(descriptor.id);
-    if (const Gathering account = gather(CERTCAST_ACCOUNT); !account.prefix().empty()) {
-        found.account = descriptor.id + account.prefix();
-    }
+    const std::string account = gather(CERTCAST_ACCOUNT).whole();
+    if (!account.empty()) found.account = descriptor.id + account;
     return found;
 }
 

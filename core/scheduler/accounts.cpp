@@ -10,11 +10,14 @@ namespace {
 
 constexpr std::uint32_t most_failures = 5;
 
-/// What the host's own probe cannot reach is not what the account leads to.
+/// What the host's own probe cannot reach is not what the account leads to. Nor does what takes too
+/// long after that was looked at say anything of it: pods that do not start, for instance.
 bool is_of_network(const Outcome& outcome) {
     if (outcome.by_probe) return false;
-    return outcome.ended == Ended::timed_out || outcome.failure.category == Category::network ||
-           outcome.failure.category == Category::timeout;
+    if (outcome.failure.category == Category::network) return true;
+    const bool took_too_long =
+        outcome.ended == Ended::timed_out || outcome.failure.category == Category::timeout;
+    return took_too_long && outcome.stage == Stage::inspect;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "core/scheduler/attempt_calls.hpp"
 
-#include "core/worker/frame.hpp"
+#include "core/worker/told.hpp"
 
 #include <certcast/plugin.h>
 #include <boost/asio/this_coro.hpp>
@@ -18,7 +18,6 @@ constexpr std::size_t largest_steps = 60 * 1024 * 1024;  // of all, with labels
 constexpr std::size_t overhead_of_steps = 1024 * 1024;
 static_assert(largest_steps + overhead_of_steps <= longest_payload);
 constexpr std::size_t largest_state = 1024 * 1024;
-constexpr std::size_t largest_evidence = 64 * 1024;
 constexpr std::size_t most_facts = 1'000;  // steps, outputs, findings: of each
 constexpr std::size_t most_output_bytes = 256 * 1024;
 constexpr std::size_t most_output_lines = 200;
@@ -78,11 +77,13 @@ AttemptCalls::AttemptCalls(AttemptServices& services, const Deployment& deployme
       role_(role),
       attempt_(attempt),
       slot_(slot),
-      reloads_(services.reloads, commands_of(deployment, role)) {}
+      reloads_(services.reloads, commands_of(deployment, role)),
+      answers_(services.answers, role == Role::deployer ? deployment.account : "") {}
 
 void AttemptCalls::begin(Stage stage, Clock::time_point deadline) {
     stage_ = stage;
     deadline_ = deadline;
+    answers_.give_up();
     // What an earlier stage of that kind saw is not what this one sees.
     if (stage == Stage::inspect) facts_.inspected.clear();
     if (stage == Stage::verify) facts_.verified.clear();
@@ -159,28 +160,14 @@ Result<Secret> AttemptCalls::former_material(const MaterialQuery& query) const {
 }
 
 Result<void> AttemptCalls::live(Live live) {
-    std::vector<Live>* known = nullptr;
-    switch (stage_) {
-        case Stage::inspect:
-            known = &facts_.inspected;
-            break;
-        case Stage::verify:
-            known = &facts_.verified;
-            break;
-        case Stage::validate:
-        case Stage::discover:
-        case Stage::deploy:
-        case Stage::settle:
-        case Stage::rollback:
-        case Stage::close:
-            return wrong_stage("live", stage_);
+    if (!may_tell(FrameType::live, static_cast<std::uint32_t>(stage_))) {
+        return wrong_stage("live", stage_);
     }
-    const bool makes_sense =
-        live.certificate < deployment_.certificates.size() && live.presence <= CERTCAST_ABSENT &&
-        live.evidence_kind <= CERTCAST_EVIDENCE_SERIAL &&
-        live.evidence.size() <= largest_evidence &&
-        (live.evidence_kind != CERTCAST_EVIDENCE_SHA256 || live.evidence.size() == sizeof(Sha256));
-    if (!makes_sense) return refused(ErrorCode::invalid, "live was told something impossible");
+    if (!is_possible(live, live.evidence.size(), deployment_.certificates.size())) {
+        return refused(ErrorCode::invalid, "live was told something impossible");
+    }
+    std::vector<Live>* const known =
+        stage_ == Stage::inspect ? &facts_.inspected : &facts_.verified;
     const auto earlier = std::find_if(known->begin(), known->end(), [&](const Live& one) {
         return one.certificate == live.certificate;
     });
@@ -322,7 +309,7 @@ void AttemptCalls::log_output(const std::string& param, const CommandResult& res
 }
 
 Result<void> AttemptCalls::diagnose(Finding finding) {
-    if (stage_ != Stage::validate && stage_ != Stage::inspect) {
+    if (!may_tell(FrameType::diagnose, static_cast<std::uint32_t>(stage_))) {
         return wrong_stage("diagnose", stage_);
     }
     if (facts_.findings.size() < most_facts) facts_.findings.push_back(std::move(finding));
@@ -334,7 +321,9 @@ Result<void> AttemptCalls::set_changed(std::uint64_t certificate, bool yes) {
         return refused(ErrorCode::invalid,
                        "the deployment has no certificate " + std::to_string(certificate));
     }
-    if (role_ == Role::probe || stage_ != Stage::deploy) return wrong_stage("set_changed", stage_);
+    if (!may_tell(FrameType::set_changed, static_cast<std::uint32_t>(stage_))) {
+        return wrong_stage("set_changed", stage_);
+    }
     facts_.changed[certificate] = yes;
     return {};
 }
@@ -348,6 +337,17 @@ void AttemptCalls::output(std::string name, std::string value) {
         lost_outputs_ = true;
         log({LogLevel::warning, "it has too many outputs: no more are kept", {}, false});
     }
+}
+
+asio::awaitable<Result<Secret>> AttemptCalls::find(std::string name, Secret refused,
+                                                   Duration patience) {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    if (stage_ == Stage::validate) co_return wrong_stage("find", stage_);
+    co_return co_await answers_.find(std::move(name), std::move(refused), patience);
+}
+
+void AttemptCalls::keep(std::string name, Secret answer, Duration lifetime) {
+    if (stage_ != Stage::validate) answers_.keep(name, std::move(answer), lifetime);
 }
 
 }  // namespace certcast

@@ -59,6 +59,9 @@ public:
     Result<void> diagnose(Finding finding) override;
     Result<void> set_changed(std::uint64_t certificate, bool yes) override;
     void output(std::string name, std::string value) override;
+    boost::asio::awaitable<Result<Secret>> find(std::string name, Secret refused,
+                                                Duration patience) override;
+    void keep(std::string name, Secret answer, Duration lifetime) override;
 
 private:
     Result<void> told(Result<void> written);
@@ -74,6 +77,7 @@ private:
     std::uint32_t attempt_;
     Slot* slot_;  ///< nullptr: it has none to give back
     ReloadGathering::Expectation reloads_;
+    SharedAnswers::Asker answers_;
     Stage stage_ = Stage::validate;
     Clock::time_point deadline_;
     AttemptFacts facts_;

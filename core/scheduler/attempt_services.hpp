@@ -7,6 +7,7 @@
 #include "core/scheduler/reload_gathering.hpp"
 #include "core/scheduler/run_observer.hpp"
 #include "core/scheduler/secret_store.hpp"
+#include "core/scheduler/shared_answers.hpp"
 
 #include <functional>
 
@@ -19,6 +20,7 @@ struct AttemptServices {
     CertificateStore& certificates;
     SecretStore& secrets;
     ReloadGathering& reloads;
+    SharedAnswers& answers;
     DeploymentMemory& memory;
     Clock& clock;
     RunObserver& observer;

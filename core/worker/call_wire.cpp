@@ -17,6 +17,7 @@ using Fields = std::vector<std::pair<std::string, std::string>>;
 // that writes frames itself.
 constexpr std::size_t longest_text = 16 * 1024;
 constexpr std::uint32_t most_fields = 64;
+constexpr std::uint64_t a_year = 366ULL * 24 * 3'600'000;
 
 Error violation(std::string message) {
     return {ErrorCode::protocol, std::move(message), {}};
@@ -30,6 +31,10 @@ Fields read_fields(wire::Reader& in) {
         fields.emplace_back(std::move(name), in.text(longest_text));
     }
     return fields;
+}
+
+Duration read_duration(wire::Reader& in) {
+    return Duration(static_cast<std::int64_t>(std::min(in.u64(), a_year)));
 }
 
 std::uint32_t status_of(ErrorCode code) {
@@ -101,31 +106,7 @@ Finding read_finding(wire::Reader& in) {
     return finding;
 }
 
-// Calls that are answered on the spot. Nothing: the type is none of them.
-std::optional<Result<Secret>> answer_at_once(FrameType type, wire::Reader& in, HostCalls& calls) {
-    if (type == FrameType::live) {
-        Live live = read_live(in);
-        return in.finished() ? nothing_or_error(calls.live(std::move(live))) : Secret();
-    }
-    if (type == FrameType::diagnose) {
-        Finding finding = read_finding(in);
-        return in.finished() ? nothing_or_error(calls.diagnose(std::move(finding))) : Secret();
-    }
-    if (type == FrameType::set_changed) {
-        const std::uint64_t certificate = in.u64();
-        const bool yes = in.u32() != 0;
-        return in.finished() ? nothing_or_error(calls.set_changed(certificate, yes)) : Secret();
-    }
-    if (type == FrameType::output) {
-        std::string name(in.text(longest_text));
-        std::string value(in.text(longest_text));
-        if (in.finished()) calls.output(std::move(name), std::move(value));
-        return Secret();
-    }
-    return std::nullopt;
-}
-
-asio::awaitable<Result<Secret>> answer_later(FrameType type, wire::Reader& in, HostCalls& calls) {
+asio::awaitable<Result<Secret>> answer_to(FrameType type, wire::Reader& in, HostCalls& calls) {
     if (type == FrameType::secret) {
         std::string name(in.text(longest_text));
         const bool refresh = (in.u32() & CERTCAST_SECRET_REFRESH) != 0;
@@ -146,8 +127,7 @@ asio::awaitable<Result<Secret>> answer_later(FrameType type, wire::Reader& in, H
         Secret state(in.bytes());
         if (in.finished()) co_return nothing_or_error(co_await calls.set_state(std::move(state)));
     } else if (type == FrameType::wait) {
-        constexpr std::uint64_t a_year = 366ULL * 24 * 3'600'000;
-        const Duration duration(static_cast<std::int64_t>(std::min(in.u64(), a_year)));
+        const Duration duration = read_duration(in);
         std::string why(in.text(longest_text));
         if (in.finished())
             co_return nothing_or_error(co_await calls.wait(duration, std::move(why)));
@@ -164,6 +144,13 @@ asio::awaitable<Result<Secret>> answer_later(FrameType type, wire::Reader& in, H
         if (in.finished()) {
             co_return command_reply(
                 co_await calls.request_reload(std::move(identity), std::move(param)));
+        }
+    } else if (type == FrameType::find) {
+        std::string name(in.text(longest_text));
+        Secret refused(in.bytes());
+        const Duration patience = read_duration(in);
+        if (in.finished()) {
+            co_return co_await calls.find(std::move(name), std::move(refused), patience);
         }
     } else {
         co_return violation("it sent a frame of an unknown type");
@@ -237,6 +224,35 @@ Result<LogLine> decode_log(const Frame& frame) {
     return line;
 }
 
+std::optional<Result<void>> take_told(const Frame& frame, HostCalls& calls) {
+    wire::Reader in(frame.payload);
+    Result<void> taken;
+    if (frame.type == FrameType::live) {
+        Live live = read_live(in);
+        if (in.finished()) taken = calls.live(std::move(live));
+    } else if (frame.type == FrameType::diagnose) {
+        Finding finding = read_finding(in);
+        if (in.finished()) taken = calls.diagnose(std::move(finding));
+    } else if (frame.type == FrameType::set_changed) {
+        const std::uint64_t certificate = in.u64();
+        const bool yes = in.u32() != 0;
+        if (in.finished()) taken = calls.set_changed(certificate, yes);
+    } else if (frame.type == FrameType::output) {
+        std::string name(in.text(longest_text));
+        std::string value(in.text(longest_text));
+        if (in.finished()) calls.output(std::move(name), std::move(value));
+    } else if (frame.type == FrameType::keep) {
+        std::string name(in.text(longest_text));
+        Secret answer(in.bytes());
+        const Duration lifetime = read_duration(in);
+        if (in.finished()) calls.keep(std::move(name), std::move(answer), lifetime);
+    } else {
+        return std::nullopt;
+    }
+    if (!in.finished()) return violation("something that it tells is malformed");
+    return taken;
+}
+
 Secret encode_reply(const Result<Secret>& answer) {
     wire::Writer out;
     out.u32(answer ? std::uint32_t{CERTCAST_OK} : status_of(answer.error().code));
@@ -247,9 +263,7 @@ Secret encode_reply(const Result<Secret>& answer) {
 
 asio::awaitable<Result<Secret>> answer_call(Call call, HostCalls& calls) {
     wire::Reader in(call.payload.bytes());
-    auto at_once = answer_at_once(call.type, in, calls);
-    Result<Secret> answer = at_once ? std::move(*at_once) : Result<Secret>(Secret());
-    if (!at_once) answer = co_await answer_later(call.type, in, calls);
+    const Result<Secret> answer = co_await answer_to(call.type, in, calls);
     if (!answer && answer.error().code == ErrorCode::protocol) co_return answer.error();
     if (!in.finished()) co_return violation("one of its calls is malformed");
     co_return encode_reply(answer);

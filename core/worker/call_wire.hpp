@@ -5,6 +5,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <optional>
 #include <string>
 
 namespace certcast {
@@ -17,6 +18,10 @@ Secret encode_stage(const StageRequest& request, std::uint32_t number, std::int6
 /// What a worker's `fail` frame says. An error is a violation of the protocol.
 Result<Failure> decode_failure(const Frame& frame);
 Result<LogLine> decode_log(const Frame& frame);
+
+/// Takes what a worker tells without waiting for an answer. nullopt: it is nothing of that kind. An
+/// error is a violation of the protocol.
+std::optional<Result<void>> take_told(const Frame& frame, HostCalls& calls);
 
 /// The payload of a reply frame.
 Secret encode_reply(const Result<Secret>& answer);

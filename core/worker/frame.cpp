@@ -150,6 +150,8 @@ std::size_t longest_payload_of(FrameType type) {
         case FrameType::step:
             return 17 * mebibyte;
         case FrameType::live:
+        case FrameType::keep:
+        case FrameType::find:
         case FrameType::set_state:
         case FrameType::run_command:
             return 3 * mebibyte;

@@ -41,10 +41,14 @@ enum class FrameType : std::uint32_t {
     log,
     progress,
     fail,
+    live,
+    diagnose,
+    set_changed,
+    output,
+    keep,
     // worker to host: answered by a reply with the same call number
     secret = 80,
     material,
-    live,
     step,
     step_undone,
     set_state,
@@ -53,9 +57,7 @@ enum class FrameType : std::uint32_t {
     unprotect,
     run_command,
     request_reload,
-    diagnose,
-    set_changed,
-    output,
+    find,
 };
 
 /// A longer payload travels in a sealed memfd.

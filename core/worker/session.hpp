@@ -91,6 +91,10 @@ public:
     virtual Result<void> diagnose(Finding finding) = 0;
     virtual Result<void> set_changed(std::uint64_t certificate, bool yes) = 0;
     virtual void output(std::string name, std::string value) = 0;
+    /// certcast.session/1. ErrorCode::not_found: it is for the caller to find out and to keep.
+    virtual boost::asio::awaitable<Result<Secret>> find(std::string name, Secret refused,
+                                                        Duration patience) = 0;
+    virtual void keep(std::string name, Secret answer, Duration lifetime) = 0;
 };
 
 /// How much of what a deployment is granted its session gets.

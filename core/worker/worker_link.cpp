@@ -238,6 +238,8 @@ void WorkerLink::handle(Frame& frame) {
         if (on) protected_until_ = Timer::clock_type::now() + std::min(asked, longest_protect_);
         send(FrameType::reply, frame.call, encode_reply(Secret()).bytes());
         notify();
+    } else if (const auto told = stage_runs_ ? take_told(frame, *calls_) : std::nullopt) {
+        if (!*told) return violate(told->error().message);
     } else {
         handle_call(frame);
     }

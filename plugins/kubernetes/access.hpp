@@ -26,8 +26,9 @@ struct ExecPlugin {
 struct Access {
     std::string server;  ///< "https://HOST[:PORT][/PATH]"
     certcast::http::Settings http;
-    certcast::Sensitive token;       ///< shown as a bearer's; empty: none
-    std::optional<ExecPlugin> exec;  ///< who gives token or client certificate
+    certcast::Sensitive token;        ///< shown as a bearer's; empty: none
+    std::optional<ExecPlugin> exec;   ///< who gives token or client certificate
+    certcast::Sensitive exec_answer;  ///< what that has given; empty: nothing yet
     /// Gets its token or client certificate once more, where the former was refused; empty: there
     /// is no other.
     std::function<void(Access&, const certcast::Job&)> renew;

@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,9 @@ using json_parts::text_in;
 namespace {
 
 using certcast::detail::OpenFile;
+
+constexpr std::chrono::seconds patience{10};  // such a program may ask a service far away
+constexpr std::chrono::seconds margin{30};  // what is to be done with a credential takes time, too
 
 std::string exec_info(const Access& access) {
     json::object spec{{"interactive", false}};
@@ -170,11 +174,16 @@ certcast::Sensitive output_of(const Access& access, const certcast::Job& job) {
                                "; what it said is in the log");
 }
 
-}  // namespace
+/// As a program gives it.
+struct Credential {
+    certcast::Sensitive token;  ///< empty: none
+    std::string certificate;    ///< empty: none
+    certcast::Sensitive key;
+    std::optional<std::chrono::system_clock::time_point> until;
+};
 
-void take_exec_credential(Access& access, const certcast::Job& job) {
+Credential credential_in(const certcast::Sensitive& output, const Access& access) {
     const std::string what = access.exec->where + ": '" + access.exec->command + "'";
-    const certcast::Sensitive output = output_of(access, job);
     json::error_code error;
     const json::value parsed = json::parse(output.text(), error);
     const json::object none;
@@ -195,9 +204,31 @@ void take_exec_credential(Access& access, const certcast::Job& job) {
         throw certcast::config_error(what +
                                      " gives neither a token nor a certificate with its key");
     }
-    access.token = certcast::Sensitive(token);
-    access.http.certificate_pem = certificate;
-    access.http.key_pem = certcast::Sensitive(key);
+    return {certcast::Sensitive(token), std::string(certificate), certcast::Sensitive(key),
+            json_parts::time_in(status, "expirationTimestamp")};
+}
+
+/// For a credential that does not say how long it is good for it is as long as nobody refuses it.
+std::chrono::milliseconds lifetime_of(const Credential& credential) {
+    constexpr std::chrono::hours a_day{24};
+    if (!credential.until) return a_day;
+    const auto left = *credential.until - std::chrono::system_clock::now() - margin;
+    return std::chrono::duration_cast<std::chrono::milliseconds>(left);
+}
+
+}  // namespace
+
+void take_exec_credential(Access& access, const certcast::Job& job) {
+    const auto run = [&] {
+        certcast::Sensitive output = output_of(access, job);
+        const auto lifetime = lifetime_of(credential_in(output, access));
+        return certcast::Shared{std::move(output), lifetime};
+    };
+    access.exec_answer = job.shared("exec credential", patience, run, access.exec_answer);
+    Credential credential = credential_in(access.exec_answer, access);
+    access.token = std::move(credential.token);
+    access.http.certificate_pem = std::move(credential.certificate);
+    access.http.key_pem = std::move(credential.key);
 }
 
 }  // namespace kubernetes

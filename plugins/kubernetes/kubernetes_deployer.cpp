@@ -28,6 +28,7 @@ namespace {
 namespace json = boost::json;
 using json_parts::part_of;
 using json_parts::text_in;
+using namespace std::chrono_literals;
 
 /// Keeps a certificate in a TLS secret of Kubernetes.
 class Kubernetes {
@@ -44,9 +45,10 @@ public:
         certcast::paths("kubeconfig")
             .reads()
             .identity()
+            .account()
             .doc("Where the API server is and who asks it, as kubectl has it; several are merged");
-    static constexpr auto context =
-        certcast::text("context").identity().doc("The context of it; default: the current one");
+    static constexpr auto context = certcast::text("context").identity().account().doc(
+        "The context of it; default: the current one");
     static constexpr auto credential_files =
         certcast::paths("credential_files")
             .reads()
@@ -58,8 +60,9 @@ public:
     static constexpr auto in_cluster =
         certcast::boolean("in_cluster")
             .default_to("false")
+            .account()
             .doc("certcast runs in a pod, and its service account asks");
-    static constexpr auto server = certcast::url("server").identity().doc(
+    static constexpr auto server = certcast::url("server").identity().account().doc(
         "The API server, where neither says it: https://HOST[:PORT]");
     static constexpr auto ca_file = certcast::path("ca_file").reads().must_exist().doc(
         "Who has issued its certificate; default: whom the system trusts");
@@ -68,9 +71,9 @@ public:
             .doc("Whom its certificate is for; default: the host in its URL");
     static constexpr auto proxy =
         certcast::secret("proxy").doc("http://[USER:PASSWORD@]HOST:PORT, which leads to it");
-    static constexpr auto token = certcast::secret("token").doc("A bearer token");
+    static constexpr auto token = certcast::secret("token").account().doc("A bearer token");
     static constexpr auto client_certificate =
-        certcast::path("client_certificate").reads().must_exist().doc("Who asks, as PEM");
+        certcast::path("client_certificate").reads().must_exist().account().doc("Who asks, as PEM");
     static constexpr auto client_key =
         certcast::path("client_key").reads().must_exist().doc("The key of client_certificate");
 
@@ -191,7 +194,7 @@ public:
                 kubernetes::expect_can_restart(workload, api(job), job);
             }
             // Whether it may be written is seen then; whether that may be undone is not.
-            if (job.dry_run() || (!seen_ && !api(job).may("delete", secret(job), job))) {
+            if (job.dry_run() || (!seen_ && !may_be_removed(job))) {
                 api(job).expect_may_write(secret(job), !seen_, job);
             }
             if (job.dry_run()) api(job).write(secret(job), wanted(job), job[takeover], job);
@@ -248,6 +251,17 @@ public:
     }
 
 private:
+    /// For all of a namespace at once, unless a Role grants it for names alone.
+    bool may_be_removed(const certcast::Job& job) {
+        const kubernetes::ObjectName object = secret(job);
+        const auto ask = [&] {
+            const bool may = api(job).may("delete", object, job, false);
+            return certcast::Shared{certcast::Sensitive(may ? "yes" : "no"), 1min};
+        };
+        return job.shared("may delete secrets in " + object.name_space, 1s, ask) == "yes" ||
+               api(job).may("delete", object, job);
+    }
+
     void write(const certcast::Job& job) {
         const std::optional<json::object> before =
             has_looked_ ? std::move(seen_) : api(job).get(secret(job), job);

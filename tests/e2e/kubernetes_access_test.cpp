@@ -139,6 +139,73 @@ TEST_CASE("a program gives the credential, where the pipeline permits it") {
     CHECK(says(run.message("far"), why));
 }
 
+/// Of five secrets in each of these namespaces, with all that was logged.
+Run run_for_many(const std::vector<std::string>& spaces, const std::string& pipeline) {
+    std::ofstream list(Space::cluster().workspace / "many.txt");
+    for (const std::string& space : spaces) {
+        for (int i = 0; i < 5; ++i) {
+            list << space << '-' << i << " space=" << space << " number=" << i << '\n';
+        }
+    }
+    list.close();
+    std::string many =
+        with(pipeline, "probe = false", "probe = false\ntargets = { file = \"many.txt\" }");
+    many = with(many, "name = \"shop\"", "name = \"shop-${target.number}\"");
+    many = with(many, "namespace = \"" + spaces.front() + "\"", "namespace = \"${target.space}\"");
+    return Space::cluster().workspace.run(many, {"--verbose"});
+}
+
+std::size_t count(const std::string& text, const std::string& word) {
+    std::size_t found = 0;
+    for (std::size_t at = 0; (at = text.find(word, at)) != std::string::npos; ++at) ++found;
+    return found;
+}
+
+TEST_CASE("what may be done in a namespace is asked once for all of its secrets") {
+    if (!cluster_is_there()) return;
+    const Space one;
+    const Space other;
+    const Run run = run_for_many({one.name(), other.name()}, one.pipeline());
+    CAPTURE(run.output + run.errors);
+    CHECK(run.status == 0);
+    CHECK(count(run.output, "PATCH http") == 10);
+    CHECK(count(run.output, "/selfsubjectaccessreviews") == 2);
+}
+
+TEST_CASE("a program is run once for all deployments that it gives the credential for") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    const Workspace& workspace = Space::cluster().workspace;
+    const fs::path program = workspace / "counted";
+    const fs::path file = workspace / "counted.conf";
+    std::ofstream(file) << Space::server().kubeconfig_of(
+        "{exec: {apiVersion: client.authentication.k8s.io/v1, command: ./counted}}");
+    std::string until;
+    std::size_t runs = 1;
+    SUBCASE("it does not say how long it is good for") {}
+    SUBCASE("it is good for long enough") {
+        until = ", \"expirationTimestamp\": \"2999-01-01T00:00:00Z\"";
+    }
+    SUBCASE("it is good for no time to speak of") {
+        until = ", \"expirationTimestamp\": \"2026-01-01T00:00:00Z\"";
+        runs = 5;
+    }
+    std::ofstream(program) << "#!/bin/sh\necho here it is >&2\n"
+                              "echo '{\"kind\": \"ExecCredential\", \"apiVersion\": "
+                              "\"client.authentication.k8s.io/v1\", "
+                              "\"status\": {\"token\": \"admin-token\""
+                           << until << "}}'\n";
+    fs::permissions(program, fs::perms(0755));
+    const Run run = run_for_many(
+        {space.name()},
+        space.pipeline({}, "newer",
+                       Space::by_file(file, program) + "exec = \"" + program.string() + "\"\n"));
+    CAPTURE(run.output + run.errors);
+    CHECK(run.status == 0);
+    CHECK(count(run.output, "here it is") == runs);
+    CHECK_FALSE(says(run.output, "admin-token"));
+}
+
 TEST_CASE("a program that does not end is ended with its deployment") {
     if (!cluster_is_there()) return;
     const Space space;

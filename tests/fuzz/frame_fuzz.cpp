@@ -97,6 +97,13 @@ public:
     Result<void> diagnose(Finding) override { return {}; }
     Result<void> set_changed(std::uint64_t, bool) override { return {}; }
     void output(std::string, std::string) override {}
+    asio::awaitable<Result<Secret>> find(std::string, Secret refused, Duration patience) override {
+        expect(patience.count() >= 0, "nobody waits for the past");
+        co_return std::move(refused);
+    }
+    void keep(std::string, Secret, Duration lifetime) override {
+        expect(lifetime.count() >= 0, "nothing is kept into the past");
+    }
 };
 
 /// Decodes a frame as each kind of frame that it could be.
@@ -109,6 +116,7 @@ void use(const Frame& frame) {
         expect(name_of(failure->category) != "", "a failure has a category");
         expect(!failure->retry_after || failure->retry_after->count() > 0, "later is later");
     }
+    take_told(frame, host);
     OutputLines lines;
     lines.take({reinterpret_cast<const char*>(frame.payload.data()), frame.payload.size()});
     lines.rest();

@@ -8,7 +8,14 @@
 #include <sys/socket.h>
 
 /* Where a worker finds its host, and the numbers of core/worker/frame.hpp. */
-enum { host_socket = 3, frame_log = 62, frame_step = 83, frame_wait = 86, frame_protect = 87 };
+enum {
+    host_socket = 3,
+    frame_log = 62,
+    frame_set_changed = 67,
+    frame_step = 82,
+    frame_wait = 85,
+    frame_protect = 86
+};
 
 /* 0: sent. -1: the host takes no more for now. */
 static inline int send_raw(uint32_t type, uint32_t call, const void* payload, uint32_t size) {

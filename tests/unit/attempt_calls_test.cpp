@@ -243,14 +243,60 @@ TEST_CASE("a call that is malformed or of no known type is a violation") {
         return bench.loop.run(answer_call(std::move(call), calls));
     };
     for (const FrameType type :
-         {FrameType::secret, FrameType::material, FrameType::live, FrameType::step,
-          FrameType::step_undone, FrameType::set_state, FrameType::wait, FrameType::run_command,
-          FrameType::request_reload, FrameType::diagnose, FrameType::set_changed, FrameType::output,
-          FrameType::spawn, static_cast<FrameType>(12345)}) {
+         {FrameType::secret, FrameType::material, FrameType::step, FrameType::step_undone,
+          FrameType::set_state, FrameType::wait, FrameType::run_command, FrameType::request_reload,
+          FrameType::find, FrameType::spawn, static_cast<FrameType>(12345)}) {
         CAPTURE(static_cast<int>(type));
         CHECK(answer(type, "").error().code == ErrorCode::protocol);
         CHECK(answer(type, std::string(100, '\xff')).error().code == ErrorCode::protocol);
     }
+    const auto tell = [&](FrameType type, std::string_view payload) {
+        Frame frame;
+        frame.type = type;
+        frame.payload = std::as_bytes(std::span(payload));
+        return take_told(frame, calls);
+    };
+    for (const FrameType type : {FrameType::live, FrameType::diagnose, FrameType::set_changed,
+                                 FrameType::output, FrameType::keep}) {
+        CAPTURE(static_cast<int>(type));
+        CHECK(tell(type, "")->error().code == ErrorCode::protocol);
+        CHECK(tell(type, std::string(100, '\xff'))->error().code == ErrorCode::protocol);
+    }
+    CHECK_FALSE(tell(FrameType::secret, "").has_value());
+}
+
+TEST_CASE(
+    "a deployer shares with its account what it has found out, from its first real stage on") {
+    Calls bench;
+    bench.deployment.account = "nginx|fleet";
+    const auto begun = [&bench](AttemptCalls::Role role, Stage stage) {
+        auto calls = std::make_unique<AttemptCalls>(bench.services, bench.deployment, bench.nginx,
+                                                    role, 1, &bench.runner_slot);
+        calls->begin(stage, bench.loop.clock().now() + Duration(10'000));
+        return calls;
+    };
+    const auto find = [&bench](AttemptCalls& calls) {
+        const Duration patience(3'000);
+        const auto found = bench.loop.run(calls.find("login", Secret(), patience));
+        return found.has_value() ? std::string(found->text()) : "";
+    };
+    const auto first = begun(AttemptCalls::Role::deployer, Stage::inspect);
+    CHECK(code_of(bench.loop.run(first->find("login", Secret(), Duration(3'000)))) ==
+          ErrorCode::not_found);
+    // Its stage is over, so that nobody waits for it.
+    first->begin(Stage::deploy, bench.loop.clock().now() + Duration(10'000));
+    const auto second = begun(AttemptCalls::Role::deployer, Stage::inspect);
+    CHECK(find(*second).empty());
+    CHECK(bench.loop.clock().since_start() == Duration(0));
+    second->keep("login", Secret("token"), Duration(60'000));
+    CHECK(find(*first) == "token");
+
+    CHECK(find(*begun(AttemptCalls::Role::probe, Stage::inspect)).empty());
+    const auto validating = begun(AttemptCalls::Role::deployer, Stage::validate);
+    CHECK(code_of(bench.loop.run(validating->find("login", Secret(), Duration(0)))) ==
+          ErrorCode::invalid);
+    validating->keep("login", Secret("forged"), Duration(60'000));
+    CHECK(find(*first) == "token");
 }
 
 TEST_CASE("a program that cannot be started fails what asked for it, and nothing else") {

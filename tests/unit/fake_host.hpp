@@ -4,6 +4,7 @@
 #include "core/certificate/certificate_bundle.hpp"
 
 #include <certcast/plugin.h>
+#include <certcast/session.h>
 #include <dlfcn.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -115,6 +116,8 @@ public:
     std::function<void()> on_log = [] {};  ///< hears of each of them
     std::map<std::string, std::string> outputs;
     std::string state;
+    std::string extension = CERTCAST_SESSION_1;  ///< the one that there is
+    std::map<std::string, std::string> shared;   ///< what it keeps
     std::uint32_t protections = 0;
 
     void add(const std::string& name, const CertificateBundle& bundle) {
@@ -428,13 +431,30 @@ private:
             return CERTCAST_OK;
         };
         host_.last_error = [](const certcast_host* host) { return str(self_of(host).last_error_); };
-        host_.get_extension = [](const certcast_host*, certcast_str) -> const void* {
-            return nullptr;
+        host_.get_extension = [](const certcast_host* host, certcast_str id) -> const void* {
+            return view(id) == self_of(host).extension ? &self_of(host).session_ : nullptr;
+        };
+        session_.size = sizeof session_;
+        session_.find = [](const certcast_host* host, certcast_str name, certcast_bytes refused,
+                           std::uint64_t, certcast_bytes* out) -> std::int32_t {
+            FakeHost& self = self_of(host);
+            if (self.cancelled_ != 0) return CERTCAST_E_CANCELLED;
+            const auto found = self.shared.find(std::string(view(name)));
+            if (found == self.shared.end() || found->second == view(refused)) {
+                return CERTCAST_E_NOT_FOUND;
+            }
+            *out = raw_bytes(self.answers_.emplace_back(found->second));
+            return CERTCAST_OK;
+        };
+        session_.keep = [](const certcast_host* host, certcast_str name, certcast_bytes answer,
+                           std::uint64_t lifetime_ms) {
+            if (lifetime_ms != 0) self_of(host).shared[std::string(view(name))] = view(answer);
         };
     }
 
     const certcast_deployer& deployer_;
     certcast_host host_{};
+    certcast_session session_{};
     int cancel_fd_;
     std::uint32_t cancelled_ = 0;
     std::uint32_t stage_ = 0;

@@ -480,6 +480,20 @@ TEST_CASE("identities are canonical and there is one for each place") {
     CHECK(found.account == "x|host=h");
 }
 
+TEST_CASE("an account is whatever names it, lists included") {
+    const Descriptor descriptor =
+        deployer("x", {parameter("user", Type::text, CERTCAST_ACCOUNT),
+                       parameter_list("logins", Type::path, CERTCAST_ACCOUNT)});
+    const auto account = [&](const RawValue& config) {
+        return identities_of(descriptor, check(config, descriptor.params).value, "edge").account;
+    };
+    const RawValue logins = raw_list({raw("/b"), raw("/a")});
+    CHECK(account(raw_table({{"user", raw("u")}, {"logins", logins}})) ==
+          "x|user=u|logins=/b|logins=/a");
+    CHECK(account(raw_table({{"logins", logins}})) == "x|logins=/b|logins=/a");
+    CHECK(account(raw_table({})).empty());
+}
+
 TEST_CASE("each file that is written is a place of its own, whatever it is written as") {
     constexpr std::uint64_t written = CERTCAST_IDENTITY | CERTCAST_WRITES;
     Parameter files = parameter_list("files", Type::object);

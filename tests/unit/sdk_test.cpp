@@ -316,6 +316,54 @@ TEST_CASE("state, outputs, secrets and commands reach the host") {
     CHECK(host.changed.at(0) == false);
 }
 
+TEST_CASE("what the account knows is not found out again, and what it does not is kept") {
+    FakeHost host(probing());
+    int times = 0;
+    std::string answer;
+    certcast::Sensitive refused;
+    std::chrono::milliseconds lifetime = 1h;
+    const auto asked = [&] {
+        return deploy(host, [&](certcast::Job& job) {
+            const auto find_out = [&] {
+                ++times;
+                return certcast::Shared{certcast::Sensitive("new"), lifetime};
+            };
+            answer = job.shared("login", 10s, find_out, refused).text();
+        });
+    };
+    SUBCASE("nobody knows it") {
+        CHECK(asked().ok);
+        CHECK(asked().ok);
+        CHECK(host.shared["login"] == "new");
+        CHECK(times == 1);
+    }
+    SUBCASE("nobody else may use it") {
+        lifetime = -1s;
+        CHECK(asked().ok);
+        CHECK(host.shared.empty());
+    }
+    SUBCASE("another one was refused") {
+        host.shared["login"] = "old";
+        refused = certcast::Sensitive("older");
+        CHECK(asked().ok);
+        CHECK(answer == "old");
+        refused = certcast::Sensitive("old");
+        CHECK(asked().ok);
+        CHECK(host.shared["login"] == "new");
+    }
+    SUBCASE("the host is older than that") {
+        host.extension = "certcast.session/0";
+        CHECK(asked().ok);
+        CHECK(times == 1);
+    }
+    SUBCASE("the stage is to stop") {
+        host.cancel(CERTCAST_CANCEL_USER);
+        CHECK(asked().category == CERTCAST_CANCELLED_ERROR);
+        return;
+    }
+    CHECK(answer == "new");
+}
+
 TEST_CASE("a file image survives the way through a step") {
     const TemporaryFolder folder;
     const fs::path path = folder.write("a", std::string("two\0parts", 9));

@@ -161,6 +161,7 @@ struct AttemptBench {
     SecretStore secrets{loop.executor(), pipeline, commands, redactor};
     CertificateStore certificates;
     ReloadGathering reloads{loop.executor(), commands, loop.clock()};
+    SharedAnswers answers{loop.executor(), loop.clock()};
     DeploymentMemory memory;
     Listener listener;
     Descriptor nginx;
@@ -172,6 +173,7 @@ struct AttemptBench {
                              .certificates = certificates,
                              .secrets = secrets,
                              .reloads = reloads,
+                             .answers = answers,
                              .memory = memory,
                              .clock = loop.clock(),
                              .observer = listener,

@@ -360,13 +360,25 @@ TEST_CASE("an account that cannot be reached is left alone, tried once more, and
         CHECK(run.loop.clock().since_start() < Duration(70'000));
     }
     SUBCASE("where the one that goes ahead succeeds all go on") {
-        for (std::size_t i = 1; i <= 4; ++i) {
-            const Script fails = ends(Ended::timed_out);
-            run.runner.scripts[FleetRun::name_of(i)] = {fails, fails, Script{}};
+        run.pipeline.max_parallel = 5;
+        for (std::size_t i = 1; i <= 5; ++i) {
+            Script fails = ends(Ended::timed_out);
+            fails.result.outcome.stage = Stage::inspect;
+            run.runner.scripts[FleetRun::name_of(i)] = {fails, Script{}};
         }
         const RunReport report = run.go();
         CHECK(report.exit_status() == 0);
         CHECK(count(report, Status::changed) == all + 1);
+        CHECK(run.loop.clock().since_start() > Duration(60'000));
+    }
+    SUBCASE("what takes too long when it was reached already is none of the account's") {
+        for (std::size_t i = 1; i <= all; ++i) {
+            run.runner.scripts[FleetRun::name_of(i)] = {
+                i % 2 == 0 ? ends(Ended::timed_out) : ends(Ended::failed, Category::timeout)};
+        }
+        for (Deployment& one : run.pipeline.deployments) one.retry.attempts = 1;
+        run.go();
+        CHECK(run.runner.started.size() == all + 1);
     }
     SUBCASE("what was begun before decides nothing") {
         // Four fail at once and a fifth a second later; of two that are still under way then, one

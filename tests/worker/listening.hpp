@@ -37,6 +37,8 @@ public:
     void output(std::string name, std::string value) override {
         outputs[std::move(name)] = std::stoi(value);
     }
+    Awaitable<Secret> find(std::string, Secret, Duration) override { co_return refused(); }
+    void keep(std::string, Secret, Duration) override {}
 
     std::map<std::string, int> outputs;
     std::vector<std::string> lines;

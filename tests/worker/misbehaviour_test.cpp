@@ -54,6 +54,7 @@ TEST_CASE("each misbehaviour has its own outcome, spares its neighbours and leav
         {"test-zero-length-frame", "failed", "protocol_error", ""},
         {"test-oversized-frame", "failed", "protocol_error", "longer than a frame can be"},
         {"test-forged-frame", "failed", "protocol_error", ""},
+        {"test-tells-nonsense", "failed", "protocol_error", "has no certificate 7"},
         {"test-forges-start", "failed", "setup_failed", "fork server broke the protocol"},
         {"test-forges-exit", "failed", "setup_failed", "fork server broke the protocol"},
         {"test-forges-sweep", "failed", "setup_failed", "fork server broke the protocol"},

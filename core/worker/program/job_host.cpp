@@ -17,6 +17,7 @@ namespace {
 constexpr std::uint64_t longest_text = 16 * 1024;
 constexpr std::uint64_t longest_step = 16 * 1024 * 1024;
 constexpr std::uint64_t longest_state = 1024 * 1024;
+constexpr std::uint64_t largest_answer = 64 * 1024;
 constexpr std::uint64_t most_fields = 64;
 constexpr std::uint64_t longest_fields_of_log = 32 * 1024;
 
@@ -56,8 +57,9 @@ JobHost& JobHost::self(const certcast_host* host) {
     return *static_cast<JobHost*>(host->context);
 }
 
-void JobHost::begin_stage(std::uint32_t number, std::int64_t deadline_ns) {
+void JobHost::begin_stage(std::uint32_t number, std::int64_t deadline_ns, const certcast_job& job) {
     stage_ = number;
+    job_ = &job;
     deadline_ns_ = deadline_ns;
     last_error_.clear();
     // What was said to an earlier stage must not stop this one.
@@ -74,6 +76,12 @@ bool JobHost::peek_cancel(CancelMessage& message) {
 void JobHost::end_stage() {
     answers_.clear();
     copies_.clear();
+}
+
+/// What may be told is looked at before, so there is no answer to wait for.
+std::int32_t JobHost::tell(FrameType type, const wire::Writer& out) {
+    connection_.send(type, 0, out.data());
+    return CERTCAST_OK;
 }
 
 std::int32_t JobHost::refuse(std::uint32_t status, std::string why) {
@@ -117,6 +125,31 @@ std::int32_t JobHost::command_answer(const Answer& answer, certcast_command_resu
     }
     return CERTCAST_OK;
 }
+
+const certcast_session JobHost::session = {
+    .size = sizeof session,
+    .find = [](const certcast_host* host, certcast_str name, certcast_bytes refused,
+               std::uint64_t patience_ms, certcast_bytes* answer) -> std::int32_t {
+        if (answer == nullptr) return self(host).refuse(CERTCAST_E_INVALID, "find: NULL");
+        wire::Writer out;
+        out.text(shortened(name));
+        out.bytes(span_of(refused.size <= largest_answer ? refused : certcast_bytes{}));
+        out.u64(patience_ms);
+        const Answer got = self(host).call(FrameType::find, out);
+        *answer = got.payload;
+        return static_cast<std::int32_t>(got.status);
+    },
+    .keep =
+        [](const certcast_host* host, certcast_str name, certcast_bytes answer,
+           std::uint64_t lifetime_ms) {
+            // What is too large is not kept, but nobody waits for it any more.
+            const bool fits = answer.size <= largest_answer;
+            wire::Writer out;
+            out.text(shortened(name));
+            out.bytes(span_of(fits ? answer : certcast_bytes{}));
+            out.u64(fits ? lifetime_ms : 0);
+            self(host).tell(FrameType::keep, out);
+        }};
 
 void JobHost::fill_table() {
     table_.size = sizeof table_;
@@ -170,8 +203,11 @@ void JobHost::fill_table() {
     table_.live = [](const certcast_host* host, const certcast_live* found) -> std::int32_t {
         if (found == nullptr) return self(host).refuse(CERTCAST_E_INVALID, "live: NULL");
         const auto live = covered(found);
-        if (live.evidence.size > longest_state) {
-            return self(host).refuse(CERTCAST_E_TOO_LARGE, "live: at most 1 MiB of evidence");
+        if (!self(host).may_tell_now(FrameType::live)) {
+            return self(host).refuse(CERTCAST_E_INVALID, "live is for inspect and verify");
+        }
+        if (!is_possible(live, live.evidence.size, self(host).job_->certificate_count)) {
+            return self(host).refuse(CERTCAST_E_INVALID, "live was told something impossible");
         }
         wire::Writer out;
         out.u64(live.certificate);
@@ -180,7 +216,7 @@ void JobHost::fill_table() {
         out.bytes(span_of(live.evidence));
         out.i64(live.not_after);
         out.u32(live.as_wanted);
-        return static_cast<std::int32_t>(self(host).call(FrameType::live, out).status);
+        return self(host).tell(FrameType::live, out);
     };
     table_.step = [](const certcast_host* host, certcast_str label,
                      certcast_bytes undo) -> std::int32_t {
@@ -237,12 +273,15 @@ void JobHost::fill_table() {
     };
     table_.diagnose = [](const certcast_host* host, std::uint32_t severity, certcast_str path,
                          certcast_str summary, certcast_str detail) {
+        if (!self(host).may_tell_now(FrameType::diagnose)) {
+            return self(host).refuse(CERTCAST_E_INVALID, "diagnose is for validate and inspect");
+        }
         wire::Writer out;
         out.u32(std::min<std::uint32_t>(severity, CERTCAST_ERROR));
         out.text(shortened(path));
         out.text(shortened(summary));
         out.text(shortened(detail));
-        return static_cast<std::int32_t>(self(host).call(FrameType::diagnose, out).status);
+        return self(host).tell(FrameType::diagnose, out);
     };
     table_.fail = [](const certcast_host* host, std::uint32_t category, std::uint32_t retry,
                      std::uint64_t retry_after_ms, certcast_str code,
@@ -258,23 +297,28 @@ void JobHost::fill_table() {
     };
     table_.set_changed = [](const certcast_host* host, std::uint64_t certificate,
                             std::uint32_t yes) {
+        if (!self(host).may_tell_now(FrameType::set_changed) ||
+            certificate >= self(host).job_->certificate_count) {
+            return self(host).refuse(CERTCAST_E_INVALID,
+                                     "set_changed is for deploy, and for certificates there are");
+        }
         wire::Writer out;
         out.u64(certificate);
         out.u32(yes);
-        return static_cast<std::int32_t>(self(host).call(FrameType::set_changed, out).status);
+        return self(host).tell(FrameType::set_changed, out);
     };
     table_.output = [](const certcast_host* host, certcast_str name, certcast_str value) {
         wire::Writer out;
         out.text(shortened(name));
         out.text(shortened(value));
-        return static_cast<std::int32_t>(self(host).call(FrameType::output, out).status);
+        return self(host).tell(FrameType::output, out);
     };
     table_.last_error = [](const certcast_host* host) -> certcast_str {
         const std::string& text = self(host).last_error_;
         return {text.data(), text.size()};
     };
-    table_.get_extension = [](const certcast_host*, certcast_str) -> const void* {
-        return nullptr;
+    table_.get_extension = [](const certcast_host*, certcast_str id) -> const void* {
+        return view(id) == CERTCAST_SESSION_1 ? &session : nullptr;
     };
 }
 

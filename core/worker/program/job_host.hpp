@@ -1,8 +1,10 @@
 #pragma once
 
 #include <certcast/plugin.h>
+#include <certcast/session.h>
 
 #include "core/worker/program/connection.hpp"
+#include "core/worker/told.hpp"
 #include "core/worker/worker_wire.hpp"
 
 #include <cstdint>
@@ -23,8 +25,8 @@ public:
     ~JobHost() = default;
 
     const certcast_host* table() const { return &table_; }
-    /// `number` tells the stages of this process apart.
-    void begin_stage(std::uint32_t number, std::int64_t deadline_ns);
+    /// `number` tells the stages of this process apart. `job` is that of the stage.
+    void begin_stage(std::uint32_t number, std::int64_t deadline_ns, const certcast_job& job);
     /// Wipes and drops what was answered during the stage.
     void end_stage();
 
@@ -35,17 +37,21 @@ private:
     };
     Answer call(FrameType type, std::span<const std::byte> payload);
     Answer call(FrameType type, const wire::Writer& out) { return call(type, out.data()); }
+    std::int32_t tell(FrameType type, const wire::Writer& out);
     std::int32_t refuse(std::uint32_t status, std::string why);
+    bool may_tell_now(FrameType what) const { return may_tell(what, job_->stage); }
     std::int32_t command_answer(const Answer& answer, certcast_command_result* out);
 
     static JobHost& self(const certcast_host* host);
     static bool peek_cancel(CancelMessage& message);
+    static const certcast_session session;
     void fill_table();
 
     Connection& connection_;
     certcast_host table_{};
     std::uint32_t next_call_ = 1;
     std::uint32_t stage_ = 0;
+    const certcast_job* job_ = nullptr;
     std::int64_t deadline_ns_ = 0;
     std::string last_error_;
     std::deque<Frame> answers_;

@@ -129,7 +129,7 @@ private:
         if (!in.finished()) _exit(exit_protocol);
         job_.steps = steps.data();
         job_.step_count = steps.size();
-        host_.begin_stage(number, deadline);
+        host_.begin_stage(number, deadline, job_);
         const std::int32_t status =
             job_.stage == CERTCAST_STAGE_CLOSE ? close() : guarded([this] { return call_stage(); });
         const Fd one_more(dup(STDIN_FILENO));
@@ -197,7 +197,7 @@ private:
     }
 
     [[noreturn]] void finish(std::uint32_t number, std::int64_t deadline) {
-        host_.begin_stage(number, deadline);
+        host_.begin_stage(number, deadline, job_);
         job_.stage = CERTCAST_STAGE_CLOSE;
         close();
         fflush(nullptr);

@@ -3,7 +3,6 @@
 #include "plugins/cdn/api.hpp"
 #include "plugins/json/parts.hpp"
 
-#include <time.h>
 #include <certcast/errors.hpp>
 #include <certcast/files.hpp>
 
@@ -15,7 +14,6 @@ namespace cdn {
 namespace http = certcast::http;
 namespace json = boost::json;
 using certcast::Sensitive;
-using std::chrono::system_clock;
 
 namespace {
 
@@ -23,13 +21,6 @@ std::string_view trimmed(std::string_view text) {
     const std::size_t begin = text.find_first_not_of(" \t\r");
     if (begin == std::string_view::npos) return {};
     return text.substr(begin, text.find_last_not_of(" \t\r") + 1 - begin);
-}
-
-std::optional<system_clock::time_point> time_in(std::string_view text) {
-    tm parts{};
-    const std::string copy(text);
-    if (strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) return std::nullopt;
-    return system_clock::from_time_t(timegm(&parts));
 }
 
 }  // namespace
@@ -109,7 +100,7 @@ AskedCredentials::Given ask_metadata(const std::string& endpoint, const certcast
     };
     return {.credentials = {std::string(text("AccessKeyId")), Sensitive(text("SecretAccessKey")),
                             Sensitive(text("Token"))},
-            .until = time_in(text("Expiration"))};
+            .until = json_parts::time_in(said, "Expiration")};
 }
 
 }  // namespace cdn

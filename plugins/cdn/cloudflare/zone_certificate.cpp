@@ -4,7 +4,6 @@
 #include "plugins/cdn/state.hpp"
 #include "plugins/json/parts.hpp"
 
-#include <time.h>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -12,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
 namespace cdn {
@@ -23,6 +23,8 @@ using json_parts::number_in;
 using json_parts::part_of;
 using json_parts::parts_of;
 using json_parts::text_in;
+using json_parts::time_in;
+using std::chrono::system_clock;
 
 namespace {
 
@@ -55,13 +57,6 @@ std::optional<Refusal> refusal_in(const http::Response& response) {
         refusal.message += text_in(*one, "message").value_or("");
     }
     return refusal;
-}
-
-std::time_t seconds_of(std::string_view text) {
-    tm parts{};
-    const std::string copy(text);
-    const char* const rest = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-    return rest == nullptr ? 0 : timegm(&parts);
 }
 
 }  // namespace
@@ -100,7 +95,8 @@ ZoneCertificate::Listed ZoneCertificate::listed_in(const json::object& result) {
     Listed listed{.id = std::string(text_in(result, "id").value_or("")),
                   .status = std::string(text_in(result, "status").value_or("")),
                   .uploaded_on = std::string(text_in(result, "uploaded_on").value_or("")),
-                  .expires_on = seconds_of(text_in(result, "expires_on").value_or(""))};
+                  .expires_on = system_clock::to_time_t(
+                      time_in(result, "expires_on").value_or(system_clock::time_point()))};
     const json::value* const hosts = result.if_contains("hosts");
     if (hosts != nullptr && hosts->is_array()) {
         for (const json::value& host : hosts->get_array()) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <certcast/plugin.h>
+#include <certcast/session.h>
 #include <certcast/errors.hpp>
 #include <certcast/file_set.hpp>
 #include <certcast/parameters.hpp>
@@ -49,6 +50,12 @@ struct RecordedStep {
     std::string_view undo;
     std::uint32_t attempt = 1;
     bool undone = false;
+};
+
+/// What was found out, for as long as the others of the account may use it; 0: they may not.
+struct Shared {
+    Sensitive answer;
+    std::chrono::milliseconds lifetime{0};
 };
 
 /// What one stage is told and may ask for. Lives as long as the stage; what it hands out as a view
@@ -294,6 +301,23 @@ public:
     /// In discover: a target, for `${target.name}`. Letters, digits and "-_.:@", neither - nor . in
     /// front, at most 255; at most 1,000 of them.
     void target_found(std::string_view name) const { output(name, {}); }
+    /// What `find_out` gives as a Shared: once for all deployments of the run that have the same
+    /// values of .account(), while others wait for it, `patience` at most. It comes from another
+    /// process: check it like what a server sends. `refused`: one that has proved wrong.
+    template <typename Ask>
+    Sensitive shared(std::string_view name, std::chrono::milliseconds patience, Ask find_out,
+                     const Sensitive& refused = {}) const {
+        const auto* session = static_cast<const certcast_session*>(extension(CERTCAST_SESSION_1));
+        if (session == nullptr) return Shared(find_out()).answer;
+        certcast_bytes found{};
+        const std::int32_t status = session->find(&host_, detail::str(name), bytes_of(refused),
+                                                  milliseconds(patience), &found);
+        if (status == CERTCAST_OK) return Sensitive(detail::view(found));
+        if (status == CERTCAST_E_CANCELLED) check(status, "waiting for another deployment");
+        Shared own = find_out();
+        session->keep(&host_, detail::str(name), bytes_of(own.answer), milliseconds(own.lifetime));
+        return std::move(own.answer);
+    }
     const void* extension(std::string_view id) const {
         return host_.get_extension(&host_, detail::str(id));
     }

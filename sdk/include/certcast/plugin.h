@@ -131,7 +131,7 @@ enum {
     CERTCAST_IDENTITY = 1u << 5,
     /** Two deployments with equal values never overlap, not even those of two runs. */
     CERTCAST_EXCLUSIVE = 1u << 6,
-    /** Equal values share rate limits and retry-after. */
+    /** Equal values share rate limits, retry-after and what certcast.session/1 keeps. */
     CERTCAST_ACCOUNT = 1u << 7,
     CERTCAST_DEPRECATED = 1u << 8,
     CERTCAST_ADVANCED = 1u << 9,
@@ -426,7 +426,7 @@ typedef struct certcast_host {
     int32_t (*output)(const struct certcast_host*, certcast_str name, certcast_str value);
     /** The text behind the last error that a host function returned. */
     certcast_str (*last_error)(const struct certcast_host*);
-    /** "certcast.<name>/<revision>", or NULL. */
+    /** "certcast.<name>/<revision>", or NULL. "certcast.session/1" is in session.h. */
     const void* (*get_extension)(const struct certcast_host*, certcast_str id);
 } certcast_host;
 
