@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <thread>
 #include <utility>
 
 namespace certcast {
@@ -121,7 +122,10 @@ asio::awaitable<std::vector<DeploymentFinding>> validate_all(AttemptServices ser
             found[mine] = {failure(std::string("certcast itself failed: ") + exception.what())};
         }
     };
-    co_await for_each_number(deployments.size(), pipeline.max_parallel, validate_one);
+    // It is computing and nothing else: more at once would only be more processes.
+    const std::size_t useful = 2 * std::max(std::thread::hardware_concurrency(), 2u);
+    co_await for_each_number(deployments.size(),
+                             std::min<std::size_t>(useful, pipeline.max_parallel), validate_one);
     std::vector<DeploymentFinding> findings;
     for (std::size_t i = 0; i < deployments.size(); ++i) {
         for (Finding& finding : found[i]) findings.push_back({deployments[i], std::move(finding)});

@@ -142,10 +142,14 @@ void Api::throw_refusal(const http::Response& response, const std::string& what)
     }
 }
 
-std::optional<json::object> Api::get(const ObjectName& object, const certcast::Job& job) {
+std::optional<json::object> Api::get(const ObjectName& object, const certcast::Job& job,
+                                     const std::string& version) {
     const std::string what = "reading " + object.text();
-    const http::Response response = send("GET", object.path(), {}, nullptr, job);
+    const std::string least = version.empty() ? "" : "?resourceVersion=" + http::encoded(version);
+    const http::Response response = send("GET", object.path() + least, {}, nullptr, job);
     if (is_missing(response, object)) return std::nullopt;
+    // One that is not as far yet says so in the end (504, "Too large resource version").
+    if (!response.is_good() && !version.empty()) return get(object, job);
     if (!response.is_good()) throw_refusal(response, what);
     return object_in(response, what);
 }

@@ -22,8 +22,10 @@ class Api {
 public:
     explicit Api(Access access);
 
-    /// Nothing where it is not there.
-    std::optional<boost::json::object> get(const ObjectName& object, const certcast::Job& job);
+    /// Nothing where it is not there. `version`: what is as new as that will do, which the server
+    /// has at hand.
+    std::optional<boost::json::object> get(const ObjectName& object, const certcast::Job& job,
+                                           const std::string& version = {});
     /// Names of those with these labels that are not on their way out.
     std::vector<std::string> namespaces_with(std::string_view labels, const certcast::Job& job);
     /// Writes a secret: what it is now. By server-side apply as kubernetes::field_manager, or,

@@ -219,7 +219,7 @@ public:
 
     void verify(certcast::Job& job) {
         if (job.recovering()) return;  // it was put back from the step
-        const std::optional<json::object> now = api(job).get(secret(job), job);
+        const std::optional<json::object> now = api(job).get(secret(job), job, written_);
         if (!now || !is_as_wanted(*now, job)) {
             throw certcast::conflict_error(secret(job).text() +
                                            " is not as it was written: somebody else writes it, "
@@ -272,8 +272,8 @@ private:
             const json::object after = api(job).write(
                 secret(job), before ? kubernetes::only_over(*before, wanted(job)) : wanted(job),
                 job[takeover], job);
-            job.changed(
-                0, !before || kubernetes::version_of(*before) != kubernetes::version_of(after));
+            written_ = kubernetes::version_of(after);
+            job.changed(0, !before || kubernetes::version_of(*before) != written_);
         } catch (const certcast::auth_error&) {
             api(job).expect_may_write(secret(job), !before, job);
             throw;
@@ -407,6 +407,7 @@ private:
     std::optional<json::object> wanted_;
     bool has_looked_ = false;
     std::optional<json::object> seen_;  ///< what was there then
+    std::string written_;               ///< the version of what was written
 };
 
 }  // namespace

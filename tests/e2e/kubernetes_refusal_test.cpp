@@ -111,6 +111,19 @@ TEST_CASE("an overloaded server is given the time that it asks for") {
     CHECK(front.answers("PATCH", "429") == 1);
 }
 
+TEST_CASE("what was written is read back, also where the server's cache is not as far yet") {
+    if (!cluster_is_there()) return;
+    const Space space;
+    const Front front("return 415;", "if ($arg_resourceVersion) { return 504 \"too large\"; }");
+    front.refuses_no_more();
+    const Run run = space.run({}, "newer", front.access());
+    CAPTURE(run.output);
+    CHECK(run.text("far", "status") == "changed");
+    CHECK(front.answers("GET", "404") == 1);
+    CHECK(front.answers("GET", "504") == 1);
+    CHECK(front.answers("GET", "200") == 1);
+}
+
 TEST_CASE("a server that fails is asked again, and one that does not know a field is not") {
     if (!cluster_is_there()) return;
     const Space space;

@@ -3,11 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 #include <string>
+#include <thread>
 
 using namespace certcast::testing;
 
@@ -32,9 +35,10 @@ public:
         return *this;
     }
 
-    std::map<std::string, Told> check(int status = 0) const {
-        std::ofstream(workspace_ / "pipeline.toml") << workspace_.head() << "max_parallel = 1\n"
-                                                    << pipeline_;
+    std::map<std::string, Told> check(int status = 0, int parallel = 1) const {
+        std::ofstream(workspace_ / "pipeline.toml")
+            << workspace_.head() << "max_parallel = " << parallel << '\n'
+            << pipeline_;
         const Said said = workspace_.say({"check", (workspace_ / "pipeline.toml").string()});
         CAPTURE(said.errors);
         CHECK(said.status == status);
@@ -77,6 +81,16 @@ TEST_CASE("deployments that need the same are validated by one process, each wit
     CHECK(told["c"].validated == 3);
     CHECK(told["c"].closed == 2);
     CHECK(told["c"].destroyed == 2);
+}
+
+TEST_CASE("no more are validated at once than is of use") {
+    Validated all;
+    for (int i = 0; i < 60; ++i) all.with("d" + std::to_string(i));
+    const auto told = all.check(0, 60);
+    CHECK(told.size() == 60);
+    std::set<int> processes;
+    for (const auto& [name, of] : told) processes.insert(of.process);
+    CHECK(processes.size() <= 2 * std::max(std::thread::hardware_concurrency(), 2u));
 }
 
 TEST_CASE("what needs something else of its process is validated by another") {
