@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <set>
 #include <utility>
 
 namespace certcast {
@@ -29,21 +30,20 @@ Error none() {
 
 }  // namespace
 
-/// Somebody finds something out, and others may wait for it.
-struct SharedAnswers::Asking {
-    Asking(const asio::any_io_executor& executor, Clock::time_point end)
-        : patience_ends(end), over(executor) {}
-
-    void end() {
-        stop.emit(asio::cancellation_type::terminal);
-        over.set();
-    }
-
-    Clock::time_point patience_ends;
-    asio::cancellation_signal stop;  ///< of what ends the patience
-    bool is_limited = false;
-    Event over;  ///< it is known, or not waited for any more
+/// What an attempt is to find out. An answer knows by it who does, also when that has gone.
+struct SharedAnswers::Self {
+    std::set<std::string> to_find;
 };
+
+struct SharedAnswers::Waiter {
+    explicit Waiter(const asio::any_io_executor& executor) : over(executor) {}
+
+    Event over;                           ///< it is known, or not waited for any more
+    asio::cancellation_signal no_longer;  ///< ends what ends the patience
+};
+
+SharedAnswers::Asker::Asker(SharedAnswers& answers, std::string account)
+    : answers_(answers), account_(std::move(account)), self_(std::make_shared<Self>()) {}
 
 bool SharedAnswers::holds(const Answer& answer, const Secret& refused) const {
     const bool is_refused = !refused.empty() && answer.text.text() == refused.text();
@@ -56,13 +56,24 @@ void SharedAnswers::drop(Account& account, Answer& answer) {
     answer.until = Clock::time_point::min();
 }
 
-/// Needed only where somebody waits.
-void SharedAnswers::limit(const std::shared_ptr<Asking>& asking) {
-    if (std::exchange(asking->is_limited, true)) return;
-    // However that comes to its end, nobody is to wait any longer.
-    auto ended = [asking](std::exception_ptr, bool) { asking->over.set(); };
-    asio::co_spawn(executor_, clock_.sleep_until(asking->patience_ends),
-                   asio::bind_cancellation_slot(asking->stop.slot(), std::move(ended)));
+void SharedAnswers::release(Answer& answer) {
+    answer.asker.reset();
+    for (const auto& waiter : std::exchange(answer.waiters, {})) waiter->over.set();
+}
+
+/// False: the caller was cancelled.
+asio::awaitable<bool> SharedAnswers::wait(Answer& answer, Duration patience) {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    const auto waiter = std::make_shared<Waiter>(executor_);
+    answer.waiters.push_back(waiter);
+    // However that comes to its end, there is no waiting without it.
+    auto ended = [waiter](std::exception_ptr, bool) { waiter->over.set(); };
+    asio::co_spawn(executor_, clock_.sleep_until(clock_.now() + patience),
+                   asio::bind_cancellation_slot(waiter->no_longer.slot(), std::move(ended)));
+    const bool is_over = co_await waiter->over.wait();
+    waiter->no_longer.emit(asio::cancellation_type::terminal);
+    std::erase(answer.waiters, waiter);
+    co_return is_over;
 }
 
 asio::awaitable<Result<Secret>> SharedAnswers::Asker::find(std::string name, Secret refused,
@@ -71,29 +82,29 @@ asio::awaitable<Result<Secret>> SharedAnswers::Asker::find(std::string name, Sec
     if (account_.empty() || name.empty() || name.size() > longest_name) {
         co_return Error{ErrorCode::denied, "only what has a name and an account is shared", {}};
     }
-    SharedAnswers& all = answers_;  // which outlives the one who asks
+    // Who asks may be gone when it has waited.
+    SharedAnswers& all = answers_;
+    const std::shared_ptr<Self> self = self_;
     Account& account = all.accounts_[account_];
     const bool is_full = account.answers.size() >= most_names && !account.answers.contains(name);
-    if (is_full || asked_.contains(name)) co_return none();
+    if (is_full) co_return none();
     Answer& answer = account.answers[name];
     if (all.holds(answer, refused)) co_return answer.text.clone();
     drop(account, answer);
-    if (!answer.asking) {
-        answer.asking = std::make_shared<Asking>(
-            all.executor_, all.clock_.now() + std::clamp(patience, Duration(0), a_day));
-        asked_[name] = answer.asking;
-        co_return none();
+    const auto asker = answer.asker.lock();
+    if (asker && asker != self) {
+        const bool is_over = co_await all.wait(answer, std::clamp(patience, Duration(0), a_day));
+        if (!is_over) co_return Error{ErrorCode::cancelled, "it is no longer waited for", {}};
+        if (all.holds(answer, refused)) co_return answer.text.clone();
+        // Another one that has waited in vain may be at it already: each is on its own then.
+        if (const auto now = answer.asker.lock(); now && now != asker) co_return none();
     }
-    const std::shared_ptr<Asking> asking = answer.asking;
-    all.limit(asking);
-    const bool is_over = co_await asking->over.wait();
-    if (!is_over) co_return Error{ErrorCode::cancelled, "it is no longer waited for", {}};
-    if (all.holds(answer, refused)) co_return answer.text.clone();
+    answer.asker = self;
+    self->to_find.insert(std::move(name));
     co_return none();
 }
 
 void SharedAnswers::Asker::keep(const std::string& name, Secret answer, Duration lifetime) {
-    asked_.erase(name);
     const auto mine = answers_.accounts_.find(account_);
     if (mine == answers_.accounts_.end()) return;
     Account& account = mine->second;
@@ -106,14 +117,14 @@ void SharedAnswers::Asker::keep(const std::string& name, Secret answer, Duration
         kept.text = std::move(answer);
         kept.until = answers_.clock_.now() + std::clamp(lifetime, Duration(0), a_day);
     }
-    if (kept.asking) std::exchange(kept.asking, nullptr)->end();
+    self_->to_find.erase(name);
+    release(kept);
 }
 
 void SharedAnswers::Asker::give_up() {
-    for (const auto& [name, asking] : std::exchange(asked_, {})) {
+    for (const std::string& name : std::exchange(self_->to_find, {})) {
         Answer& answer = answers_.accounts_[account_].answers[name];
-        if (answer.asking == asking) answer.asking.reset();
-        asking->end();
+        if (answer.asker.lock() == self_) release(answer);
     }
 }
 

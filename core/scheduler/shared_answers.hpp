@@ -12,13 +12,15 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace certcast {
 
 /// What attempts have found out of their accounts and keep for the others of the run. What is not
 /// to be had here each finds out for itself, so that nobody depends on another.
 class SharedAnswers {
-    struct Asking;
+    struct Self;
+    struct Waiter;
 
 public:
     SharedAnswers(boost::asio::any_io_executor executor, Clock& clock)
@@ -27,14 +29,14 @@ public:
     /// One attempt, of an account; empty: it has none, and shares nothing.
     class Asker {
     public:
-        Asker(SharedAnswers& answers, std::string account)
-            : answers_(answers), account_(std::move(account)) {}
+        Asker(SharedAnswers& answers, std::string account);
         Asker(const Asker&) = delete;
         Asker& operator=(const Asker&) = delete;
         ~Asker() { give_up(); }
 
-        /// ErrorCode::not_found: it is for the caller to find out, and for `patience` others wait
-        /// for it. An answer that is `refused` is dropped.
+        /// Waits for another one that finds it out, but not longer than its own `patience`,
+        /// whatever the other does. ErrorCode::not_found: it is for the caller to find out. An
+        /// answer that is `refused` is dropped.
         boost::asio::awaitable<Result<Secret>> find(std::string name, Secret refused,
                                                     Duration patience);
         void keep(const std::string& name, Secret answer, Duration lifetime);
@@ -44,14 +46,15 @@ public:
     private:
         SharedAnswers& answers_;
         std::string account_;
-        std::map<std::string, std::shared_ptr<Asking>> asked_;  ///< it is to find out
+        std::shared_ptr<Self> self_;
     };
 
 private:
     struct Answer {
         Secret text;
         Clock::time_point until = Clock::time_point::min();  ///< it is not to be used from then on
-        std::shared_ptr<Asking> asking;                      ///< nullptr: nobody finds it out
+        std::weak_ptr<Self> asker;                           ///< who finds it out
+        std::vector<std::shared_ptr<Waiter>> waiters;        ///< for that
     };
     struct Account {
         std::map<std::string, Answer> answers;  ///< by name; none is ever removed
@@ -60,7 +63,8 @@ private:
 
     bool holds(const Answer& answer, const Secret& refused) const;
     static void drop(Account& account, Answer& answer);
-    void limit(const std::shared_ptr<Asking>& asking);
+    static void release(Answer& answer);
+    boost::asio::awaitable<bool> wait(Answer& answer, Duration patience);
 
     boost::asio::any_io_executor executor_;
     Clock& clock_;

@@ -193,8 +193,9 @@ public:
             for (const kubernetes::ObjectName& workload : workloads(job)) {
                 kubernetes::expect_can_restart(workload, api(job), job);
             }
-            // Whether it may be written is seen then; whether that may be undone is not.
-            if (job.dry_run() || (!seen_ && !may_be_removed(job))) {
+            // Whether it may be written is seen then; whether that may be undone is not. A Role may
+            // grant it for this name alone.
+            if (job.dry_run() || (!seen_ && !may_remove_any(job))) {
                 api(job).expect_may_write(secret(job), !seen_, job);
             }
             if (job.dry_run()) api(job).write(secret(job), wanted(job), job[takeover], job);
@@ -251,15 +252,14 @@ public:
     }
 
 private:
-    /// For all of a namespace at once, unless a Role grants it for names alone.
-    bool may_be_removed(const certcast::Job& job) {
+    /// Asked once for a namespace.
+    bool may_remove_any(const certcast::Job& job) {
         const kubernetes::ObjectName object = secret(job);
         const auto ask = [&] {
             const bool may = api(job).may("delete", object, job, false);
             return certcast::Shared{certcast::Sensitive(may ? "yes" : "no"), 1min};
         };
-        return job.shared("may delete secrets in " + object.name_space, 1s, ask) == "yes" ||
-               api(job).may("delete", object, job);
+        return job.shared("may delete secrets in " + object.name_space, 1s, ask) == "yes";
     }
 
     void write(const certcast::Job& job) {

@@ -80,6 +80,8 @@ TEST_CASE("while one finds it out the others wait, and then know it") {
     run.loop.finish();
     CHECK(run.told == std::vector<std::string>{"token", "token"});
     CHECK(run.loop.clock().since_start() == Duration(0));
+    run.loop.settle();
+    CHECK_FALSE(run.loop.clock().turn());  // nothing sleeps any more
 }
 
 TEST_CASE("who ends without having found it out keeps nobody waiting") {
@@ -100,25 +102,52 @@ TEST_CASE("who ends without having found it out keeps nobody waiting") {
     run.loop.finish();
     CHECK(run.told == std::vector<std::string>{"find it out"});
     CHECK(run.loop.clock().since_start() == Duration(0));
+    // The one that waited is waited for now.
+    const auto third = run.of("shop");
+    run.starts(*third);
+    CHECK(run.told.size() == 1);
     second->keep("login", Secret("token"), hour);
-    CHECK(run.ask(*run.of("shop")) == "token");
+    run.loop.finish();
+    CHECK(run.told.back() == "token");
 }
 
-TEST_CASE("nobody waits longer than whoever finds it out has said") {
+TEST_CASE("nobody waits longer than it is willing to, whatever the one says that finds it out") {
     Sharing run;
-    const auto first = run.of("shop");
+    const auto hangs = run.of("shop");
     const auto second = run.of("shop");
-    CHECK(run.ask(*first, Duration(2'000)) == "find it out");
-    run.starts(*second, hour);
+    const auto third = run.of("shop");
+    CHECK(run.ask(*hangs, hour) == "find it out");
+    run.starts(*second, Duration(2'000));
+    run.starts(*third, Duration(3'000));
     run.loop.finish();
-    CHECK(run.told == std::vector<std::string>{"find it out"});
-    CHECK(run.told_at == std::vector<Duration>{Duration(2'000)});
-    // It still is not known, and nobody waits for that a second time.
-    CHECK(run.ask(*run.of("shop")) == "find it out");
-    CHECK(run.loop.clock().since_start() == Duration(2'000));
-    // Whoever is the first to know it tells the others.
+    CHECK(run.told == std::vector<std::string>{"find it out", "find it out"});
+    CHECK(run.told_at == std::vector<Duration>{Duration(2'000), Duration(3'000)});
+    // The first that has waited in vain is waited for from now on.
+    const auto fourth = run.of("shop");
+    run.starts(*fourth);
+    hangs->give_up();
+    third->give_up();
+    run.loop.settle();
+    CHECK(run.told.size() == 2);
     second->keep("login", Secret("token"), hour);
-    CHECK(run.ask(*run.of("shop")) == "token");
+    run.loop.finish();
+    CHECK(run.told.back() == "token");
+    CHECK(run.loop.clock().since_start() == Duration(3'000));
+}
+
+TEST_CASE("whoever is the first to know it tells all that wait") {
+    Sharing run;
+    const auto hangs = run.of("shop");
+    const auto impatient = run.of("shop");
+    const auto patient = run.of("shop");
+    CHECK(run.ask(*hangs) == "find it out");
+    run.starts(*patient);
+    run.starts(*impatient, Duration(1'000));
+    run.loop.turn_until([&] { return run.told.size() == 1; });
+    impatient->keep("login", Secret("token"), hour);
+    run.loop.finish();
+    CHECK(run.told == std::vector<std::string>{"find it out", "token"});
+    CHECK(run.loop.clock().since_start() == Duration(1'000));
 }
 
 TEST_CASE("an answer that was refused is found out again, by one") {

@@ -20,10 +20,11 @@ extern "C" {
 typedef struct certcast_session {
     uint64_t size;
     /** What is kept under `name`, at most 256 bytes. `refused` is an answer that has proved wrong
-     *  and is dropped; may be empty. Waits while another deployment finds it out.
+     *  and is dropped; may be empty. While another deployment finds it out it is waited for, at
+     *  most for `patience_ms`.
      *  CERTCAST_OK: *out, until the stage ends.
-     *  CERTCAST_E_NOT_FOUND: the caller is to find it out. Others who ask wait meanwhile, until it
-     *  is kept, this stage has ended, or `patience_ms` are over.
+     *  CERTCAST_E_NOT_FOUND: the caller is to find it out, and others may wait until it is kept or
+     *  this stage has ended.
      *  CERTCAST_E_CANCELLED: the stage is to stop.
      *  Others: it cannot be shared, in validate for instance, and everybody finds it out alone. */
     int32_t (*find)(const certcast_host*, certcast_str name, certcast_bytes refused,
