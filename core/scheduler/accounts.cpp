@@ -11,13 +11,13 @@ namespace {
 constexpr std::uint32_t most_failures = 5;
 
 /// What the host's own probe cannot reach is not what the account leads to. Nor does what takes too
-/// long after that was looked at say anything of it: pods that do not start, for instance.
-bool is_of_network(const Outcome& outcome) {
+/// long after that was reached say anything of it: pods that do not start, for instance.
+bool is_of_network(const Outcome& outcome, Stage first) {
     if (outcome.by_probe) return false;
     if (outcome.failure.category == Category::network) return true;
     const bool took_too_long =
         outcome.ended == Ended::timed_out || outcome.failure.category == Category::timeout;
-    return took_too_long && outcome.stage == Stage::inspect;
+    return took_too_long && outcome.stage == first;
 }
 
 }  // namespace
@@ -58,9 +58,9 @@ std::string Accounts::why(const std::string& name) const {
            " times in a row, the last time: " + account.last;
 }
 
-void Accounts::ended(const std::string& name, const Outcome& outcome, bool was_probing,
+void Accounts::ended(const std::string& name, const Outcome& outcome, Stage first, bool was_probing,
                      Duration rest) {
-    const bool failed = !outcome.succeeded() && is_of_network(outcome);
+    const bool failed = !outcome.succeeded() && is_of_network(outcome, first);
     if (name.empty() || (!failed && !accounts_.contains(name))) return;
     Account& account = accounts_[name];
     if (was_probing) let_be(name);

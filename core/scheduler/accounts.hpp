@@ -33,9 +33,10 @@ public:
 
     /// False: a success would tell nothing.
     bool knows_any() const { return !accounts_.empty(); }
-    /// An attempt has ended; `was_probing`: of one that was told to. `rest`: how long nothing is
-    /// tried after too many failures.
-    void ended(const std::string& account, const Outcome& outcome, bool was_probing, Duration rest);
+    /// An attempt has ended, of a deployer whose first stage is `first`; `was_probing`: of one that
+    /// was told to. `rest`: how long nothing is tried after too many failures.
+    void ended(const std::string& account, const Outcome& outcome, Stage first, bool was_probing,
+               Duration rest);
     /// REQUIRES: it was told to probe.
     void let_be(const std::string& account);
     /// It was asked for.

@@ -318,7 +318,9 @@ asio::awaitable<Outcome> Attempt::run_stage(Stage stage, std::uint64_t flags) {
     request.flags = flags;
     request.steps = &services_.memory.steps(key_);
     calls_.begin(stage, services_.clock.now() + request.timeout);
-    co_return co_await session_->run(std::move(request));
+    Outcome outcome = co_await session_->run(std::move(request));
+    calls_.end();
+    co_return outcome;
 }
 
 asio::awaitable<Outcome> Attempt::probe(Stage stage, std::vector<ProbeCheck> checks,

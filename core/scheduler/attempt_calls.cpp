@@ -83,7 +83,6 @@ AttemptCalls::AttemptCalls(AttemptServices& services, const Deployment& deployme
 void AttemptCalls::begin(Stage stage, Clock::time_point deadline) {
     stage_ = stage;
     deadline_ = deadline;
-    answers_.give_up();
     // What an earlier stage of that kind saw is not what this one sees.
     if (stage == Stage::inspect) facts_.inspected.clear();
     if (stage == Stage::verify) facts_.verified.clear();

@@ -32,6 +32,8 @@ public:
 
     /// To be called before each stage: calls are judged by the stage that makes them.
     void begin(Stage stage, Clock::time_point deadline);
+    /// To be called after each: nobody waits any more for what it was to find out.
+    void end() { answers_.give_up(); }
     AttemptFacts& facts() { return facts_; }
     const AttemptFacts& facts() const { return facts_; }
     /// There were more outputs than are kept.

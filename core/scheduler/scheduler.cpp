@@ -244,6 +244,12 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::take_slot(Task& task, R
     }
 }
 
+Stage Scheduler::Impl::first_stage(const Deployment& deployment) {
+    const bool looks =
+        deployment.descriptor == nullptr || deployment.descriptor->has(Stage::inspect);
+    return looks ? Stage::inspect : Stage::deploy;
+}
+
 asio::awaitable<bool> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot& slot) {
     const Deployment& deployment = *task.deployment;
     bool changed = false;
@@ -256,8 +262,8 @@ asio::awaitable<bool> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot
         const bool failed = !result.outcome.succeeded();
         if (failed || accounts_.knows_any()) {
             const bool was_probing = std::exchange(task.probes_account, false);
-            accounts_.ended(deployment.account, result.outcome, was_probing,
-                            deployment.retry.max_backoff);
+            accounts_.ended(deployment.account, result.outcome, first_stage(deployment),
+                            was_probing, deployment.retry.max_backoff);
         }
         const auto shared = failed && may_be_tried_apart(task) ? result.shared_failure : nullptr;
         // One that was tried apart from others and breaks the reload alone is what they failed for.

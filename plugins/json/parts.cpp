@@ -28,9 +28,9 @@ std::optional<system_clock::time_point> time_in(const json::object& object, std:
     tm parts{};
     const char* const rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
     if (rest == nullptr || !text.ends_with('Z')) return std::nullopt;
-    // The clock ends in the year 2262.
+    // The clock ends in the year 2262, and nothing that is asked for lies before it began.
     const std::time_t latest = system_clock::to_time_t(system_clock::time_point::max());
-    return system_clock::from_time_t(std::min(timegm(&parts), latest));
+    return system_clock::from_time_t(std::clamp(timegm(&parts), std::time_t{0}, latest));
 }
 
 const json::object& part_of(const json::object& object, std::string_view key) {

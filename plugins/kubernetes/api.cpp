@@ -148,8 +148,8 @@ std::optional<json::object> Api::get(const ObjectName& object, const certcast::J
     const std::string least = version.empty() ? "" : "?resourceVersion=" + http::encoded(version);
     const http::Response response = send("GET", object.path() + least, {}, nullptr, job);
     if (is_missing(response, object)) return std::nullopt;
-    // One that is not as far yet says so in the end (504, "Too large resource version").
-    if (!response.is_good() && !version.empty()) return get(object, job);
+    // What it has at hand is not as far yet: "Too large resource version".
+    if (response.status == 504 && !version.empty()) return get(object, job);
     if (!response.is_good()) throw_refusal(response, what);
     return object_in(response, what);
 }

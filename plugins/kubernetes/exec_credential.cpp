@@ -16,6 +16,7 @@
 #include <boost/json/serialize.hpp>
 #include <certcast/errors.hpp>
 #include <certcast/files.hpp>
+#include <certcast/pem.hpp>
 
 #include <algorithm>
 #include <array>
@@ -39,6 +40,7 @@ namespace {
 using certcast::detail::OpenFile;
 
 constexpr std::chrono::seconds patience{10};  // such a program may ask a service far away
+constexpr std::chrono::minutes untold_lifetime{10};
 constexpr std::chrono::seconds margin{30};  // what is to be done with a credential takes time, too
 
 std::string exec_info(const Access& access) {
@@ -179,7 +181,7 @@ struct Credential {
     certcast::Sensitive token;  ///< empty: none
     std::string certificate;    ///< empty: none
     certcast::Sensitive key;
-    std::optional<std::chrono::system_clock::time_point> until;
+    std::optional<std::chrono::system_clock::time_point> until;  ///< nullopt: it does not say
 };
 
 Credential credential_in(const certcast::Sensitive& output, const Access& access) {
@@ -204,14 +206,26 @@ Credential credential_in(const certcast::Sensitive& output, const Access& access
         throw certcast::config_error(what +
                                      " gives neither a token nor a certificate with its key");
     }
-    return {certcast::Sensitive(token), std::string(certificate), certcast::Sensitive(key),
-            json_parts::time_in(status, "expirationTimestamp")};
+    Credential credential{
+        certcast::Sensitive(token), std::string(certificate), certcast::Sensitive(key), {}};
+    if (!text_in(status, "expirationTimestamp").value_or("").empty()) {
+        credential.until = json_parts::time_in(status, "expirationTimestamp")
+                               .value_or(std::chrono::system_clock::now());
+    }
+    return credential;
 }
 
-/// For a credential that does not say how long it is good for it is as long as nobody refuses it.
+bool is_good(const certcast::Sensitive& output, const Access& access) {
+    try {
+        const Credential credential = credential_in(output, access);
+        return credential.key.empty() || !certcast::certificates_in(credential.certificate).empty();
+    } catch (const certcast::config_error&) {
+        return false;
+    }
+}
+
 std::chrono::milliseconds lifetime_of(const Credential& credential) {
-    constexpr std::chrono::hours a_day{24};
-    if (!credential.until) return a_day;
+    if (!credential.until) return untold_lifetime;
     const auto left = *credential.until - std::chrono::system_clock::now() - margin;
     return std::chrono::duration_cast<std::chrono::milliseconds>(left);
 }
@@ -224,7 +238,13 @@ void take_exec_credential(Access& access, const certcast::Job& job) {
         const auto lifetime = lifetime_of(credential_in(output, access));
         return certcast::Shared{std::move(output), lifetime};
     };
-    access.exec_answer = job.shared("exec credential", patience, run, access.exec_answer);
+    const auto ask = [&](const certcast::Sensitive& refused) {
+        return job.shared("exec credential", patience, run, refused);
+    };
+    access.exec_answer = ask(access.exec_answer);
+    // Another process may have kept anything; what its own program gives was looked at.
+    if (!is_good(access.exec_answer, access)) access.exec_answer = ask(access.exec_answer);
+    if (!is_good(access.exec_answer, access)) access.exec_answer = run().answer;
     Credential credential = credential_in(access.exec_answer, access);
     access.token = std::move(credential.token);
     access.http.certificate_pem = std::move(credential.certificate);

@@ -68,9 +68,10 @@ public:
         "Who has issued its certificate; default: whom the system trusts");
     static constexpr auto server_name =
         certcast::text("server_name")
+            .account()
             .doc("Whom its certificate is for; default: the host in its URL");
-    static constexpr auto proxy =
-        certcast::secret("proxy").doc("http://[USER:PASSWORD@]HOST:PORT, which leads to it");
+    static constexpr auto proxy = certcast::secret("proxy").account().doc(
+        "http://[USER:PASSWORD@]HOST:PORT, which leads to it");
     static constexpr auto token = certcast::secret("token").account().doc("A bearer token");
     static constexpr auto client_certificate =
         certcast::path("client_certificate").reads().must_exist().account().doc("Who asks, as PEM");

@@ -190,6 +190,13 @@ TEST_CASE("a program is run once for all deployments that it gives the credentia
         until = ", \"expirationTimestamp\": \"2026-01-01T00:00:00Z\"";
         runs = 5;
     }
+    SUBCASE("how long it is good for cannot be read") {
+        until = ", \"expirationTimestamp\": \"in an hour\"";
+        runs = 5;
+    }
+    SUBCASE("it says so as programs do that do not know it") {
+        until = ", \"expirationTimestamp\": null";
+    }
     std::ofstream(program) << "#!/bin/sh\necho here it is >&2\n"
                               "echo '{\"kind\": \"ExecCredential\", \"apiVersion\": "
                               "\"client.authentication.k8s.io/v1\", "

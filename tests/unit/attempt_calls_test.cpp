@@ -283,7 +283,7 @@ TEST_CASE(
     const auto first = begun(AttemptCalls::Role::deployer, Stage::inspect);
     CHECK(code_of(bench.loop.run(first->find("login", Secret(), Duration(3'000)))) ==
           ErrorCode::not_found);
-    // Its stage is over, so that nobody waits for it.
+    first->end();  // so that nobody waits for it
     first->begin(Stage::deploy, bench.loop.clock().now() + Duration(10'000));
     const auto second = begun(AttemptCalls::Role::deployer, Stage::inspect);
     CHECK(find(*second).empty());

@@ -380,6 +380,19 @@ TEST_CASE("an account that cannot be reached is left alone, tried once more, and
         run.go();
         CHECK(run.runner.started.size() == all + 1);
     }
+    SUBCASE("unless deploying is all that its plugin does") {
+        Descriptor only_deploys;
+        only_deploys.stages = 1u << static_cast<unsigned>(Stage::deploy);
+        for (Deployment& one : run.pipeline.deployments) {
+            one.descriptor = &only_deploys;
+            one.retry.attempts = 1;
+        }
+        for (std::size_t i = 1; i <= all; ++i) {
+            run.runner.scripts[FleetRun::name_of(i)] = {ends(Ended::timed_out)};
+        }
+        run.go();
+        CHECK(run.runner.started.size() < 12);
+    }
     SUBCASE("what was begun before decides nothing") {
         // Four fail at once and a fifth a second later; of two that are still under way then, one
         // fails while the one that goes ahead is at it.
