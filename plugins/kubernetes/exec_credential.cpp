@@ -206,6 +206,9 @@ Credential credential_in(const certcast::Sensitive& output, const Access& access
         throw certcast::config_error(what +
                                      " gives neither a token nor a certificate with its key");
     }
+    if (!certificate.empty() && certcast::certificates_in(certificate).empty()) {
+        throw certcast::config_error(what + " gives a client certificate that is no PEM");
+    }
     Credential credential{
         certcast::Sensitive(token), std::string(certificate), certcast::Sensitive(key), {}};
     if (!text_in(status, "expirationTimestamp").value_or("").empty()) {
@@ -217,8 +220,8 @@ Credential credential_in(const certcast::Sensitive& output, const Access& access
 
 bool is_good(const certcast::Sensitive& output, const Access& access) {
     try {
-        const Credential credential = credential_in(output, access);
-        return credential.key.empty() || !certcast::certificates_in(credential.certificate).empty();
+        credential_in(output, access);
+        return true;
     } catch (const certcast::config_error&) {
         return false;
     }
@@ -242,7 +245,7 @@ void take_exec_credential(Access& access, const certcast::Job& job) {
         return job.shared("exec credential", patience, run, refused);
     };
     access.exec_answer = ask(access.exec_answer);
-    // Another process may have kept anything; what its own program gives was looked at.
+    // Another process may have kept anything; what comes from its own program is good.
     if (!is_good(access.exec_answer, access)) access.exec_answer = ask(access.exec_answer);
     if (!is_good(access.exec_answer, access)) access.exec_answer = run().answer;
     Credential credential = credential_in(access.exec_answer, access);
