@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 
 namespace certcast {
 
@@ -179,7 +180,13 @@ void WorkerLink::read_frames(int most, int most_large) {
             if (used_.large_bytes > most_large_bytes_) return violate("it sends too much");
         }
         const auto payload = shared_buffer().last(shared_buffer().size() - frame_header_size);
-        handle(frame);
+        try {
+            handle(frame);
+        } catch (const std::exception& failure) {
+            host_failure_ = std::string("certcast itself failed: ") + failure.what();
+            kill();
+            notify();
+        }
         intake_.discard(std::move(frame.fds));
         wipe(payload.data(), used);  // former keys among it
     }

@@ -3,6 +3,7 @@
 #include "core/worker/session.hpp"
 
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,12 +36,14 @@ public:
     Result<void> diagnose(Finding) override { return {}; }
     Result<void> set_changed(std::uint64_t, bool) override { return {}; }
     void output(std::string name, std::string value) override {
-        outputs[std::move(name)] = std::stoi(value);
+        if (fails) throw std::runtime_error("a mistake");
+        outputs[std::move(name)] = std::stol(value);
     }
     Awaitable<Secret> find(std::string, Secret, Duration) override { co_return refused(); }
     void keep(std::string, Secret, Duration) override {}
 
-    std::map<std::string, int> outputs;
+    bool fails = false;  ///< as nothing in the host should
+    std::map<std::string, long> outputs;
     std::vector<std::string> lines;
 
 protected:

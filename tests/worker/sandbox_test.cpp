@@ -60,7 +60,7 @@ public:
     }
 
     std::string other() const { return read(folder_ / "other/file"); }
-    int operator[](const std::string& what) const {
+    long operator[](const std::string& what) const {
         const auto found = calls.outputs.find(what);
         return found == calls.outputs.end() ? -1 : found->second;
     }
@@ -148,7 +148,7 @@ std::vector<std::uint32_t> versions() {
     return all;
 }
 
-bool is_refused(int error) {
+bool is_refused(long error) {
     return error == EACCES || error == EPERM || error == EROFS || error == ENOSYS;
 }
 
@@ -324,6 +324,17 @@ TEST_CASE("a sandbox that is switched off refuses nothing") {
     CHECK(trial["fork"] == 0);
     CHECK(trial["user"] == static_cast<int>(geteuid()));
     CHECK(trial.calls.lines.empty());
+}
+
+TEST_CASE("a mistake of the host's own fails the attempt that it is about, and nothing else") {
+    Trial trial(landlock_version());
+    trial.calls.fails = true;
+    trial.run("test-tries", false);
+    CHECK(trial.outcome.ended == Ended::setup_failed);
+    CHECK(trial.outcome.failure.message == "certcast itself failed: a mistake");
+    trial.calls.fails = false;
+    trial.run("test-tries", false);
+    CHECK(trial.outcome.ended == Ended::succeeded);
 }
 
 TEST_CASE("where the sandbox is required and cannot be had, nothing is loaded") {

@@ -79,14 +79,18 @@ public:
         const auto limit = Time::now() + std::chrono::seconds(60);
         while (running > 0 && Time::now() < limit) io_.run_one_until(limit);
         REQUIRE(running == 0);
-        return {same_.outputs.at("longest") / 1000.0, other_.outputs.at("longest") / 1000.0,
-                longer_};
+        return {longest_of(same_), longest_of(other_), longer_};
     }
 
     /// From being asked to end until everything that it left is dead.
     double took() const { return milliseconds(swept_ - sweeping_); }
 
 private:
+    /// In milliseconds.
+    static double longest_of(const Listening& calls) {
+        return static_cast<double>(calls.outputs.at("longest")) / 1000.0;
+    }
+
     static std::filesystem::path worker_program() {
         return std::filesystem::path(CERTCAST_PROGRAM).parent_path() / "certcast-worker";
     }
