@@ -158,8 +158,12 @@ Result<Secret> AttemptCalls::former_material(const MaterialQuery& query) const {
     return refused(ErrorCode::not_found, "this is not known of the former certificate");
 }
 
+bool AttemptCalls::may_tell_now(FrameType what) const {
+    return may_tell(what, static_cast<std::uint32_t>(stage_));
+}
+
 Result<void> AttemptCalls::live(Live live) {
-    if (!may_tell(FrameType::live, static_cast<std::uint32_t>(stage_))) {
+    if (!may_tell_now(FrameType::live)) {
         return wrong_stage("live", stage_);
     }
     if (!is_possible(live, live.evidence.size(), deployment_.certificates.size())) {
@@ -308,7 +312,7 @@ void AttemptCalls::log_output(const std::string& param, const CommandResult& res
 }
 
 Result<void> AttemptCalls::diagnose(Finding finding) {
-    if (!may_tell(FrameType::diagnose, static_cast<std::uint32_t>(stage_))) {
+    if (!may_tell_now(FrameType::diagnose)) {
         return wrong_stage("diagnose", stage_);
     }
     if (facts_.findings.size() < most_facts) facts_.findings.push_back(std::move(finding));
@@ -320,7 +324,7 @@ Result<void> AttemptCalls::set_changed(std::uint64_t certificate, bool yes) {
         return refused(ErrorCode::invalid,
                        "the deployment has no certificate " + std::to_string(certificate));
     }
-    if (!may_tell(FrameType::set_changed, static_cast<std::uint32_t>(stage_))) {
+    if (!may_tell_now(FrameType::set_changed)) {
         return wrong_stage("set_changed", stage_);
     }
     facts_.changed[certificate] = yes;

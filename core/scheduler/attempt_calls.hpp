@@ -2,6 +2,7 @@
 
 #include "core/scheduler/attempt_runner.hpp"
 #include "core/scheduler/attempt_services.hpp"
+#include "core/worker/frame.hpp"
 
 #include <map>
 #include <optional>
@@ -67,6 +68,7 @@ public:
 
 private:
     Result<void> told(Result<void> written);
+    bool may_tell_now(FrameType what) const;
     Result<Secret> former_material(const MaterialQuery& query) const;
     Result<Command> command_of(const std::string& param) const;
     void log_output(const std::string& param, const CommandResult& result);

@@ -37,6 +37,12 @@ std::string what_was_thrown(const std::exception_ptr& thrown) {
     }
 }
 
+Stage first_stage(const Deployment& deployment) {
+    const bool looks =
+        deployment.descriptor == nullptr || deployment.descriptor->has(Stage::inspect);
+    return looks ? Stage::inspect : Stage::deploy;
+}
+
 }  // namespace
 
 Scheduler::Impl::Impl(asio::any_io_executor executor, const Pipeline& pipeline, RunOptions options,
@@ -242,12 +248,6 @@ asio::awaitable<Scheduler::Impl::Entry> Scheduler::Impl::take_slot(Task& task, R
         const bool waited = co_await accounts_.wait(account);
         if (!waited) co_return Entry::interrupted;
     }
-}
-
-Stage Scheduler::Impl::first_stage(const Deployment& deployment) {
-    const bool looks =
-        deployment.descriptor == nullptr || deployment.descriptor->has(Stage::inspect);
-    return looks ? Stage::inspect : Stage::deploy;
 }
 
 asio::awaitable<bool> Scheduler::Impl::attempt_until_done(Task& task, RankedSlot& slot) {

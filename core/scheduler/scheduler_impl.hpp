@@ -42,7 +42,6 @@ private:
                                             HeldLocks& locks);
     void let_account_be(Task& task);
     bool may_be_tried_apart(const Task& task) const;
-    static Stage first_stage(const Deployment& deployment);
     /// `attempt`: without those that were needed to try it apart. nullopt: there is no other.
     std::optional<Duration> time_to_next_attempt(Task& task, std::uint32_t attempt,
                                                  const Outcome& outcome);

@@ -1,6 +1,7 @@
 #include "core/scheduler/shared_answers.hpp"
 
 #include "core/scheduler/event.hpp"
+#include "core/worker/told.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -19,7 +20,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t longest_name = 256;
-constexpr std::size_t largest_answer = 64 * 1024;
 constexpr std::size_t most_bytes = 1024 * 1024;  // of one account
 constexpr std::size_t most_names = 1'000;
 constexpr Duration a_day{24 * 3'600'000};

@@ -12,6 +12,7 @@
 namespace certcast {
 
 inline constexpr std::uint64_t largest_evidence = 64 * 1024;
+inline constexpr std::uint64_t largest_answer = 64 * 1024;  ///< that is kept
 
 constexpr bool may_tell(FrameType what, std::uint32_t stage) {
     if (what == FrameType::live) {

@@ -218,12 +218,12 @@ Credential credential_in(const certcast::Sensitive& output, const Access& access
     return credential;
 }
 
-bool is_good(const certcast::Sensitive& output, const Access& access) {
+/// nullopt: it is none.
+std::optional<Credential> usable(const certcast::Sensitive& output, const Access& access) {
     try {
-        credential_in(output, access);
-        return true;
+        return credential_in(output, access);
     } catch (const certcast::config_error&) {
-        return false;
+        return std::nullopt;
     }
 }
 
@@ -241,17 +241,20 @@ void take_exec_credential(Access& access, const certcast::Job& job) {
         const auto lifetime = lifetime_of(credential_in(output, access));
         return certcast::Shared{std::move(output), lifetime};
     };
-    const auto ask = [&](const certcast::Sensitive& refused) {
-        return job.shared("exec credential", patience, run, refused);
+    const auto ask = [&] {
+        access.exec_answer = job.shared("exec credential", patience, run, access.exec_answer);
+        return usable(access.exec_answer, access);
     };
-    access.exec_answer = ask(access.exec_answer);
+    std::optional<Credential> credential = ask();
     // Another process may have kept anything; what comes from its own program is good.
-    if (!is_good(access.exec_answer, access)) access.exec_answer = ask(access.exec_answer);
-    if (!is_good(access.exec_answer, access)) access.exec_answer = run().answer;
-    Credential credential = credential_in(access.exec_answer, access);
-    access.token = std::move(credential.token);
-    access.http.certificate_pem = std::move(credential.certificate);
-    access.http.key_pem = std::move(credential.key);
+    if (!credential) credential = ask();
+    if (!credential) {
+        access.exec_answer = run().answer;
+        credential = credential_in(access.exec_answer, access);
+    }
+    access.token = std::move(credential->token);
+    access.http.certificate_pem = std::move(credential->certificate);
+    access.http.key_pem = std::move(credential->key);
 }
 
 }  // namespace kubernetes

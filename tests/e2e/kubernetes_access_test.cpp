@@ -13,6 +13,26 @@ using namespace certcast::testing;
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Of five secrets in each of these namespaces, with all that was logged.
+Run run_for_many(const std::vector<std::string>& spaces, const std::string& pipeline) {
+    std::ofstream list(Space::cluster().workspace / "many.txt");
+    for (const std::string& space : spaces) {
+        for (int i = 0; i < 5; ++i) {
+            list << space << '-' << i << " space=" << space << " number=" << i << '\n';
+        }
+    }
+    list.close();
+    std::string many =
+        with(pipeline, "probe = false", "probe = false\ntargets = { file = \"many.txt\" }");
+    many = with(many, "name = \"shop\"", "name = \"shop-${target.number}\"");
+    many = with(many, "namespace = \"" + spaces.front() + "\"", "namespace = \"${target.space}\"");
+    return Space::cluster().workspace.run(many, {"--verbose"});
+}
+
+}  // namespace
+
 TEST_CASE("a kubeconfig is read as kubectl reads it") {
     if (!cluster_is_there()) return;
     const Space space;
@@ -139,28 +159,6 @@ TEST_CASE("a program gives the credential, where the pipeline permits it") {
     CHECK(says(run.message("far"), why));
 }
 
-/// Of five secrets in each of these namespaces, with all that was logged.
-Run run_for_many(const std::vector<std::string>& spaces, const std::string& pipeline) {
-    std::ofstream list(Space::cluster().workspace / "many.txt");
-    for (const std::string& space : spaces) {
-        for (int i = 0; i < 5; ++i) {
-            list << space << '-' << i << " space=" << space << " number=" << i << '\n';
-        }
-    }
-    list.close();
-    std::string many =
-        with(pipeline, "probe = false", "probe = false\ntargets = { file = \"many.txt\" }");
-    many = with(many, "name = \"shop\"", "name = \"shop-${target.number}\"");
-    many = with(many, "namespace = \"" + spaces.front() + "\"", "namespace = \"${target.space}\"");
-    return Space::cluster().workspace.run(many, {"--verbose"});
-}
-
-std::size_t count(const std::string& text, const std::string& word) {
-    std::size_t found = 0;
-    for (std::size_t at = 0; (at = text.find(word, at)) != std::string::npos; ++at) ++found;
-    return found;
-}
-
 TEST_CASE("what may be done in a namespace is asked once for all of its secrets") {
     if (!cluster_is_there()) return;
     const Space one;
@@ -168,8 +166,8 @@ TEST_CASE("what may be done in a namespace is asked once for all of its secrets"
     const Run run = run_for_many({one.name(), other.name()}, one.pipeline());
     CAPTURE(run.output + run.errors);
     CHECK(run.status == 0);
-    CHECK(count(run.output, "PATCH http") == 10);
-    CHECK(count(run.output, "/selfsubjectaccessreviews") == 2);
+    CHECK(count_of(run.output, "PATCH http") == 10);
+    CHECK(count_of(run.output, "/selfsubjectaccessreviews") == 2);
 }
 
 TEST_CASE("a program is run once for all deployments that it gives the credential for") {
@@ -209,7 +207,7 @@ TEST_CASE("a program is run once for all deployments that it gives the credentia
                        Space::by_file(file, program) + "exec = \"" + program.string() + "\"\n"));
     CAPTURE(run.output + run.errors);
     CHECK(run.status == 0);
-    CHECK(count(run.output, "here it is") == runs);
+    CHECK(count_of(run.output, "here it is") == runs);
     CHECK_FALSE(says(run.output, "admin-token"));
 }
 

@@ -153,12 +153,6 @@ public:
     }
 };
 
-std::size_t count_of(const std::string& text, std::string_view part) {
-    std::size_t count = 0;
-    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
-    return count;
-}
-
 }  // namespace
 
 TEST_CASE("hosts that are dead keep nobody waiting") {

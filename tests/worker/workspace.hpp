@@ -43,6 +43,12 @@ inline bool says(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
 }
 
+inline std::size_t count_of(const std::string& text, std::string_view part) {
+    std::size_t count = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+    return count;
+}
+
 /// `text` with one word for another, wherever it stands.
 std::string with(std::string text, std::string_view from, std::string_view to);
 

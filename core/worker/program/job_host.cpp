@@ -17,7 +17,6 @@ namespace {
 constexpr std::uint64_t longest_text = 16 * 1024;
 constexpr std::uint64_t longest_step = 16 * 1024 * 1024;
 constexpr std::uint64_t longest_state = 1024 * 1024;
-constexpr std::uint64_t largest_answer = 64 * 1024;
 constexpr std::uint64_t most_fields = 64;
 constexpr std::uint64_t longest_fields_of_log = 32 * 1024;
 
@@ -292,8 +291,7 @@ void JobHost::fill_table() {
         out.u64(retry_after_ms);
         out.text(shortened(code));
         out.text(shortened(message));
-        self(host).connection_.send(FrameType::fail, 0, out.data());
-        return CERTCAST_OK;
+        return self(host).tell(FrameType::fail, out);
     };
     table_.set_changed = [](const certcast_host* host, std::uint64_t certificate,
                             std::uint32_t yes) {
